@@ -1,0 +1,1 @@
+"""Live driving inference for a simulated car in ROS 2: brain, metrics, circuits and models."""

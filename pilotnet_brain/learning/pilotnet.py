@@ -1,0 +1,48 @@
+"""The network: PilotNet as JdeRobot trains it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class PilotNet(nn.Module):
+    """PilotNet: batch norm, five convolutions, five fully connected layers, ReLU between.
+
+    Input float32 (N, 3, 66, 200), RGB, values 0..1; output float32 (N, 2): normalized speed and
+    yaw rate, trained towards 0..1. About 1.6 million parameters.
+
+    Source: Bojarski et al., "End to End Learning for Self-Driving Cars" (2016), figure 4; the
+    1164-wide fully connected layer and the two outputs as in JdeRobot's DeepLearningStudio.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalize = nn.BatchNorm2d(3)
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 24, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(24, 36, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(36, 48, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(48, 64, 3),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3),
+            nn.ReLU(),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(64 * 1 * 18, 1164),
+            nn.ReLU(),
+            nn.Linear(1164, 100),
+            nn.ReLU(),
+            nn.Linear(100, 50),
+            nn.ReLU(),
+            nn.Linear(50, 10),
+            nn.ReLU(),
+            nn.Linear(10, 2),
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the normalized commands (N, 2) of images (N, 3, 66, 200)."""
+        return self.head(self.features(self.normalize(image)).flatten(1))
