@@ -1,0 +1,134 @@
+"""The circuits there are, by name or by file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotnet_brain.circuits.centerline import Centerline
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.circuits.random_circuit import random_circuit
+from pilotnet_brain.errors import UserError
+
+_DATA = Path(__file__).parent / "data"
+
+
+class UnknownCircuitError(UserError):
+    """A circuit name that is neither shipped, nor a seed, nor a path."""
+
+
+class CircuitFileError(UserError):
+    """A centerline file that cannot be read as one."""
+
+
+@dataclass(frozen=True)
+class _Shipped:
+    asphalt_half_width: float
+    role: str
+
+
+# Measured on JdeRobot's circuits; lengths and radii follow from the centerline files.
+_SHIPPED = {
+    "simple_circuit": _Shipped(1.55, "test"),
+    "montreal": _Shipped(1.50, "test"),
+    "montmelo": _Shipped(1.50, "test"),
+    "many_curves": _Shipped(1.20, "training"),
+    "nurburgring": _Shipped(1.65, "training"),
+}
+
+
+def circuit_names() -> list[str]:
+    """Return the names of the shipped circuits."""
+    return list(_SHIPPED)
+
+
+def load_circuit(name_or_path: str | Path) -> Circuit:
+    """Return a circuit.
+
+    Args:
+        name_or_path: a shipped circuit's name; ``random-SEED``; or the path of a centerline: a
+            CSV file with the columns x and y (m, one closed lap in driving order), or a rosbag
+            (ROS 1 or ROS 2) with the odometry of one lap.
+
+    Raises:
+        UnknownCircuitError: neither a known name nor an existing path; lists the known ones.
+        CircuitFileError: the file is no centerline.
+    """
+    name = str(name_or_path)
+    if name in _SHIPPED:
+        shipped = _SHIPPED[name]
+        return Circuit(
+            name=name,
+            centerline=_centerline(_DATA / f"{name}.csv", _read_csv(_DATA / f"{name}.csv")),
+            asphalt_half_width=shipped.asphalt_half_width,
+            role=shipped.role,
+        )
+    if seeded := re.fullmatch(r"random-(\d{1,9})", name):
+        return random_circuit(int(seeded[1]))
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        raise UnknownCircuitError(
+            f"unknown circuit {name!r}: use one of {', '.join(circuit_names())}, random-SEED, "
+            "or the path of a CSV file or rosbag of one lap"
+        )
+    if path.suffix.lower() == ".csv":
+        points = _read_csv(path)
+    else:
+        from pilotnet_brain.circuits.odometry_bag import read_odometry_path
+
+        points = _one_lap(path, read_odometry_path(path))
+    return Circuit(name=path.stem, centerline=_centerline(path, points))
+
+
+def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
+    """Return the centerline through a file's points, without repeats of the one before."""
+    if len(points) > 1:
+        moved = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1) > 1e-3
+        points = points[moved]
+    try:
+        return Centerline(points)
+    except ValueError as problem:
+        raise CircuitFileError(f"{path}: {problem}") from problem
+
+
+def _read_csv(path: Path) -> NDArray[np.float64]:
+    """Return the points (N, 2) of a CSV file with the columns x and y."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            header = [column.strip().lower() for column in lines.readline().split(",")]
+            if "x" not in header or "y" not in header:
+                raise CircuitFileError(
+                    f"{path}: the first line must name the columns x and y, it is {header}"
+                )
+            columns = (header.index("x"), header.index("y"))
+            return np.loadtxt(lines, delimiter=",", usecols=columns, ndmin=2)
+    except (OSError, ValueError) as problem:
+        raise CircuitFileError(f"{path}: not a centerline file: {problem}") from problem
+
+
+def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first closed lap of a driven path (N, 2), about a point a metre.
+
+    The lap closes where the car comes back nearest to where it set off, after having been away.
+    """
+    travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1))])
+    away = np.linalg.norm(track - track[0], axis=1)
+    if travelled[-1] < 20.0 or away.max() < 5.0:
+        raise CircuitFileError(
+            f"{path}: the odometry covers {travelled[-1]:.1f} m, which is not a lap"
+        )
+    left = int(np.argmax(away > 5.0))
+    back = np.flatnonzero((away < 3.0) & (np.arange(len(track)) > left))
+    if not len(back):
+        raise CircuitFileError(
+            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from where it began"
+        )
+    # The first time it comes back: the nearest sample of that one visit.
+    visit = back[: int(np.argmax(np.diff(back, append=back[-1] + 2) > 1)) + 1]
+    closing = int(visit[np.argmin(away[visit])])
+    stations = np.arange(0.0, travelled[closing] - 0.5, 1.0)
+    return np.column_stack([np.interp(stations, travelled, track[:, i]) for i in range(2)])
