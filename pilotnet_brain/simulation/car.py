@@ -1,0 +1,55 @@
+"""The simulated car: JdeRobot's f1_renault with a planar move, as every simulator here builds it.
+
+Frames follow REP 103 and 105: x forward, y left, z up from `base_link`, on the road.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+CAMERA_WIDTH = 640
+CAMERA_HEIGHT = 480
+CAMERA_HZ = 20.0
+CAMERA_HORIZONTAL_FOV = 1.57
+"""Horizontal field of view, rad."""
+CAMERA_POSITION = (0.45, 0.04, 0.10)
+"""Of the camera on base_link, m."""
+CAMERA_FAR_M = 15.0
+"""Nothing farther than this is drawn."""
+CAMERA_NEAR_M = 0.02
+
+CAR_LENGTH_M = 0.9
+CAR_WIDTH_M = 0.4
+CAR_HEIGHT_M = 0.3
+
+
+def camera_focal_length() -> float:
+    """Return the camera's focal length in pixels (pinhole, square pixels)."""
+    return 0.5 * CAMERA_WIDTH / math.tan(0.5 * CAMERA_HORIZONTAL_FOV)
+
+
+def camera_vertical_fov() -> float:
+    """Return the camera's vertical field of view, rad."""
+    return 2.0 * math.atan(0.5 * CAMERA_HEIGHT / camera_focal_length())
+
+
+@dataclass(frozen=True)
+class CarState:
+    """The true state of base_link in the world frame.
+
+    Attributes:
+        time_s: simulated time, s.
+        x: m.
+        y: m.
+        yaw: rad in (-pi, pi], anticlockwise from the world's x axis.
+        speed: along the car's x axis, m/s.
+        yaw_rate: rad/s, anticlockwise positive.
+    """
+
+    time_s: float
+    x: float
+    y: float
+    yaw: float
+    speed: float
+    yaw_rate: float

@@ -1,0 +1,144 @@
+"""How a world looks to the camera, plain or drawn at random.
+
+A network that has seen one world only learns that world. Training therefore redraws whatever can
+differ between simulators and circuits: colours, light, textures, markings on the road, walls, the
+mounting of the camera and what its sensor adds.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Colour = tuple[float, float, float]
+"""Red, green and blue, 0..1."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Everything about a world that is seen but does not change how the car drives.
+
+    Attributes:
+        asphalt: colour of the road.
+        verge: colour of the ground beside the road.
+        line: colour of the centerline.
+        wall: colour of the walls.
+        sky: colours at the horizon and at the zenith.
+        texture_strength: how far the surfaces' grain departs from their colour, 0..1.
+        texture_seed: draws the grain and the signs on the walls.
+        line_width_scale: painted width over the circuit's own.
+        asphalt_width_scale: drawn half width over the circuit's own (the walls stand there too).
+        edge_lines: colour of the lines along both edges, or None.
+        kerbs: the two colours of the kerbs in bends, or None.
+        start_line: whether a chequered line crosses the road at the start.
+        crossings: how many more chequered or striped bands cross the road, per kilometre.
+        walls: whether there are walls.
+        wall_signs: whether the walls bear light panels with dark marks.
+        ambient: light from everywhere, 0..1.
+        sun: light from the sun, 0..1.
+        sun_azimuth: rad.
+        sun_elevation: rad above the horizon.
+        camera_offset: added to the camera's position on the car, m.
+        camera_roll: mounting error, rad.
+        camera_pitch: mounting error, rad, downwards positive.
+        camera_yaw: mounting error, rad.
+        noise: standard deviation of the sensor's noise, grey levels of 255.
+        blur: standard deviation of the lens' blur, pixels.
+    """
+
+    asphalt: Colour = (0.30, 0.30, 0.31)
+    verge: Colour = (0.20, 0.36, 0.13)
+    line: Colour = (0.80, 0.04, 0.04)
+    wall: Colour = (0.16, 0.16, 0.18)
+    sky: tuple[Colour, Colour] = ((0.75, 0.82, 0.90), (0.30, 0.50, 0.80))
+    texture_strength: float = 0.25
+    texture_seed: int = 0
+    line_width_scale: float = 1.0
+    asphalt_width_scale: float = 1.0
+    edge_lines: Colour | None = None
+    kerbs: tuple[Colour, Colour] | None = None
+    start_line: bool = True
+    crossings: float = 0.0
+    walls: bool = True
+    wall_signs: bool = False
+    ambient: float = 0.55
+    sun: float = 0.45
+    sun_azimuth: float = 0.8
+    sun_elevation: float = 1.0
+    camera_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    camera_roll: float = 0.0
+    camera_pitch: float = 0.0
+    camera_yaw: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+
+
+PLAIN = Looks()
+"""The look of the shipped world, close to JdeRobot's: grey road, red line, dark walls, grass."""
+
+
+def random_looks(seed: int) -> Looks:
+    """Return the looks of a seed: the same for the same seed, on every machine."""
+    rng = np.random.default_rng([seed, 0x100C5])
+    grey = rng.uniform(0.12, 0.62)
+    wall_shade = rng.uniform(0.05, 0.35) if rng.random() < 0.6 else rng.uniform(0.35, 0.9)
+    return Looks(
+        asphalt=_tinted(rng, grey, 0.05),
+        verge=_verge(rng),
+        line=_red(rng),
+        wall=_tinted(rng, wall_shade, 0.12),
+        sky=(_tinted(rng, rng.uniform(0.5, 1.0), 0.1), _tinted(rng, rng.uniform(0.2, 0.9), 0.3)),
+        texture_strength=float(rng.uniform(0.0, 0.7)),
+        texture_seed=int(rng.integers(1 << 31)),
+        line_width_scale=float(rng.uniform(0.8, 1.3)),
+        asphalt_width_scale=float(rng.uniform(0.92, 1.1)),
+        edge_lines=_tinted(rng, rng.uniform(0.7, 1.0), 0.05) if rng.random() < 0.35 else None,
+        kerbs=_kerbs(rng) if rng.random() < 0.35 else None,
+        start_line=bool(rng.random() < 0.6),
+        crossings=float(rng.choice([0.0, 4.0, 12.0, 25.0])),
+        walls=bool(rng.random() < 0.85),
+        wall_signs=bool(rng.random() < 0.5),
+        ambient=float(rng.uniform(0.3, 0.75)),
+        sun=float(rng.uniform(0.1, 0.7)),
+        sun_azimuth=float(rng.uniform(-math.pi, math.pi)),
+        sun_elevation=float(rng.uniform(0.3, 1.5)),
+        camera_offset=(
+            float(rng.uniform(-0.02, 0.02)),
+            float(rng.uniform(-0.006, 0.006)),
+            float(rng.uniform(-0.006, 0.006)),
+        ),
+        camera_roll=float(rng.normal(0.0, 0.006)),
+        camera_pitch=float(rng.normal(0.0, 0.004)),
+        camera_yaw=float(rng.normal(0.0, 0.004)),
+        noise=float(max(0.0, rng.uniform(-4.0, 8.0))),
+        blur=float(max(0.0, rng.uniform(-0.8, 1.2))),
+    )
+
+
+def _tinted(rng: np.random.Generator, shade: float, tint: float) -> Colour:
+    """Return a grey of the given shade with every channel off by up to `tint`."""
+    red, green, blue = np.clip(shade + rng.uniform(-tint, tint, 3), 0.0, 1.0)
+    return float(red), float(green), float(blue)
+
+
+def _red(rng: np.random.Generator) -> Colour:
+    hue = rng.normal(0.0, 0.012) % 1.0
+    return colorsys.hsv_to_rgb(hue, rng.uniform(0.72, 1.0), rng.uniform(0.45, 1.0))
+
+
+def _verge(rng: np.random.Generator) -> Colour:
+    """Return grass in most worlds, sand, earth or concrete in the others."""
+    if rng.random() < 0.65:
+        return colorsys.hsv_to_rgb(
+            rng.uniform(0.18, 0.38), rng.uniform(0.3, 0.9), rng.uniform(0.15, 0.6)
+        )
+    return _tinted(rng, rng.uniform(0.2, 0.8), 0.12)
+
+
+def _kerbs(rng: np.random.Generator) -> tuple[Colour, Colour]:
+    light = _tinted(rng, rng.uniform(0.75, 1.0), 0.05)
+    dark = _red(rng) if rng.random() < 0.6 else _tinted(rng, rng.uniform(0.05, 0.5), 0.25)
+    return light, dark
