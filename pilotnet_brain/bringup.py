@@ -1,0 +1,258 @@
+"""Which nodes make up a run, with which parameters and remappings: said once, as plain data.
+
+``pilotnet drive`` and ``launch/drive.launch.py`` both start this graph.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
+
+DEVICES = ("auto", "cpu", "cuda")
+SIMULATORS = ("mujoco", "none")
+POSE_SOURCES = ("odom", "model_states")
+
+
+def _argument(default: Any, description: str) -> Any:
+    return field(default=default, metadata={"description": description})
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a user asks of a run: the arguments of ``pilotnet drive`` and of the launch file."""
+
+    circuit: str = _argument(
+        "simple_circuit",
+        "Circuit: a name (pilotnet circuits lists them), random-SEED, or the path of a CSV of x,y "
+        "or of a rosbag with one lap's odometry",
+    )
+    model: str = _argument(
+        "baseline", "Model: a name (pilotnet models lists them) or the path of a TorchScript file"
+    )
+    device: str = _argument("auto", "Where the model runs: auto, cpu or cuda")
+    simulator: str = _argument(
+        "mujoco", "Simulator: mujoco (the embedded one) or none (one that runs already)"
+    )
+    laps: int = _argument(1, "Laps after which the run ends")
+    rtf: float = _argument(1.0, "Simulated seconds per real second that the simulator aims at")
+    looks_seed: int = _argument(
+        0, "Seed of the embedded world's colours, light and textures; 0 is the plain look"
+    )
+    record: bool = _argument(True, "Record the run's topics to bag/ (MCAP)")
+    record_camera: bool = _argument(False, "Record the camera frames too (18 MB a second)")
+    output: str = _argument("runs", "Directory in which the run's own directory is made")
+    reference_lap: str = _argument(
+        "", "CSV or rosbag of a reference lap, for position_deviation_score_published"
+    )
+    time_limit: float = _argument(0.0, "Simulated seconds after which the run ends; 0 is no limit")
+    camera_topic: str = _argument("/F1ROS/cameraL/image_raw", "Topic of the camera's frames")
+    cmd_vel_topic: str = _argument("/F1ROS/cmd_vel", "Topic of the velocity commands")
+    odom_topic: str = _argument("/F1ROS/odom", "Topic of the true pose")
+    pose_source: str = _argument(
+        "odom", "True pose from odom, or from model_states (Gazebo with gazebo_msgs)"
+    )
+    reliable: bool = _argument(
+        False, "Ask for camera frames with reliable instead of best-effort delivery"
+    )
+    trust_model: bool = _argument(
+        False, "Drive with a model whose sha256 differs from the manifest's"
+    )
+    rviz: bool = _argument(False, "Show the run in RViz, where it is installed")
+
+    def __post_init__(self) -> None:
+        _one_of("device", self.device, DEVICES)
+        _one_of("simulator", self.simulator, SIMULATORS)
+        _one_of("pose_source", self.pose_source, POSE_SOURCES)
+        if not 1 <= self.laps <= 10000:
+            raise UserError(f"laps is {self.laps}: it must be 1 to 10000")
+        if not 0.01 <= self.rtf <= 100.0:
+            raise UserError(f"rtf is {self.rtf}: it must be 0.01 to 100")
+        if not 0 <= self.looks_seed < 2**31:
+            raise UserError(f"looks_seed is {self.looks_seed}: it must be 0 to {2**31 - 1}")
+        if not 0.0 <= self.time_limit < float("inf"):
+            raise UserError(f"time_limit is {self.time_limit}: it must be 0 (none) or more seconds")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the arguments by name, as run.yaml keeps them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a run: its name, default value and description."""
+
+    name: str
+    default: Any
+    description: str
+
+
+ARGUMENTS = [Argument(f.name, f.default, f.metadata["description"]) for f in fields(RunPlan)]
+"""What ``pilotnet drive`` takes as options and the launch file as arguments."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node of a run: an executable with its parameters, remappings and environment."""
+
+    executable: str
+    name: str
+    parameters: dict[str, Any]
+    remappings: list[tuple[str, str]]
+    environment: dict[str, str]
+    package: str = "pilotnet_brain"
+    arguments: list[str] = field(default_factory=list)
+    """Command-line arguments before ``--ros-args``."""
+    ends_run: bool = True
+    """Whether the run ends when this node does."""
+
+
+def camera_info_topic(camera_topic: str) -> str:
+    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
+    namespace, slash, _ = camera_topic.rpartition("/")
+    return f"{namespace}{slash}camera_info"
+
+
+def checked_plan(plan: RunPlan) -> RunPlan:
+    """Return the plan with the model's absolute path, after everything that needs no process.
+
+    Raises:
+        UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
+            reference lap that does not exist, a device that this machine does not have.
+    """
+    from pilotnet_brain.driving.model_catalogue import check_model
+
+    load_circuit(plan.circuit)
+    if plan.reference_lap and not Path(plan.reference_lap).expanduser().exists():
+        raise UserError(f"reference_lap {plan.reference_lap} does not exist")
+    check_model(plan.model, trust=plan.trust_model)
+    if plan.device == "cuda" and not _has_cuda_driver():
+        raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
+    return plan
+
+
+def run_graph(plan: RunPlan, run_dir: Path) -> list[NodeSpec]:
+    """Return the nodes of a run whose results go to `run_dir`."""
+    nodes = [_brain(plan), _metrics(plan, run_dir)]
+    if plan.simulator == "mujoco":
+        # First, since it takes longest to make its world ready.
+        nodes.insert(0, _simulator(plan))
+    if plan.record:
+        nodes.append(_recorder(plan, run_dir))
+    if plan.rviz:
+        nodes.append(_rviz(plan))
+    return nodes
+
+
+def _simulator(plan: RunPlan) -> NodeSpec:
+    return NodeSpec(
+        executable="simulator",
+        name="simulator",
+        parameters={
+            "circuit": _path_made_absolute(plan.circuit),
+            "looks_seed": plan.looks_seed,
+            "rtf": plan.rtf,
+            "wait_for": ["brain", "metrics", *(["recorder"] if plan.record else [])],
+        },
+        remappings=_remappings(plan),
+        environment=dds_environment(IMAGE_PUBLISHER),
+    )
+
+
+def _brain(plan: RunPlan) -> NodeSpec:
+    return NodeSpec(
+        executable="brain",
+        name="brain",
+        parameters={
+            "use_sim_time": True,
+            "model": _path_made_absolute(plan.model),
+            "device": plan.device,
+            "reliable": plan.reliable,
+            "trust_model": plan.trust_model,
+        },
+        remappings=_remappings(plan),
+        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
+    )
+
+
+def _metrics(plan: RunPlan, run_dir: Path) -> NodeSpec:
+    return NodeSpec(
+        executable="metrics",
+        name="metrics",
+        parameters={
+            "use_sim_time": True,
+            "circuit": _path_made_absolute(plan.circuit),
+            "laps": plan.laps,
+            "run_dir": str(run_dir.resolve()),
+            "reference_lap": _path_made_absolute(plan.reference_lap),
+            "time_limit": plan.time_limit,
+            "pose_source": plan.pose_source,
+            "model": plan.model,
+            "simulator": plan.simulator,
+        },
+        remappings=_remappings(plan),
+        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
+    )
+
+
+def _recorder(plan: RunPlan, run_dir: Path) -> NodeSpec:
+    return NodeSpec(
+        executable="recorder",
+        name="recorder",
+        parameters={
+            "use_sim_time": True,
+            "bag": str(run_dir.resolve() / "bag"),
+            "camera": plan.record_camera,
+        },
+        remappings=_remappings(plan),
+        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
+    )
+
+
+def _rviz(plan: RunPlan) -> NodeSpec:
+    from pilotnet_brain.package_share import share_dir
+
+    return NodeSpec(
+        executable="rviz2",
+        name="rviz2",
+        package="rviz2",
+        arguments=["-d", str(share_dir() / "config" / "drive.rviz")],
+        parameters={"use_sim_time": True},
+        remappings=_remappings(plan),
+        environment=dds_environment(NO_IMAGES),
+        ends_run=False,
+    )
+
+
+def _remappings(plan: RunPlan) -> list[tuple[str, str]]:
+    return [
+        ("camera/image_raw", plan.camera_topic),
+        ("camera/camera_info", camera_info_topic(plan.camera_topic)),
+        ("cmd_vel", plan.cmd_vel_topic),
+        ("odom", plan.odom_topic),
+    ]
+
+
+# Linear algebra on a second thread gains nothing at these sizes and takes the simulator's core.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def _path_made_absolute(name_or_path: str) -> str:
+    """Return a path as absolute (a node may run elsewhere), anything else as it is."""
+    path = Path(name_or_path).expanduser()
+    looks_like_path = os.sep in name_or_path or path.suffix != ""
+    return str(path.resolve()) if looks_like_path and path.exists() else name_or_path
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+
+
+def _has_cuda_driver() -> bool:
+    return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap"))

@@ -1,0 +1,244 @@
+"""Writes a rosbag2 directory (MCAP) that can be opened at any moment, even after a SIGKILL.
+
+rosbag2's own writers complete the file when they are closed; until then readers refuse it. Here
+every write to the disk ends with MCAP's closing records, which the next write replaces, and
+metadata.yaml is there from the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcap.data_stream import RecordBuilder
+from mcap.opcode import Opcode
+from mcap.writer import CompressionType, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from pilotnet_brain.errors import UserError
+
+_CHUNK_BYTES = 8 * 1024
+"""A chunk is what a SIGKILL can lose: a fifth of a second of a run without camera frames."""
+_MAGIC = b"\x89MCAP0\r\n"
+_METADATA_VERSION = 5  # Humble's; every later rosbag2 reads it too.
+
+
+@dataclass(frozen=True)
+class OfferedQos:
+    """What a publisher offers, in rosbag2's numbers (rmw's enumerations)."""
+
+    history: int = 1
+    depth: int = 10
+    reliability: int = 1
+    durability: int = 2
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return it as rosbag2 spells it; the durations are rmw's "unset"."""
+        unset = {"sec": 2147483647, "nsec": 4294967295}
+        return {
+            "history": self.history,
+            "depth": self.depth,
+            "reliability": self.reliability,
+            "durability": self.durability,
+            "deadline": unset,
+            "lifespan": unset,
+            "liveliness": 1,
+            "liveliness_lease_duration": unset,
+            "avoid_ros_namespace_conventions": False,
+        }
+
+
+class BagWriter:
+    """One bag directory: ``<name>_0.mcap`` and ``metadata.yaml``.
+
+    Args:
+        directory: made here; must not exist yet.
+        topics: topic -> message type ("nav_msgs/msg/Odometry").
+        offered: topic -> what its publishers offer, as far as known at the start.
+
+    Raises:
+        UserError: the directory exists or cannot be written.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        topics: Mapping[str, str],
+        offered: Mapping[str, Sequence[OfferedQos]],
+    ) -> None:
+        self.directory = directory
+        self._topics = dict(topics)
+        self._offered = {topic: list(profiles) for topic, profiles in offered.items()}
+        self._counts = dict.fromkeys(topics, 0)
+        self._channels: dict[str, int] = {}
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        self._typestore = get_typestore(Stores.ROS2_JAZZY)
+        try:
+            directory.mkdir(parents=True)
+            self._file = _AlwaysClosedFile(directory / f"{directory.name}_0.mcap")
+        except OSError as problem:
+            raise UserError(f"cannot record to {directory}: {problem.strerror}") from problem
+        self._writer = Writer(
+            self._file, chunk_size=_CHUNK_BYTES, compression=CompressionType.LZ4
+        )
+        self._writer.start(profile="ros2", library="pilotnet_brain")
+        self._file.commit()
+        self.write_metadata()
+
+    def offer(self, topic: str, profiles: Sequence[OfferedQos]) -> None:
+        """Note what a topic's publishers offer; before its first message."""
+        self._offered[topic] = list(profiles)
+
+    def write(self, topic: str, serialized: bytes, time_ns: int) -> None:
+        """Add one message (CDR), received at `time_ns` (ns since the epoch)."""
+        new = topic not in self._channels
+        if new:
+            self._channels[topic] = self._register(topic)
+        channel = self._channels[topic]
+        self._writer.add_message(channel, time_ns, serialized, time_ns, self._counts[topic])
+        self._file.commit()
+        self._counts[topic] += 1
+        self._first_ns = time_ns if self._first_ns is None else self._first_ns
+        self._last_ns = time_ns
+        if new:
+            # Readers match the file's channels with metadata.yaml's topics by the offered QoS.
+            self.write_metadata()
+
+    def write_metadata(self) -> None:
+        """Bring metadata.yaml up to date, in one step."""
+        path = self.directory / "metadata.yaml"
+        fresh = path.with_suffix(".yaml.new")
+        fresh.write_text(self._metadata_text(), encoding="utf-8")
+        os.replace(fresh, path)
+
+    def close(self) -> None:
+        """Complete the file with its index, and the metadata."""
+        self._writer.finish()
+        self._file.close()
+        self.write_metadata()
+
+    @property
+    def message_count(self) -> int:
+        """Messages written so far."""
+        return sum(self._counts.values())
+
+    def _register(self, topic: str) -> int:
+        message_type = self._topics[topic]
+        definition, _ = self._typestore.generate_msgdef(message_type, ros_version=2)
+        schema = self._writer.register_schema(message_type, "ros2msg", definition.encode())
+        metadata = {
+            "offered_qos_profiles": self._qos_text(topic),
+            "topic_type_hash": self._typestore.hash_rihs01(message_type),
+        }
+        return self._writer.register_channel(topic, "cdr", schema, metadata)
+
+    def _qos_text(self, topic: str) -> str:
+        lines = []
+        for profile in self._offered.get(topic, []):
+            prefix = "- "
+            for key, value in profile.as_mapping().items():
+                if isinstance(value, dict):
+                    lines.append(f"{prefix}{key}:")
+                    lines += [f"    {name}: {number}" for name, number in value.items()]
+                else:
+                    text = str(value).lower() if isinstance(value, bool) else str(value)
+                    lines.append(f"{prefix}{key}: {text}")
+                prefix = "  "
+        return "\n".join(lines)
+
+    def _metadata_text(self) -> str:
+        first = self._first_ns or 0
+        duration = self._last_ns - first if self._first_ns is not None else 0
+        lines = [
+            "rosbag2_bagfile_information:",
+            f"  version: {_METADATA_VERSION}",
+            "  storage_identifier: mcap",
+            "  duration:",
+            f"    nanoseconds: {duration}",
+            "  starting_time:",
+            f"    nanoseconds_since_epoch: {first}",
+            f"  message_count: {self.message_count}",
+            "  topics_with_message_count:",
+        ]
+        for topic, message_type in self._topics.items():
+            lines += [
+                "    - topic_metadata:",
+                f"        name: {topic}",
+                f"        type: {message_type}",
+                "        serialization_format: cdr",
+                f'        offered_qos_profiles: "{self._qos_text(topic)}"'.replace("\n", "\\n"),
+                f"      message_count: {self._counts[topic]}",
+            ]
+        name = f"{self.directory.name}_0.mcap"
+        lines += [
+            '  compression_format: ""',
+            '  compression_mode: ""',
+            "  relative_file_paths:",
+            f"    - {name}",
+            "  files:",
+            f"    - path: {name}",
+            "      starting_time:",
+            f"        nanoseconds_since_epoch: {first}",
+            "      duration:",
+            f"        nanoseconds: {duration}",
+            f"      message_count: {self.message_count}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+class _AlwaysClosedFile:
+    """A stream for mcap's Writer: each commit leaves a complete file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self._committed = 0
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._pending += data
+        return len(data)
+
+    def tell(self) -> int:
+        return self._committed + len(self._pending)
+
+    def flush(self) -> None:
+        """Nothing here: `commit` decides what reaches the disk together."""
+
+    def commit(self) -> None:
+        if not self._pending:
+            return
+        self._write_all(bytes(self._pending) + _CLOSING)
+        self._committed += len(self._pending)
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Write what is pending, which ends with the real closing records."""
+        self._write_all(bytes(self._pending))
+        os.ftruncate(self._descriptor, self.tell())
+        os.close(self._descriptor)
+
+    def _write_all(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._descriptor, data[written:], self._committed + written)
+
+
+def _closing_records() -> bytes:
+    """Return the records DataEnd and Footer of a file without summary, and the closing magic."""
+    builder = RecordBuilder()
+    builder.start_record(Opcode.DATA_END)
+    builder.write4(0)
+    builder.finish_record()
+    builder.start_record(Opcode.FOOTER)
+    builder.write8(0)
+    builder.write8(0)
+    builder.write4(0)
+    builder.finish_record()
+    return bytes(builder.end()) + _MAGIC
+
+
+_CLOSING = _closing_records()

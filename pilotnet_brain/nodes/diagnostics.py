@@ -1,0 +1,32 @@
+"""Diagnostic messages from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+OK = DiagnosticStatus.OK
+WARN = DiagnosticStatus.WARN
+ERROR = DiagnosticStatus.ERROR
+
+
+def diagnostic_array(
+    stamp: Time, name: str, level: bytes, message: str, values: Mapping[str, Any]
+) -> DiagnosticArray:
+    """Return a message with one status; a value of None becomes the empty text."""
+    status = DiagnosticStatus(level=level, name=name, message=message, hardware_id="pilotnet_brain")
+    status.values = [
+        KeyValue(key=key, value="" if value is None else str(value))
+        for key, value in values.items()
+    ]
+    array = DiagnosticArray(status=[status])
+    array.header.stamp = stamp
+    return array
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    """Return a status's key -> text mapping."""
+    return {pair.key: pair.value for pair in status.values}

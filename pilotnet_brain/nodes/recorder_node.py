@@ -1,0 +1,150 @@
+"""Records a run's topics as a rosbag2 directory, message by message as they come."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes import diagnostics
+from pilotnet_brain.nodes.bag_writer import BagWriter, OfferedQos
+from pilotnet_brain.nodes.parameters import declare
+from pilotnet_brain.nodes.running import run
+
+_TOPICS: dict[str, tuple[Any, str, ReliabilityPolicy, int]] = {
+    "odom": (Odometry, "nav_msgs/msg/Odometry", ReliabilityPolicy.RELIABLE, 100),
+    "cmd_vel": (Twist, "geometry_msgs/msg/Twist", ReliabilityPolicy.RELIABLE, 100),
+    "/clock": (Clock, "rosgraph_msgs/msg/Clock", ReliabilityPolicy.BEST_EFFORT, 500),
+    "brain/frames": (
+        DiagnosticArray,
+        "diagnostic_msgs/msg/DiagnosticArray",
+        ReliabilityPolicy.RELIABLE,
+        100,
+    ),
+    "/diagnostics": (
+        DiagnosticArray,
+        "diagnostic_msgs/msg/DiagnosticArray",
+        ReliabilityPolicy.RELIABLE,
+        100,
+    ),
+    "camera/camera_info": (
+        CameraInfo,
+        "sensor_msgs/msg/CameraInfo",
+        ReliabilityPolicy.BEST_EFFORT,
+        100,
+    ),
+}
+_CAMERA = {
+    "camera/image_raw": (Image, "sensor_msgs/msg/Image", ReliabilityPolicy.BEST_EFFORT, 10),
+}
+
+
+class RecorderNode(Node):  # type: ignore[misc]
+    """Subscribes to serialized messages and hands them to the bag.
+
+    Raises:
+        UserError: no bag directory given, or it exists or cannot be written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        self.exit_status: int | None = None
+        bag: str = declare(self, "bag", "", "Directory of the bag; must not exist yet")
+        camera: bool = declare(self, "camera", False, "Record the camera frames too")
+        if not bag:
+            raise UserError("recorder: the parameter bag (a directory to make) is missing")
+        topics = _TOPICS | _CAMERA if camera else _TOPICS
+        self._resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
+        self._bag = BagWriter(
+            Path(bag),
+            {self._resolved[topic]: topics[topic][1] for topic in topics},
+            {self._resolved[topic]: [OfferedQos()] for topic in topics},
+        )
+        self._problem = ""
+        for topic, (message_type, _, reliability, depth) in topics.items():
+            self.create_subscription(
+                message_type,
+                topic,
+                self._first_message(self._resolved[topic]),
+                QoSProfile(depth=depth, reliability=reliability),
+                raw=True,
+            )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        steady = RosClock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._on_second, clock=steady)
+
+    def on_stop(self, reason: str) -> None:
+        """Complete the bag."""
+        self._bag.close()
+        self.get_logger().info(f"{reason}: bag of {self._bag.message_count} messages is complete")
+
+    def _first_message(self, topic: str) -> Callable[[bytes], None]:
+        """Return the callback of a topic: at its first message the offered QoS is looked up."""
+        seen = False
+
+        def on_message(serialized: bytes) -> None:
+            nonlocal seen
+            now = time.time_ns()
+            if not seen:
+                seen = True
+                if offered := self._offered(topic):
+                    self._bag.offer(topic, offered)
+            self._write(topic, serialized, now)
+
+        return on_message
+
+    def _write(self, topic: str, serialized: bytes, time_ns: int) -> None:
+        if self._problem:
+            return
+        try:
+            self._bag.write(topic, serialized, time_ns)
+        except OSError as problem:
+            # A full disk ends the recording, not the run.
+            self._problem = f"recording ended: {problem.strerror}"
+            self.get_logger().error(self._problem)
+
+    def _offered(self, topic: str) -> list[OfferedQos]:
+        return [
+            OfferedQos(
+                history=1,
+                depth=max(1, info.qos_profile.depth),
+                reliability=int(info.qos_profile.reliability),
+                durability=int(info.qos_profile.durability),
+            )
+            for info in self.get_publishers_info_by_topic(topic)
+        ]
+
+    def _on_second(self) -> None:
+        if not self._problem:
+            self._bag.write_metadata()
+        self._diagnostics.publish(
+            diagnostics.diagnostic_array(
+                self.get_clock().now().to_msg(),
+                f"{self.get_name()}: bag",
+                diagnostics.ERROR if self._problem else diagnostics.OK,
+                self._problem or "recording",
+                {"bag": self._bag.directory, "messages": self._bag.message_count},
+            )
+        )
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node; return the exit status."""
+    return run(RecorderNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

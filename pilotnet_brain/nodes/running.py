@@ -1,0 +1,95 @@
+"""The life of a node's process: signals, spinning, exit status.
+
+rclpy shuts its context down at the first SIGINT or SIGTERM, before a node could publish a last
+zero command; so the nodes handle both signals themselves.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Protocol
+
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from pilotnet_brain.errors import UserError
+
+USER_ERROR = 2
+_EXIT_LIMIT_S = 4.5
+_LONGEST_WAIT_S = 0.1
+
+
+class StopSignal:
+    """Notices SIGINT and SIGTERM; `number` is None until the first one."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._notice)
+
+    def _notice(self, number: int, frame: FrameType | None) -> None:
+        if self.number is None:
+            self.number = number
+            # A process that hangs on its way out ends all the same.
+            signal.setitimer(signal.ITIMER_REAL, _EXIT_LIMIT_S)
+
+
+class RunningNode(Protocol):
+    """What `run` needs of a node."""
+
+    exit_status: int | None
+    """Set by the node when it is done; `run` returns it."""
+
+    def on_stop(self, reason: str) -> None:
+        """Leave everything in order: the process was asked to end."""
+
+    def destroy_node(self) -> object: ...
+
+
+def run(
+    make_node: Callable[[], RunningNode],
+    args: Sequence[str] | None = None,
+    spin: Callable[[RunningNode, Executor, StopSignal], None] | None = None,
+) -> int:
+    """Run one node until it is done or the process is asked to end; return the exit status.
+
+    Args:
+        make_node: makes the node; a UserError there is printed as one line (status 2).
+        args: command line (default: the process's).
+        spin: works until the node's `exit_status` is set or the signal came (default:
+            `spin_until_done`).
+    """
+    stop = StopSignal()
+    rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
+    node: RunningNode | None = None
+    try:
+        node = make_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)  # type: ignore[arg-type]
+        (spin or spin_until_done)(node, executor, stop)
+        if stop.number is not None:
+            node.on_stop(signal.Signals(stop.number).name)
+            return 0
+        return node.exit_status or 0
+    except (UserError, InvalidParameterTypeException, InvalidParameterValueException) as problem:
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+        return USER_ERROR
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def spin_until_done(node: RunningNode, executor: Executor, stop: StopSignal) -> None:
+    """Handle the node's callbacks until it is done or the process is asked to end."""
+    while stop.number is None and node.exit_status is None:
+        # Python sees a signal only between two waits.
+        executor.spin_once(timeout_sec=_LONGEST_WAIT_S)
+
+
+_NO_SIGNALS = SignalHandlerOptions.NO
