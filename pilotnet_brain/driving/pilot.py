@@ -1,0 +1,102 @@
+"""The hot path: from a camera frame to a command."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pilotnet_brain.driving.command import Command
+from pilotnet_brain.driving.model_file import Model
+from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
+
+__all__ = ["BadFrame", "Drive", "NonFiniteOutput", "Pilot", "use_threads"]
+
+WARM_UP_FRAMES = 20
+"""torch's profiling executor settles within the first two or three runs; the rest warms caches,
+the allocator, and on CUDA the kernels' choice."""
+
+
+class NonFiniteOutput(ArithmeticError):  # noqa: N818  (named by what it is)
+    """The network gave NaN or infinity: the car must be stopped."""
+
+
+class Drive(NamedTuple):
+    """What one frame led to."""
+
+    command: Command
+    outputs: tuple[float, float]
+    """The network's normalized outputs: speed, yaw rate."""
+    preprocess_s: float
+    """Crop, resize and scaling, seconds."""
+    inference_s: float
+    """The model call with the copies to and from its device, seconds."""
+
+
+def use_threads(count: int) -> None:
+    """Let torch and OpenCV use this many threads, in the whole process.
+
+    One is best for a single picture: waking a second one costs what it gains, and it would compete
+    with the simulator for the other core.
+    """
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+
+
+class Pilot:
+    """Drives with one model. It keeps buffers of its own: one thread at a time may call it."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._format = model.record.input_format
+        self._range = model.record.output_range
+        self._module = model.module
+        self._pixels = np.empty(self._format.input_shape, np.uint8)
+        self._scaled = np.empty((1, *self._format.input_shape), np.float32)
+        # The batch shares memory with the scaled pixels: channels last, nothing is copied.
+        self._host_batch = torch.from_numpy(self._scaled).permute(0, 3, 1, 2)
+        self._batch = self._host_batch
+        if model.device != "cpu" or not model.channels_last:
+            layout = torch.channels_last if model.channels_last else torch.contiguous_format
+            self._batch = self._host_batch.to(model.device, memory_format=layout, copy=True)
+
+    def drive(self, frame_rgb: NDArray[np.uint8]) -> Drive:
+        """Return the command for a frame, uint8 (480, 640, 3), RGB (the model's input format).
+
+        Raises:
+            BadFrame: the frame has another shape or element type; nothing was run.
+            NonFiniteOutput: the network gave NaN or infinity.
+        """
+        start = time.perf_counter_ns()
+        network_input(frame_rgb, self._format, self._pixels)
+        scale_input(self._pixels, self._scaled[0])
+        prepared = time.perf_counter_ns()
+        with torch.inference_mode():
+            if self._batch is not self._host_batch:
+                self._batch.copy_(self._host_batch)
+            # tolist waits for the device, so the time holds the whole call.
+            out0, out1 = self._module(self._batch).tolist()[0]
+        done = time.perf_counter_ns()
+        if not (math.isfinite(out0) and math.isfinite(out1)):
+            raise NonFiniteOutput(f"the outputs of {self.model.name} are ({out0}, {out1})")
+        return Drive(
+            self._range.to_command(out0, out1),
+            (out0, out1),
+            (prepared - start) * 1e-9,
+            (done - prepared) * 1e-9,
+        )
+
+    def warm_up(self, frames: int = WARM_UP_FRAMES) -> None:
+        """Run the whole path on grey frames, so that the first real one is not slow.
+
+        Raises:
+            NonFiniteOutput: the network gave NaN or infinity.
+        """
+        grey = np.full(self._format.frame_shape, 128, np.uint8)
+        for _ in range(frames):
+            self.drive(grey)
