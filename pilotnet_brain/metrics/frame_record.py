@@ -59,9 +59,9 @@ class FrameRecord:
 
     def to_values(self) -> dict[str, str]:
         """The record as key -> text: floats with all their digits, None as the empty text."""
-        values = {field.name: _to_text(getattr(self, field.name)) for field in fields(self)}
+        names = [field.name for field in fields(self) if field.name != "outputs"]
+        values = {name: _to_text(getattr(self, name)) for name in names}
         first, second = self.outputs if self.outputs is not None else (None, None)
-        del values["outputs"]
         values["output_0"], values["output_1"] = _to_text(first), _to_text(second)
         return values
 

@@ -44,7 +44,9 @@ def test_a_record_comes_back_with_every_digit(record):
 
 
 def test_numpy_numbers_travel_as_plain_numbers():
-    record = FrameRecord(1.0, inference_s=np.float32(0.5), outputs=(np.float32(0.25), np.float64(1)))
+    record = FrameRecord(
+        1.0, inference_s=np.float32(0.5), outputs=(np.float32(0.25), np.float64(1))
+    )
     assert record.to_values()["inference_s"] == "0.5"
     assert FrameRecord.from_values(record.to_values()).outputs == (0.25, 1.0)
 

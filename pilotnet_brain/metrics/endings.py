@@ -1,0 +1,46 @@
+"""The rules that end a run: off the road, standing still, out of time."""
+
+from __future__ import annotations
+
+import math
+
+from pilotnet_brain.metrics.pose_filter import Pose
+
+LAPS_DONE = "laps done"
+LEFT_THE_ROAD = "left the road"
+STOOD_STILL = "stood still"
+TIME_LIMIT = "time limit"
+
+
+class OffRoadRule:
+    """Off the road: farther from the line than the asphalt's half width, for a time on end."""
+
+    def __init__(self, half_width: float, patience_s: float) -> None:
+        self._half_width = half_width
+        self._patience_s = patience_s
+        self._since_s: float | None = None
+
+    def check(self, time_s: float, lateral_deviation: float) -> bool:
+        """Take one sample; return whether the car has been off the road for too long."""
+        if abs(lateral_deviation) <= self._half_width:
+            self._since_s = None
+            return False
+        if self._since_s is None:
+            self._since_s = time_s
+        return time_s - self._since_s >= self._patience_s
+
+
+class StandingRule:
+    """Standing: within a few centimetres of one place for a time on end; turning there is too."""
+
+    def __init__(self, radius: float = 0.05) -> None:
+        self._radius = radius
+        self._anchor: Pose | None = None
+
+    def standing_s(self, pose: Pose) -> float:
+        """Take one sample; return for how long the car has been standing, s."""
+        anchor = self._anchor
+        if anchor is None or math.hypot(pose.x - anchor.x, pose.y - anchor.y) > self._radius:
+            self._anchor = pose
+            return 0.0
+        return pose.time_s - anchor.time_s

@@ -1,0 +1,275 @@
+"""A run's figures, from poses, commands and frame records as they come: live or from a bag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.drive import Drive, Rules
+from pilotnet_brain.metrics.frame_figures import FrameLog, frame_figures
+from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
+from pilotnet_brain.metrics.position_score import centerline_reference
+from pilotnet_brain.metrics.scored_stretch import ScoredReference
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+
+Figure = float | int | str | bool | list[float] | dict[str, int] | None
+Figures = dict[str, Figure]
+
+
+class RunMetrics:
+    """Measures one run on a circuit.
+
+    Poses decide when the run begins (the car sets off) and ends (`ending`); what comes after the
+    ending changes nothing. Frame records may come in any order and until after the ending: they
+    count by their stamps. A backward jump of the clock, or a car put elsewhere by hand, starts the
+    run over (`epoch`); stamps that repeat or are out of order and values that are not finite are
+    left out and counted.
+
+    Args:
+        circuit: that is driven on.
+        laps: to be driven; 0: count laps until something else ends the run.
+        time_limit_s: simulated seconds after which the run ends, or None.
+        standing_s: simulated seconds of standing still that end the run.
+        waiting_s: the same before the car has set off; None: as `standing_s`.
+        off_road_s: simulated seconds beyond the asphalt's edge that end the run.
+        reference_lap: points (N, 2), m, of a recorded reference lap for the published score.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        laps: int = 1,
+        *,
+        time_limit_s: float | None = None,
+        standing_s: float = 10.0,
+        waiting_s: float | None = None,
+        off_road_s: float = 1.0,
+        reference_lap: NDArray[np.float64] | None = None,
+    ) -> None:
+        if laps < 0:
+            raise ValueError(f"laps is {laps}; it must be 0 (no limit) or more")
+        self.circuit = circuit
+        self._rules = Rules(
+            laps=laps,
+            off_road_s=off_road_s,
+            standing_s=standing_s,
+            waiting_s=standing_s if waiting_s is None else waiting_s,
+            time_limit_s=time_limit_s,
+        )
+        line = circuit.centerline
+        self._centerline_reference = ScoredReference(line, centerline_reference(line))
+        self._reference_lap = (
+            None if reference_lap is None else ScoredReference(line, reference_lap)
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the run begins anew with the next pose."""
+        self._filter = PoseFilter()
+        self._drive: Drive | None = None
+        self._drive_epoch = 0
+        self._stopped: str | None = None
+        self._frames = FrameLog()
+        self._command: tuple[float, float] | None = None
+
+    def add_pose(
+        self,
+        time_s: float,
+        x: float,
+        y: float,
+        yaw: float,
+        speed: float,
+        yaw_rate: float,
+        real_time_s: float | None = None,
+    ) -> tuple[TrajectoryRow, ...]:
+        """Take one pose of base_link in the world frame (s, m, rad, m/s, rad/s).
+
+        Args:
+            time_s: simulated time of the pose.
+            x: position.
+            y: position.
+            yaw: heading.
+            speed: forward.
+            yaw_rate: left positive.
+            real_time_s: reading of a steady clock at its receipt, if known.
+
+        Returns:
+            The rows of trajectory.csv that this pose added: usually one; none for a pose that is
+            left out or comes after the ending, several after a confirmed jump.
+        """
+        if self.ending is not None:
+            return ()
+        rows = []
+        for pose in self._filter.push(Pose(time_s, x, y, yaw, speed, yaw_rate, real_time_s)):
+            rows.append(self._take(pose))
+            if self.ending is not None:
+                break
+        return tuple(rows)
+
+    def add_command(self, time_s: float, speed: float, yaw_rate: float) -> None:
+        """Note the command (m/s, rad/s) in force from now on; it goes into the rows that follow."""
+        del time_s  # a Twist carries no stamp: the order of arrival says when it was in force
+        self._command = (speed, yaw_rate)
+
+    def add_frame(self, record: FrameRecord) -> None:
+        """Take the brain's record of one frame."""
+        self._frames.add(record)
+
+    def add_published_frame(self, stamp_s: float) -> None:
+        """Note the stamp of a frame that the camera published (from its camera_info)."""
+        self._frames.add_published(stamp_s)
+
+    def add_unreadable_record(self) -> None:
+        """Count a message that was no frame record."""
+        self._frames.unreadable += 1
+
+    def end(self, reason: str) -> None:
+        """End the run for a reason from outside (a node died, the user stopped it)."""
+        if self.ending is None:
+            self._stopped = reason
+
+    @property
+    def ending(self) -> str | None:
+        """Why the run is over; None while it goes on."""
+        if self._stopped is not None:
+            return self._stopped
+        return self._drive.ending if self._drive else None
+
+    @property
+    def epoch(self) -> int:
+        """How often the run was started over by a reset of the clock or the car."""
+        return self._filter.epoch
+
+    @property
+    def laps_done(self) -> int:
+        """How many laps are full."""
+        return self._drive.laps.count if self._drive else 0
+
+    @property
+    def pending_frames(self) -> int:
+        """Frames published up to now (or the ending) whose record may still come."""
+        return self._frames.pending(self._drive.latest.time_s) if self._drive else 0
+
+    def progress(self) -> Figures:
+        """Return the figures to show while driving; cheap. None where nothing is known yet."""
+        drive = self._drive
+        if drive is None:
+            return dict.fromkeys(
+                ("completion", "laps", "time_s", "speed", "average_speed", "lateral_deviation",
+                 "position_deviation_mae", "frame_rate_hz", "ending")
+            )  # fmt: skip
+        return {
+            "completion": drive.completion,
+            "laps": drive.laps.count,
+            "time_s": drive.elapsed_s,
+            "speed": drive.latest.speed,
+            "average_speed": _ratio(drive.distance, drive.elapsed_s),
+            "lateral_deviation": drive.projection.lateral_deviation,
+            "position_deviation_mae": drive.deviation.mean,
+            "frame_rate_hz": self._frames.rate_hz(),
+            "ending": self.ending,
+        }
+
+    def figures(self, **context: Figure) -> Figures:
+        """Return everything that goes into metrics.json; what was not measured is None.
+
+        Args:
+            context: further entries (simulator...); model and device given here win over what the
+                frame records say.
+
+        The two scores cover the part of the reference that was driven (see `ScoredReference`):
+        of a run cut short, read them beside `completion`.
+        """
+        measured = self.live_figures()
+        points = np.array(self._drive.points if self._drive else np.empty((0, 3)))
+        span = (self._drive.rearmost, self._drive.farthest) if self._drive else (0.0, 0.0)
+        begin = self._drive.begin_arc_length if self._drive else 0.0
+        measured["position_deviation_score"] = self._centerline_reference.score(points, begin, span)
+        if self._reference_lap is not None:
+            published = self._reference_lap.score(points, begin, span)
+            measured["position_deviation_score_published"] = published
+        return _with_context(measured, context)
+
+    def live_figures(self) -> Figures:
+        """Return `figures` without the scores, which take tens of milliseconds."""
+        drive = self._drive
+        begin_s = drive.begin.time_s if drive else None
+        end_s = drive.latest.time_s if drive else None
+        real_time_s = drive.real_time_s if drive else None
+        frames = frame_figures(self._frames, begin_s, end_s, real_time_s)
+        head: Figures = {
+            "circuit": self.circuit.name,
+            "model": frames.pop("model"),
+            "device": frames.pop("device"),
+            "simulator": None,
+        }
+        return head | _drive_figures(drive) | self._ending_figures() | dict(frames) | self._input()
+
+    def _take(self, pose: Pose) -> TrajectoryRow:
+        if self._drive is None or self._drive_epoch != self._filter.epoch:
+            self._drive = Drive(self.circuit, self._rules, pose)
+            self._drive_epoch = self._filter.epoch
+            place = self._drive.projection
+        else:
+            place = self._drive.add(pose)
+        command_speed, command_yaw_rate = self._command or (None, None)
+        return TrajectoryRow(
+            *pose[:6], place.arc_length, place.lateral_deviation, command_speed, command_yaw_rate
+        )
+
+    def _ending_figures(self) -> Figures:
+        return {"ending": self.ending, "laps_asked": self._rules.laps}
+
+    def _input(self) -> Figures:
+        return {
+            "epoch": self.epoch,
+            "poses_ignored": asdict(self._filter.ignored),
+            "records_unreadable": self._frames.unreadable,
+        }
+
+
+def _drive_figures(drive: Drive | None) -> Figures:
+    if drive is None:
+        return {
+            "lap_completed": False,
+            **dict.fromkeys(
+                ("completion", "laps", "lap_times_s", "distance_m", "average_speed",
+                 "position_deviation_mae", "position_deviation_max", "position_deviation_score",
+                 "position_deviation_score_published", "simulated_time_s", "real_time_s",
+                 "real_time_factor", "waited_s"),
+            ),
+        }  # fmt: skip
+    elapsed, real = drive.elapsed_s, drive.real_time_s
+    return {
+        "lap_completed": drive.completed,
+        "completion": drive.completion,
+        "laps": drive.laps.count,
+        "lap_times_s": list(drive.laps.times_s),
+        "distance_m": drive.distance,
+        "average_speed": _ratio(drive.distance, elapsed),
+        "position_deviation_mae": drive.deviation.mean,
+        "position_deviation_max": drive.deviation.largest,
+        "position_deviation_score": None,
+        "position_deviation_score_published": None,
+        "simulated_time_s": elapsed,
+        "real_time_s": real,
+        "real_time_factor": _ratio(elapsed, real),
+        "waited_s": drive.waited_s,
+    }
+
+
+def _with_context(figures: Figures, context: Mapping[str, Figure]) -> Figures:
+    """Return the figures with the context's entries, except where they would hide a known one."""
+    given = {
+        key: value for key, value in context.items() if value is not None or key not in figures
+    }
+    return figures | given
+
+
+def _ratio(numerator: float, denominator: float | None) -> float | None:
+    return numerator / denominator if denominator else None
