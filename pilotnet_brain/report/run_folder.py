@@ -1,0 +1,262 @@
+"""The folder that keeps one run's results."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
+
+ROOM_NEEDED_BYTES = 200 * 2**20
+"""A lap with its bag but without camera frames takes a few MB; with them some hundreds."""
+_FLUSH_EVERY_S = 1.0
+
+
+class RunFolderError(UserError):
+    """A place where results cannot be kept; the text names the path and the mend."""
+
+
+class RunFolder:
+    """Paths and files of one run: ``<root>/<YYYYmmdd-HHMMSS>-<circuit>-<model>/``.
+
+    Attributes:
+        path: the folder; it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._trajectory: TrajectoryWriter | None = None
+
+    @classmethod
+    def create(
+        cls, root: str | Path, circuit_name: str, model_name: str, now: datetime | None = None
+    ) -> RunFolder:
+        """Make a new folder under `root` and point ``<root>/latest`` at it.
+
+        Two runs that start in the same second get folders of their own (``...-2``).
+
+        Args:
+            root: usually ``runs``; made if missing.
+            circuit_name: name or path; what is unfit for a file name becomes ``_``.
+            model_name: the same.
+            now: local time of the start, else the present.
+
+        Raises:
+            RunFolderError: the place cannot be written, or has less than 200 MB of room.
+        """
+        root = Path(root).expanduser()
+        _make_root(root)
+        _check_room(root)
+        stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+        name = f"{stamp}-{_file_name(circuit_name)}-{_file_name(model_name)}"
+        path = _make_unique(root, name)
+        _check_writable(path)
+        _point_latest(root, path.name)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Return an existing run's folder. Raises RunFolderError where there is none."""
+        folder = Path(path).expanduser()
+        if not folder.is_dir():
+            raise RunFolderError(f"{folder}: no such run folder; runs/latest is the newest run")
+        return cls(folder.resolve())
+
+    @property
+    def metrics_json(self) -> Path:
+        """The run's figures."""
+        return self.path / "metrics.json"
+
+    @property
+    def trajectory_csv(self) -> Path:
+        """The driven line."""
+        return self.path / "trajectory.csv"
+
+    @property
+    def run_yaml(self) -> Path:
+        """Parameters, versions and hardware."""
+        return self.path / "run.yaml"
+
+    @property
+    def lap_png(self) -> Path:
+        """The picture of the lap."""
+        return self.path / "lap.png"
+
+    @property
+    def bag(self) -> Path:
+        """The rosbag2 folder (made by who records)."""
+        return self.path / "bag"
+
+    def write_metrics(self, figures: Mapping[str, object]) -> None:
+        """Write metrics.json whole or not at all: a reader never sees half a file."""
+        text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
+        write_atomically(self.metrics_json, text)
+
+    def read_metrics(self) -> dict[str, object] | None:
+        """Return the figures of metrics.json; None where there is no (readable) file yet."""
+        try:
+            figures = json.loads(self.metrics_json.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return figures if isinstance(figures, dict) else None
+
+    def write_run_record(self, record: Mapping[str, object]) -> None:
+        """Write run.yaml (see `run_record`)."""
+        import yaml
+
+        text = yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True)
+        write_atomically(self.run_yaml, text)
+
+    def append_trajectory(self, row: TrajectoryRow) -> None:
+        """Append a row to trajectory.csv; once a second the rows are flushed."""
+        if self._trajectory is None:
+            self._trajectory = TrajectoryWriter(self.trajectory_csv)
+        self._trajectory.append((row,))
+
+    def flush(self) -> None:
+        """Hand the rows so far to the system: from here on a kill does not lose them."""
+        if self._trajectory is not None:
+            self._trajectory.flush()
+
+    def close(self) -> None:
+        """Close trajectory.csv; a row that comes later opens it again."""
+        if self._trajectory is not None:
+            self._trajectory.close()
+            self._trajectory = None
+
+
+class TrajectoryWriter:
+    """Appends rows to trajectory.csv; once a second they are on their way to the disk.
+
+    What a killed process loses is at most the rows of its last second, and half a row.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8", newline="")
+        if self._file.tell() == 0:
+            self._file.write(",".join(COLUMNS) + "\n")
+        self.flush()
+
+    def append(self, rows: Iterable[TrajectoryRow]) -> None:
+        """Write rows; those older than a second are flushed."""
+        self._file.writelines(map(row_text, rows))
+        if time.monotonic() - self._flushed_s >= _FLUSH_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the rows so far to the system."""
+        self._file.flush()
+        self._flushed_s = time.monotonic()
+
+    def close(self) -> None:
+        """Flush and close; closing twice is fine."""
+        self._file.close()
+
+    def __enter__(self) -> TrajectoryWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file beside its place and move it there in one step."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _make_root(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise RunFolderError(
+            f"{root}: the results folder cannot be made ({problem.strerror}); "
+            "choose another with the output directory option"
+        ) from problem
+
+
+def _make_unique(root: Path, name: str) -> Path:
+    for attempt in range(1, 1000):
+        path = root / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as problem:
+            raise RunFolderError(
+                f"{root}: no results can be written here ({problem.strerror}); "
+                "mend its permissions or choose another output directory"
+            ) from problem
+        return path
+    raise RunFolderError(f"{root / name}: a thousand runs have this name; clear the folder")
+
+
+def _check_writable(path: Path) -> None:
+    probe = path / ".probe"
+    try:
+        probe.write_bytes(b"\0" * 65536)
+        probe.unlink()
+    except OSError as problem:
+        shutil.rmtree(path, ignore_errors=True)
+        raise RunFolderError(
+            f"{path}: results cannot be written ({problem.strerror}); "
+            "free some room, or choose another output directory"
+        ) from problem
+
+
+def _check_room(root: Path) -> None:
+    free = shutil.disk_usage(root).free
+    if free < ROOM_NEEDED_BYTES:
+        raise RunFolderError(
+            f"{root}: {free / 2**20:.0f} MB of room left on this disk, a run needs "
+            f"{ROOM_NEEDED_BYTES / 2**20:.0f} MB; free some, or choose another output directory"
+        )
+
+
+def _point_latest(root: Path, name: str) -> None:
+    """Make ``latest`` a link to the newest run, replaced in one step; a real file is left alone."""
+    latest = root / "latest"
+    if latest.exists() and not latest.is_symlink():
+        return
+    link = root / f".latest-{os.getpid()}-{time.monotonic_ns()}"
+    try:
+        link.symlink_to(name, target_is_directory=True)
+        os.replace(link, latest)
+    except OSError:
+        # A file system without links keeps its results all the same; only the short way is missing.
+        link.unlink(missing_ok=True)
+
+
+def _file_name(name: str) -> str:
+    """Return a name or path as one word that any file system takes."""
+    word = Path(name).stem if ("/" in name or name.endswith((".pt", ".csv", ".bag"))) else name
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", word).strip("._-")[:60] or "unnamed"
