@@ -119,18 +119,19 @@ def camera_info_topic(camera_topic: str) -> str:
 
 
 def checked_plan(plan: RunPlan) -> RunPlan:
-    """Return the plan with the model's absolute path, after everything that needs no process.
+    """Return the plan after checking everything that can be checked before a process starts.
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
             reference lap that does not exist, a device that this machine does not have.
     """
-    from pilotnet_brain.driving.model_catalogue import check_model
+    from pilotnet_brain.driving.model_archive import read_archive
+    from pilotnet_brain.driving.model_catalogue import resolve_model
 
     load_circuit(plan.circuit)
     if plan.reference_lap and not Path(plan.reference_lap).expanduser().exists():
         raise UserError(f"reference_lap {plan.reference_lap} does not exist")
-    check_model(plan.model, trust=plan.trust_model)
+    read_archive(resolve_model(plan.model, trust=plan.trust_model))
     if plan.device == "cuda" and not _has_cuda_driver():
         raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
     return plan

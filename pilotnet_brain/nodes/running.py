@@ -55,6 +55,7 @@ def run(
     make_node: Callable[[], RunningNode],
     args: Sequence[str] | None = None,
     spin: Callable[[RunningNode, Executor, StopSignal], None] | None = None,
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
 ) -> int:
     """Run one node until it is done or the process is asked to end; return the exit status.
 
@@ -63,13 +64,14 @@ def run(
         args: command line (default: the process's).
         spin: works until the node's `exit_status` is set or the signal came (default:
             `spin_until_done`).
+        make_executor: makes the executor.
     """
     stop = StopSignal()
     rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
     try:
         node = make_node()
-        executor = SingleThreadedExecutor()
+        executor = make_executor()
         executor.add_node(node)  # type: ignore[arg-type]
         (spin or spin_until_done)(node, executor, stop)
         if stop.number is not None:

@@ -1,0 +1,411 @@
+"""The brain: every camera frame through the network, a velocity command out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+
+from pilotnet_brain.driving.command import STOP, Command
+from pilotnet_brain.driving.frame_watchdog import FrameWatchdog
+from pilotnet_brain.driving.model_catalogue import resolve_model
+from pilotnet_brain.driving.model_file import load_model
+from pilotnet_brain.driving.pilot import BadFrame, Drive, NonFiniteOutput, Pilot, use_threads
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
+from pilotnet_brain.nodes import diagnostics
+from pilotnet_brain.nodes.dds_profile import profile_warning
+from pilotnet_brain.nodes.frame_gaps import FrameGaps
+from pilotnet_brain.nodes.image_frames import BrokenFrame, rgb_frame
+from pilotnet_brain.nodes.parameters import declare
+from pilotnet_brain.nodes.peers import other_publishers
+from pilotnet_brain.nodes.running import run
+
+_WATCHDOG_S = 0.05
+_SEEING_OTHERS_S = 0.7
+"""How long another brain's publisher is given to show up before this one takes the wheel."""
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class BrainNode(LifecycleNode):  # type: ignore[misc]
+    """Drives with one model; the model can be changed between two frames.
+
+    Configured, it has loaded, tested and warmed its model; active, it drives; deactivated, it has
+    published a zero command. It takes both steps by itself unless ``autostart`` is false.
+
+    Raises:
+        UserError: with autostart, an unfit model, or another publisher of commands.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("brain")
+        self.exit_status: int | None = None
+        self._created = time.monotonic()
+        self._wheel = threading.RLock()
+        """Held while a frame is driven, and by whoever changes the model or the state."""
+        self._pilot: Pilot | None = None
+        self._commands: Any = None
+        self._driving_entities: list[Any] = []
+        self._problem: UserError | None = None
+        self._counts = dict.fromkeys(("received", "driven", "late", "broken", "not_finite"), 0)
+        self._gaps = FrameGaps()
+        self._rate_begin, self._rate_frames = time.monotonic(), 0
+        self._others: list[str] = []
+        self._stopped_for = ""
+        self._declare_parameters()
+        self._watchdog = FrameWatchdog()
+        self._frames_group = MutuallyExclusiveCallbackGroup()
+        self._records = self.create_publisher(DiagnosticArray, "brain/frames", 100)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._on_second, clock=self._steady)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        use_threads(self._threads)
+        if warning := profile_warning():
+            self.get_logger().warning(warning)
+
+    def _declare_parameters(self) -> None:
+        declare(
+            self,
+            "model",
+            "baseline",
+            "Model: a name of models/manifest.json or the path of a TorchScript file; may be "
+            "changed while driving",
+            settable=True,
+        )
+        self._device: str = declare(
+            self, "device", "auto", "Where the model runs: auto, cpu or cuda"
+        )
+        self.autostart: bool = declare(
+            self, "autostart", True, "Configure and activate without being asked"
+        )
+        self._reliable: bool = declare(
+            self, "reliable", False, "Reliable instead of best-effort delivery of camera frames"
+        )
+        self._trust_model: bool = declare(
+            self, "trust_model", False, "Take a model whose sha256 differs from the manifest's"
+        )
+        self._threads: int = declare(
+            self, "threads", 1, "CPU threads of the network and the image operations",
+            between=(1, 64),
+        )  # fmt: skip
+
+    # Lifecycle
+
+    def start(self) -> None:
+        """Configure and activate, as autostart does.
+
+        Raises:
+            UserError: what `on_configure` or `on_activate` found.
+        """
+        for step in (self.trigger_configure, self.trigger_activate):
+            if step() != _SUCCESS:
+                raise self._problem or UserError("the brain could not be started")
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load, test and warm up the model."""
+        try:
+            self._pilot = self._loaded(self.get_parameter("model").value)
+        except UserError as problem:
+            return self._refuse(problem)
+        model = self._pilot.model
+        self.get_logger().info(f"model {model.name} on {model.device}: {model.form}")
+        if model.note:
+            self.get_logger().warning(model.note)
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take the wheel, unless someone else holds it."""
+        time.sleep(max(0.0, self._created + _SEEING_OTHERS_S - time.monotonic()))
+        topic = self.resolve_topic_name("cmd_vel")
+        if others := other_publishers(self, topic):
+            return self._refuse(
+                UserError(
+                    f"{', '.join(others)} already publishes {topic}: end it first, since two "
+                    "cannot drive one car (or choose another ROS_DOMAIN_ID)"
+                )
+            )
+        with self._wheel:
+            self._take_the_wheel()
+        return _SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the car and let go of the wheel."""
+        self._let_go()
+        return _SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model."""
+        self._pilot = None
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the car and end the process."""
+        self._let_go()
+        self.exit_status = 0
+        return _SUCCESS
+
+    def on_stop(self, reason: str) -> None:
+        """Stop the car: the process was asked to end."""
+        driven = self._counts["driven"]
+        self._let_go()
+        self.get_logger().info(f"{reason}: car stopped after {driven} frames")
+
+    def _refuse(self, problem: UserError) -> TransitionCallbackReturn:
+        self._problem = problem
+        if not self.autostart:
+            self.get_logger().error(str(problem))
+        return _FAILURE
+
+    def _loaded(self, name: str) -> Pilot:
+        pilot = Pilot(load_model(resolve_model(name, trust=self._trust_model), self._device))
+        try:
+            pilot.warm_up()
+        except NonFiniteOutput as problem:
+            raise UserError(f"{name}: unfit to drive: {problem}") from problem
+        return pilot
+
+    def _take_the_wheel(self) -> None:
+        newest = QoSProfile(
+            depth=1,
+            reliability=(
+                ReliabilityPolicy.RELIABLE if self._reliable else ReliabilityPolicy.BEST_EFFORT
+            ),
+        )
+        infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
+        group = self._frames_group
+        self._watchdog = FrameWatchdog()
+        self._commands = self.create_publisher(
+            Twist, "cmd_vel", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+        )
+        self._driving_entities = [
+            self.create_subscription(
+                Image, "camera/image_raw", self._on_image, newest, callback_group=group
+            ),
+            self.create_subscription(
+                CameraInfo, "camera/camera_info", self._on_camera_info, infos, callback_group=group
+            ),
+            self.create_timer(
+                _WATCHDOG_S, self._on_watchdog, callback_group=group, clock=self._steady
+            ),
+        ]
+
+    def _let_go(self) -> None:
+        with self._wheel:
+            if self._commands is None:
+                return
+            self._command(STOP)
+            self._commands.wait_for_all_acked(Duration(seconds=0.3))
+            image, info, timer = self._driving_entities
+            self.destroy_timer(timer)
+            self.destroy_subscription(image)
+            self.destroy_subscription(info)
+            self.destroy_publisher(self._commands)
+            self._commands = None
+
+    # Driving
+
+    def _on_image(self, message: Image, info: Any) -> None:
+        begin_ns = time.perf_counter_ns()
+        waited_s = _waited_s(info)
+        with self._wheel:
+            if self._commands is None or self._pilot is None:
+                return
+            self._counts["received"] += 1
+            stamp_ns = _nanoseconds(message.header.stamp)
+            self._gaps.arrived(stamp_ns)
+            drive, conversion_s, problem = self._drive(message, stamp_ns)
+            if drive is not None:
+                self._command(drive.command)
+            elif problem.startswith("not finite"):
+                self._command(STOP)
+            callback_s = (time.perf_counter_ns() - begin_ns) * 1e-9
+            self._publish_record(
+                message.header.stamp, drive, conversion_s, problem, callback_s, waited_s
+            )
+
+    def _drive(self, message: Image, stamp_ns: int) -> tuple[Drive | None, float, str]:
+        """Return what the frame led to, the conversion's time (s), and why it led to nothing."""
+        assert self._pilot is not None
+        begin_ns = time.perf_counter_ns()
+        late = self._watchdog.late(stamp_ns * 1e-9)
+        if late:
+            self._counts["late"] += 1
+            return None, 0.0, f"late: {late}"
+        try:
+            frame = rgb_frame(message)
+            conversion_s = (time.perf_counter_ns() - begin_ns) * 1e-9
+            drive = self._pilot.drive(frame)
+        except (BrokenFrame, BadFrame) as problem:
+            self._counts["broken"] += 1
+            return None, 0.0, f"broken: {problem}"
+        except NonFiniteOutput as problem:
+            self._counts["not_finite"] += 1
+            return None, 0.0, f"not finite: {problem}"
+        self._watchdog.good_frame(stamp_ns * 1e-9)
+        self._counts["driven"] += 1
+        self._stopped_for = ""
+        return drive, conversion_s, ""
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._gaps.published(_nanoseconds(message.header.stamp))
+
+    def _on_watchdog(self) -> None:
+        """Stop the car when frames stay away; on real time, since /clock may stand still."""
+        with self._wheel:
+            if self._commands is None:
+                return
+            epoch = self._watchdog.epoch
+            reason = self._watchdog.check(self._now_s(), time.monotonic())
+            if self._watchdog.epoch != epoch:
+                self._gaps.restart()
+                self.get_logger().info(f"/clock jumped back: epoch {self._watchdog.epoch}")
+            if reason:
+                if reason != self._stopped_for:
+                    self.get_logger().warning(f"car stopped: {reason}")
+                self._stopped_for = reason
+                self._command(STOP)
+
+    def _command(self, command: Command) -> None:
+        message = Twist()
+        message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)
+        self._commands.publish(message)
+
+    def _publish_record(
+        self,
+        stamp: Any,
+        drive: Drive | None,
+        conversion_s: float,
+        problem: str,
+        callback_s: float,
+        waited_s: float,
+    ) -> None:
+        assert self._pilot is not None
+        model = self._pilot.model
+        stamp_s = _nanoseconds(stamp) * 1e-9
+        since_stamp_s = self._now_s() - stamp_s
+        record = FrameRecord(
+            stamp_s=stamp_s,
+            preprocess_s=None if drive is None else conversion_s + drive.preprocess_s,
+            inference_s=None if drive is None else drive.inference_s,
+            callback_s=callback_s,
+            age_s=waited_s + callback_s,
+            stamp_to_command_s=since_stamp_s if drive and since_stamp_s >= 0.0 else None,
+            speed=None if drive is None else drive.command.speed,
+            yaw_rate=None if drive is None else drive.command.yaw_rate,
+            outputs=None if drive is None else drive.outputs,
+            model=model.name,
+            device=model.device,
+            driven=drive is not None,
+            problem=problem,
+            frames_received=self._counts["received"],
+            frames_late=self._counts["late"],
+            frames_broken=self._counts["broken"],
+            epoch=self._watchdog.epoch,
+        )
+        level = diagnostics.OK if drive else diagnostics.WARN
+        self._records.publish(
+            diagnostics.diagnostic_array(
+                stamp, STATUS_NAME, level, problem or "driven", record.to_values()
+            )
+        )
+
+    def _on_second(self) -> None:
+        now = time.monotonic()
+        received = self._counts["received"]
+        rate = (received - self._rate_frames) / (now - self._rate_begin)
+        self._rate_begin, self._rate_frames = now, received
+        active = self._commands is not None
+        others = other_publishers(self, self.resolve_topic_name("cmd_vel")) if active else []
+        if others and others != self._others:
+            self.get_logger().warning(f"{', '.join(others)} publishes commands too: two hands")
+        self._others = others
+        level, text = diagnostics.OK, "driving" if active else "not active"
+        if others:
+            level, text = diagnostics.ERROR, f"{', '.join(others)} publishes commands too"
+        elif active and self._stopped_for:
+            level, text = diagnostics.WARN, f"car stopped: {self._stopped_for}"
+        model = None if self._pilot is None else self._pilot.model
+        values = {f"frames_{name}": count for name, count in self._counts.items()} | {
+            "frames_dropped": self._gaps.dropped,
+            "rate_hz": f"{rate:.2f}",
+            "model": model and model.name,
+            "model_file": model and model.path,
+            "model_sha256": model and model.sha256,
+            "device": model and model.device,
+            "form": model and model.form,
+            "note": model and model.note,
+            "epoch": self._watchdog.epoch,
+        }
+        self._diagnostics.publish(
+            diagnostics.diagnostic_array(
+                self.get_clock().now().to_msg(), f"{self.get_name()}: driving", level, text, values
+            )
+        )
+
+    # Parameters
+
+    def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Change the model: the new one is loaded and warmed while the old one drives on."""
+        for parameter in parameters:
+            if parameter.name == "model" and self._pilot is not None:
+                try:
+                    pilot = self._loaded(parameter.value)
+                except UserError as problem:
+                    return SetParametersResult(successful=False, reason=str(problem))
+                with self._wheel:
+                    self._pilot = pilot
+                self.get_logger().info(f"model changed to {pilot.model.name}")
+        return SetParametersResult(successful=True)
+
+    def _now_s(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
+
+
+def _nanoseconds(stamp: Any) -> int:
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def _waited_s(info: Any) -> float:
+    """Return for how long a message lay in the middleware's queue; 0 where it does not say."""
+    received_ns = info.get("received_timestamp", 0) if isinstance(info, dict) else 0
+    if not received_ns:
+        return 0.0
+    waited_s = (time.time_ns() - received_ns) * 1e-9
+    # Both are readings of the system's clock, which may be set in between.
+    return waited_s if 0.0 <= waited_s < 10.0 else 0.0
+
+
+def _make_started() -> BrainNode:
+    node = BrainNode()
+    if node.autostart:
+        try:
+            node.start()
+        except UserError:
+            node.destroy_node()
+            raise
+    return node
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node; return the exit status."""
+    # A second thread loads a new model while the first one drives.
+    return run(_make_started, args, make_executor=lambda: MultiThreadedExecutor(num_threads=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+"""Measures a run while it is driven, shows it, keeps it, and ends it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from nav_msgs.msg import Path as PathMessage
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import Marker
+
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
+from pilotnet_brain.nodes import diagnostics
+from pilotnet_brain.nodes.line_messages import DrivenLine, centerline_message
+from pilotnet_brain.nodes.parameters import declare
+from pilotnet_brain.nodes.pose_messages import (
+    TruePose,
+    model_states_type,
+    pose_of_model_states,
+    pose_of_odometry,
+    seconds,
+)
+from pilotnet_brain.nodes.run_progress import progress_line, summary_line
+from pilotnet_brain.nodes.running import run
+from pilotnet_brain.nodes.stop_reason import take_stop_reason
+from pilotnet_brain.report.run_folder import RunFolder
+
+_LAST_RECORDS_S = 0.5
+"""Real time given to the last frames' records after the ending."""
+_TICK_S = 0.1
+
+
+class MetricsNode(Node):  # type: ignore[misc]
+    """Feeds RunMetrics from the run's topics and keeps what it says.
+
+    Raises:
+        UserError: unknown circuit, unreadable reference lap, unwritable directory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("metrics")
+        self.exit_status: int | None = None
+        self._declare_parameters()
+        self._circuit = load_circuit(self._circuit_name)
+        self._metrics = RunMetrics(
+            self._circuit,
+            self._laps,
+            time_limit_s=self._time_limit or None,
+            reference_lap=_reference_points(self._reference_lap),
+        )
+        self._folder = self._open_folder()
+        self._line = DrivenLine()
+        self._epoch = self._laps_saved = 0
+        self._over_since: float | None = None
+        self._saved = False
+        self._create_topics()
+        self._show = sys.stdout.isatty()
+
+    def _declare_parameters(self) -> None:
+        self._circuit_name: str = declare(
+            self, "circuit", "simple_circuit", "Circuit: name or path"
+        )
+        self._laps: int = declare(
+            self, "laps", 1, "Laps after which the run ends; 0: never", between=(0, 10000)
+        )
+        self._run_dir: str = declare(
+            self, "run_dir", "", "Directory of the run's results; empty: a new one under output"
+        )
+        self._output: str = declare(self, "output", "runs", "Where a new run directory is made")
+        self._reference_lap: str = declare(
+            self, "reference_lap", "", "CSV or rosbag of a reference lap for the published score"
+        )
+        self._time_limit: float = declare(
+            self, "time_limit", 0.0, "Simulated seconds that end the run; 0: none", between=(0, 1e6)
+        )
+        self._pose_source: str = declare(
+            self, "pose_source", "odom", "True pose from odom, or from model_states (Gazebo)"
+        )
+        self._car: str = declare(
+            self, "car", "f1_renault", "The car's name in /gazebo/model_states"
+        )
+        self._model: str = declare(self, "model", "", "Model, for the results")
+        self._simulator: str = declare(self, "simulator", "", "Simulator, for the results")
+
+    def _open_folder(self) -> RunFolder:
+        if self._run_dir:
+            return RunFolder.open(self._run_dir)
+        return RunFolder.create(self._output, self._circuit.name, self._model or "model")
+
+    def _create_topics(self) -> None:
+        newest = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+        if self._pose_source == "model_states":
+            self.create_subscription(
+                model_states_type(), "/gazebo/model_states", self._on_model_states, newest
+            )
+        else:
+            self.create_subscription(Odometry, "odom", self._on_odometry, newest)
+        self.create_subscription(Twist, "cmd_vel", self._on_command, 10)
+        self.create_subscription(DiagnosticArray, "brain/frames", self._on_frame, 100)
+        self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, newest)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._centerline = self.create_publisher(PathMessage, "centerline", latched)
+        self._centerline.publish(centerline_message(self._circuit.centerline))
+        self._driven_line = self.create_publisher(Marker, "driven_line", 1)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_service(Trigger, "~/save", self._on_save)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        # Real time: a timer on simulated time never fires once /clock stops.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._on_second, clock=steady)
+        self.create_timer(_TICK_S, self._on_tick, clock=steady)
+
+    def on_stop(self, reason: str) -> None:
+        """Keep everything: the process was asked to end."""
+        self._metrics.end(take_stop_reason(self._folder.path) or f"stopped by {reason}")
+        self._finish()
+
+    def _on_odometry(self, message: Odometry) -> None:
+        self._take_pose(seconds(message.header.stamp), pose_of_odometry(message))
+
+    def _on_model_states(self, message: Any) -> None:
+        pose = pose_of_model_states(message, self._car)
+        if pose is not None:
+            self._take_pose(self._now_s(), pose)
+
+    def _take_pose(self, time_s: float, pose: TruePose) -> None:
+        rows = self._metrics.add_pose(time_s, *pose, real_time_s=time.monotonic())
+        if self._metrics.epoch != self._epoch:
+            self._epoch = self._metrics.epoch
+            self._laps_saved = 0
+            self._line.clear()
+            self.get_logger().info("the clock or the car was reset: the run starts over")
+        for row in rows:
+            self._folder.append_trajectory(row)
+            self._line.add(row.x, row.y)
+        if self._metrics.ending is not None and self._over_since is None:
+            self._over_since = time.monotonic()
+
+    def _on_command(self, message: Twist) -> None:
+        self._metrics.add_command(self._now_s(), message.linear.x, message.angular.z)
+
+    def _on_frame(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            try:
+                record = FrameRecord.from_values(diagnostics.values_of(status))
+            except FrameRecordError:
+                self._metrics.add_unreadable_record()
+                continue
+            self._metrics.add_frame(record)
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._metrics.add_published_frame(seconds(message.header.stamp))
+
+    def _on_tick(self) -> None:
+        """End the run once it is over and the last frames' records have come."""
+        if self._over_since is None:
+            if self._metrics.laps_done > self._laps_saved:
+                self._laps_saved = self._metrics.laps_done
+                self._save()
+            return
+        waited = time.monotonic() - self._over_since
+        if self._metrics.pending_frames == 0 or waited > _LAST_RECORDS_S:
+            self._finish()
+            self.exit_status = 0
+
+    def _on_second(self) -> None:
+        self._folder.flush()
+        now = self.get_clock().now().to_msg()
+        self._driven_line.publish(self._line.message(now))
+        figures = self._metrics.live_figures()
+        self._diagnostics.publish(
+            diagnostics.diagnostic_array(
+                now,
+                f"{self.get_name()}: run",
+                diagnostics.OK,
+                self._metrics.ending or "running",
+                figures,
+            )
+        )
+        self._print(progress_line(self._metrics.progress()))
+
+    def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._save()
+        response.success, response.message = True, str(self._folder.path)
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._metrics.reset()
+        self._line.clear()
+        self._over_since = None
+        self._epoch = self._laps_saved = 0
+        response.success, response.message = True, "the run starts over"
+        return response
+
+    def _finish(self) -> None:
+        if self._saved:
+            return
+        self._saved = True
+        self._folder.close()
+        figures = self._save()
+        #DRAW
+        if self._show:
+            print(flush=True)
+        print(summary_line(figures, self._folder.path), flush=True)
+
+    def _save(self) -> Figures:
+        """Write metrics.json as of now; return the figures."""
+        figures = self._metrics.figures(
+            simulator=self._simulator or None, model=self._model or None
+        )
+        self._folder.write_metrics(figures)
+        return figures
+
+    def _draw(self) -> None:
+        """Draw lap.png; matplotlib's import takes a second, so only now."""
+        from pilotnet_brain.report.lap_picture import draw_lap
+
+        draw_lap(self._folder)
+
+    def _print(self, line: str) -> None:
+        if self._show:
+            print(f"\r\033[K{line}", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+    def _now_s(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
+
+
+def _reference_points(path: str) -> Any:
+    """Return the points (N, 2) of a reference lap, None where no path is given."""
+    if not path:
+        return None
+    from pilotnet_brain.metrics.reference_lap import read_reference_lap
+
+    return read_reference_lap(path)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node; return the exit status."""
+    return run(MetricsNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
