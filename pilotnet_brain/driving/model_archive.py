@@ -84,7 +84,7 @@ def without_debug_files(data: bytes) -> bytes:
     """Return a TorchScript archive without its source positions and traced inputs.
 
     They hold the paths of the machine that exported the model and are of no use for driving.
-    Entries keep their order; times are fixed, so that equal networks give equal files.
+    Entries keep their order and get one fixed time, so that an export can be repeated to the byte.
     """
     slim = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(slim, "w") as new:

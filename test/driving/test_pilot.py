@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pilotnet_brain.driving.model_file import ModelRecord, load_model, save_model
+from pilotnet_brain.driving.output_range import OutputRange
+from pilotnet_brain.driving.pilot import BadFrame, NonFiniteOutput, Pilot, use_threads
+from pilotnet_brain.driving.preprocess import InputFormat, network_input, scale_input
+from pilotnet_brain.driving.torchscript import quiet_deprecation
+
+
+def _frame(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (480, 640, 3), np.uint8)
+
+
+def _save_traced(network: nn.Module, path, pixels, record=None):
+    if record is None:
+        record = ModelRecord()
+    with quiet_deprecation():
+        traced = torch.jit.trace(network.eval(), torch.rand(1, 3, 66, 200), check_trace=False)
+    save_model(path, traced, record, pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pilot(pilotnet_file) -> Pilot:
+    return Pilot(load_model(pilotnet_file, "cpu"))
+
+
+def test_the_command_is_the_networks_on_the_projects_preprocessing(pilot, pilotnet):
+    for seed in range(3):
+        frame = _frame(seed)
+        drive = pilot.drive(frame)
+        batch = torch.from_numpy(scale_input(network_input(frame))[None]).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            expected = pilotnet(batch.contiguous())[0].tolist()
+        assert drive.outputs == pytest.approx(expected, rel=1e-4, abs=1e-4)
+        assert drive.command == OutputRange().to_command(*drive.outputs)
+
+
+def test_training_evaluation_and_brain_see_the_same_bits(pilotnet_file):
+    """The batch that the network is given is the very array of the preprocessing functions."""
+    model = load_model(pilotnet_file, "cpu")
+    pilot = Pilot(model)
+    given = []
+
+    def recording(batch: torch.Tensor) -> torch.Tensor:
+        given.append(batch.clone())
+        return model.module(batch)
+
+    pilot._module = recording
+    frame = _frame(4)
+    pilot.drive(frame)
+    expected = scale_input(network_input(frame))
+    assert tuple(given[0].shape) == (1, 3, 66, 200)
+    np.testing.assert_array_equal(given[0][0].permute(1, 2, 0).numpy(), expected)
+
+
+def test_one_frame_leaves_nothing_in_the_next(pilot):
+    alone = pilot.drive(_frame(1)).outputs
+    pilot.drive(_frame(2))
+    assert pilot.drive(_frame(1)).outputs == alone
+
+
+def test_the_outputs_do_not_change_while_the_executor_settles(pilotnet_file):
+    pilot = Pilot(load_model(pilotnet_file, "cpu"))
+    outputs = {pilot.drive(_frame(3)).outputs for _ in range(8)}
+    pilot.warm_up()
+    outputs.add(pilot.drive(_frame(3)).outputs)
+    assert len(outputs) == 1
+
+
+def test_durations_are_measured(pilot):
+    drive = pilot.drive(_frame())
+    assert drive.preprocess_s > 0.0
+    assert drive.inference_s > 0.0
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((480, 640), np.uint8),
+        np.zeros((240, 320, 3), np.uint8),
+        np.zeros((0, 0, 3), np.uint8),
+        np.zeros((480, 640, 3), np.float32),
+    ],
+)
+def test_bad_frames_are_refused_and_the_next_good_one_is_driven(pilot, frame):
+    with pytest.raises(BadFrame):
+        pilot.drive(frame)
+    assert pilot.drive(_frame()).outputs == pilot.drive(_frame()).outputs
+
+
+def test_non_finite_outputs_are_refused(tmp_path, pixels):
+    class BlindedByWhite(nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return 1.0 / (1.0 - picture.amax((2, 3))[:, :2])
+
+    path = _save_traced(BlindedByWhite(), tmp_path / "blinded.pt", pixels // 2)
+    pilot = Pilot(load_model(path, "cpu"))
+    pilot.warm_up()
+    with pytest.raises(NonFiniteOutput):
+        pilot.drive(np.full((480, 640, 3), 255, np.uint8))
+    pilot.drive(np.zeros((480, 640, 3), np.uint8))
+
+
+def test_the_records_format_and_range_are_obeyed(tmp_path, pixels):
+    class Corner(nn.Module):
+        """Outputs: the first and the last channel of the upper left corner."""
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.stack([picture[:, 0, 0, 0], picture[:, 2, 0, 0]], 1)
+
+    record = ModelRecord(
+        name="corner",
+        input_format=InputFormat(crop_top=0, crop_bottom=100, colour_order="bgr"),
+        output_range=OutputRange(
+            speed_min=0.0, speed_span=255.0, yaw_rate_min=0.0, yaw_rate_span=255.0
+        ),
+    )
+    pilot = Pilot(load_model(_save_traced(Corner(), tmp_path / "c.pt", pixels, record), "cpu"))
+    frame = np.zeros((480, 640, 3), np.uint8)
+    frame[:100] = (10, 20, 30)
+    assert pilot.drive(frame).command == pytest.approx((30.0, 10.0), abs=1e-3)
+
+
+def test_a_network_that_insists_on_its_layout_is_driven(tmp_path, pixels):
+    class Viewing(nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.relu(picture).view(1, 39600)[:, ::13200][:, :2]
+
+    path = _save_traced(Viewing(), tmp_path / "viewing.pt", pixels)
+    model = load_model(path, "cpu")
+    frame = np.zeros((480, 640, 3), np.uint8)
+    frame[...] = (255, 51, 0)
+    assert not model.channels_last
+    assert Pilot(model).drive(frame).outputs == pytest.approx((1.0, 0.2), abs=1e-5)
+
+
+def test_threads_are_set():
+    before = torch.get_num_threads()
+    use_threads(1)
+    assert torch.get_num_threads() == 1
+    use_threads(before)
