@@ -1,0 +1,124 @@
+"""When to drive on a frame and when to stop the car: pure logic, no clock of its own."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+FRAME_LIMIT_S = 0.5
+CLOCK_LIMIT_S = 2.0
+AHEAD_LIMIT_S = 0.25
+JUMP_S = 0.1
+
+
+class Verdict(Enum):
+    """What to do with a frame; the value says why."""
+
+    DRIVE = "newest frame"
+    LATE = "not newer than the frame driven last"
+    STALE = "too old to drive on"
+    AHEAD = "stamped ahead of the clock: of another epoch, or of another clock"
+
+
+class StopReason(Enum):
+    """Why the car must stand; the value is for the user."""
+
+    NO_FRAME = "no good frame yet"
+    FRAME_OLD = "the newest good frame is too old"
+    CLOCK_STILL = "the clock stands still"
+
+
+class FrameWatchdog:
+    """The two clocks of safety, late frames, and epochs of simulated time.
+
+    The car must stop when the newest good frame is ``frame_limit_s`` of simulated time old, or
+    when the clock stood still for ``clock_limit_s`` of real time (a timer on simulated time would
+    never fire then). A backward jump of the clock (a reset) opens a new epoch: what was driven
+    before it counts no more, so the new frames are not late, and the car stands until one of them
+    was driven.
+
+    Simulated times are those of the node's clock, real times of any steady clock, in seconds.
+    """
+
+    def __init__(
+        self, frame_limit_s: float = FRAME_LIMIT_S, clock_limit_s: float = CLOCK_LIMIT_S
+    ) -> None:
+        if not (frame_limit_s > 0.0 and clock_limit_s > 0.0):
+            raise ValueError(f"limits {frame_limit_s} s and {clock_limit_s} s: must be positive")
+        self.frame_limit_s = frame_limit_s
+        self.clock_limit_s = clock_limit_s
+        self._epoch = 0
+        self._late_frames = 0
+        self._clock_s: float | None = None
+        self._furthest_s = 0.0
+        self._moved_at_s: float | None = None
+        self._newest_s: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Number of backward jumps of the clock so far."""
+        return self._epoch
+
+    @property
+    def late_frames(self) -> int:
+        """Number of good frames that came at the wrong time and were not to be driven on."""
+        return self._late_frames
+
+    @property
+    def newest_frame_s(self) -> float | None:
+        """Stamp of the newest frame driven in this epoch, if any."""
+        return self._newest_s
+
+    def see_clock(self, clock_s: float, steady_s: float) -> bool:
+        """Take note of the time; to be called before each judgement and by a real-time timer.
+
+        Args:
+            clock_s: simulated time now (seconds).
+            steady_s: real time now (seconds).
+
+        Returns:
+            Whether the clock jumped back: a new epoch begins.
+        """
+        # A reordered tick or two is no reset: only what lies well before the furthest time is.
+        jumped = self._clock_s is not None and clock_s < self._furthest_s - JUMP_S
+        if jumped:
+            self._epoch += 1
+            self._newest_s = None
+        if self._clock_s is None or self._moved_at_s is None or clock_s != self._clock_s:
+            self._moved_at_s = steady_s
+        if self._clock_s is None or jumped:
+            self._furthest_s = clock_s
+        self._furthest_s = max(self._furthest_s, clock_s)
+        self._clock_s = clock_s
+        return jumped
+
+    def judge(self, stamp_s: float) -> Verdict:
+        """Return what to do with a good frame of that stamp, and count it if it is late."""
+        verdict = self._verdict(stamp_s)
+        if verdict is not Verdict.DRIVE:
+            self._late_frames += 1
+        return verdict
+
+    def accept(self, stamp_s: float) -> None:
+        """Take note that the frame was driven on: a command came of it."""
+        self._newest_s = stamp_s
+
+    def stop_reason(self, steady_s: float) -> StopReason | None:
+        """Return why the car must stand at this real time, None if it may drive on."""
+        if self._moved_at_s is not None and steady_s - self._moved_at_s >= self.clock_limit_s:
+            return StopReason.CLOCK_STILL
+        if self._clock_s is None or self._newest_s is None:
+            return StopReason.NO_FRAME
+        if self._clock_s - self._newest_s >= self.frame_limit_s:
+            return StopReason.FRAME_OLD
+        return None
+
+    def _verdict(self, stamp_s: float) -> Verdict:
+        if self._clock_s is None or stamp_s > self._clock_s + AHEAD_LIMIT_S:
+            # A frame of the last epoch that arrives after the reset is one of these; driven on, it
+            # would make every frame of the new epoch late.
+            return Verdict.AHEAD
+        if self._newest_s is not None and stamp_s <= self._newest_s:
+            return Verdict.LATE
+        if self._clock_s - stamp_s >= self.frame_limit_s:
+            return Verdict.STALE
+        return Verdict.DRIVE
