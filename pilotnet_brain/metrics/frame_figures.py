@@ -171,7 +171,8 @@ def _counted(
     if first is None or last is None:
         return None
     own = 1 if first.problem.startswith(problem) else 0
-    return max(0, getattr(last, counter) - getattr(first, counter) + own)
+    grown: int = getattr(last, counter) - getattr(first, counter) + own
+    return max(0, grown)
 
 
 def _stamp_key(stamp_s: float) -> int:

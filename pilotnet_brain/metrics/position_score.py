@@ -55,7 +55,7 @@ def distances_to_polyline(
     corners = _with_short_segments(np.asarray(polyline, dtype=np.float64))
     points = np.asarray(points, dtype=np.float64)
     tree = cKDTree(corners)
-    nearest, _ = tree.query(points)
+    nearest: NDArray[np.float64] = tree.query(points)[0]
     if len(corners) == 1:
         return nearest
     longest = float(np.max(np.linalg.norm(np.diff(corners, axis=0), axis=1)))
@@ -91,5 +91,6 @@ def _distances_to_segments(
     along = end - start
     squared = np.einsum("ij,ij->i", along, along)
     share = np.einsum("ij,ij->i", points - start, along) / np.where(squared > 0.0, squared, 1.0)
-    foot = start + np.clip(share, 0.0, 1.0)[:, None] * along
-    return np.linalg.norm(points - foot, axis=1)
+    away = points - start - np.clip(share, 0.0, 1.0)[:, None] * along
+    distance: NDArray[np.float64] = np.hypot(away[:, 0], away[:, 1])
+    return distance

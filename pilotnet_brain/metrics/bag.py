@@ -1,0 +1,193 @@
+"""A run's figures from its bag: the same as the live node's, through the same RunMetrics."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotnet_brain.circuits.bag_messages import BagContents, BagError, BagMessage, is_bag, read_bag
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.circuits.odometry_bag import (
+    DEFAULT_ODOMETRY_TOPIC,
+    ODOMETRY_TYPE,
+    choose_topic,
+)
+from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+
+BAG_ENDS = "the recording ends"
+_TWIST = "geometry_msgs/msg/Twist"
+_FRAMES = "diagnostic_msgs/msg/DiagnosticArray"
+_CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _CAMERA_INFO}
+# Recording times before 2001 are no wall clock's: such a bag was recorded on simulated time.
+_WALL_CLOCK_NS = 10**18
+
+
+@dataclass(frozen=True)
+class BagTopics:
+    """Where to look. None for the odometry: /F1ROS/odom, or the only odometry topic there is."""
+
+    odometry: str | None = None
+    command: str = "/F1ROS/cmd_vel"
+    frames: str = "/brain/frames"
+    camera_info: str = "/F1ROS/cameraL/camera_info"
+
+
+@dataclass
+class BagRun:
+    """What a bag says about a run.
+
+    Attributes:
+        figures: as in metrics.json.
+        rows: as in trajectory.csv.
+        warnings: what was wrong with the bag.
+    """
+
+    figures: Figures
+    rows: list[TrajectoryRow] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def metrics_from_bag(
+    bag: str | Path,
+    circuit: Circuit,
+    laps: int = 1,
+    *,
+    topics: BagTopics | None = None,
+    reference_lap: NDArray[np.float64] | None = None,
+    **context: Figure,
+) -> Figures:
+    """Return the figures of the run in a bag; see `run_from_bag`."""
+    run = run_from_bag(bag, circuit, laps, topics=topics, reference_lap=reference_lap, **context)
+    return run.figures
+
+
+def run_from_bag(
+    bag: str | Path,
+    circuit: Circuit,
+    laps: int = 1,
+    *,
+    topics: BagTopics | None = None,
+    reference_lap: NDArray[np.float64] | None = None,
+    **context: Figure,
+) -> BagRun:
+    """Measure the run in a bag as the live node measures it.
+
+    The run ends by the same rules; what the bag recorded after that changes nothing. A bag that
+    was cut off is read as far as it goes, with a warning.
+
+    Args:
+        bag: ROS 2 (folder, .mcap, .db3) or ROS 1 (.bag) bag, or a run's folder with ``bag/``.
+        circuit: that was driven on.
+        laps: that the run was asked for; 0: every lap in the bag counts.
+        topics: where odometry, commands, frame records and camera info are.
+        reference_lap: points (N, 2), m, for the published score.
+        context: entries that the bag does not know (simulator...).
+
+    Raises:
+        BagError: no bag, or none with odometry.
+    """
+    path = Path(bag).expanduser()
+    if path.is_dir() and not is_bag(path) and (path / "bag").is_dir():
+        path = path / "bag"
+    topics = topics or BagTopics()
+    contents = read_bag(path, lambda _, kind: kind in _TYPES)
+    odometry = choose_topic(
+        path, contents.topics, ODOMETRY_TYPE, topics.odometry, DEFAULT_ODOMETRY_TOPIC
+    )
+    run = BagRun({}, warnings=[contents.warning] if contents.warning else [])
+    metrics = RunMetrics(circuit, laps, reference_lap=reference_lap)
+    use_log_time = _stamps_stand_still(contents, odometry)
+    if use_log_time:
+        run.warnings.append(f"{path}: {odometry} carries no stamps; times are the recording's")
+    feeder = _Feeder(metrics, topics, odometry, use_log_time)
+    for message in contents.messages:
+        run.rows.extend(feeder.feed(message))
+    run.rows = run.rows[feeder.epoch_begin :]
+    if not run.rows:
+        raise BagError(f"{path}: topic {odometry} holds no usable odometry")
+    metrics.end(BAG_ENDS)
+    run.figures = metrics.figures(**context)
+    return run
+
+
+class _Feeder:
+    """Hands a bag's messages to RunMetrics as the node hands over those that it receives."""
+
+    def __init__(
+        self, metrics: RunMetrics, topics: BagTopics, odometry: str, use_log_time: bool
+    ) -> None:
+        self._metrics = metrics
+        self._topics = topics
+        self._odometry = odometry
+        self._use_log_time = use_log_time
+        self._first_log_ns: int | None = None
+        self._epoch = 0
+        self._rows_fed = 0
+        self.epoch_begin = 0
+
+    def feed(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
+        """Take one message; return the rows of the driven line that it added."""
+        if self._first_log_ns is None:
+            self._first_log_ns = message.log_time_ns
+        if message.topic == self._odometry:
+            return self._feed_pose(message)
+        if message.topic == self._topics.command:
+            twist = message.message
+            self._metrics.add_command(0.0, twist.linear.x, twist.angular.z)
+        elif message.topic == self._topics.frames:
+            self._feed_records(message.message)
+        elif message.topic == self._topics.camera_info:
+            self._metrics.add_published_frame(_seconds(message.message.header.stamp))
+        return ()
+
+    def _feed_pose(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
+        odometry = message.message
+        since_first_s = (message.log_time_ns - (self._first_log_ns or 0)) * 1e-9
+        wall_clock = message.log_time_ns >= _WALL_CLOCK_NS
+        rows = self._metrics.add_pose(
+            since_first_s if self._use_log_time else _seconds(odometry.header.stamp),
+            odometry.pose.pose.position.x,
+            odometry.pose.pose.position.y,
+            yaw_of(odometry.pose.pose.orientation),
+            odometry.twist.twist.linear.x,
+            odometry.twist.twist.angular.z,
+            since_first_s if wall_clock else None,
+        )
+        if self._metrics.epoch != self._epoch:
+            self._epoch = self._metrics.epoch
+            self.epoch_begin = self._rows_fed
+        self._rows_fed += len(rows)
+        return rows
+
+    def _feed_records(self, array: Any) -> None:
+        for status in array.status:
+            try:
+                values = {pair.key: pair.value for pair in status.values}
+                self._metrics.add_frame(FrameRecord.from_values(values))
+            except FrameRecordError:
+                self._metrics.add_unreadable_record()
+
+
+def yaw_of(quaternion: Any) -> float:
+    """Return the heading, rad, of an orientation with the fields x, y, z, w."""
+    x, y, z, w = quaternion.x, quaternion.y, quaternion.z, quaternion.w
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+def _seconds(stamp: Any) -> float:
+    return float(stamp.sec + stamp.nanosec * 1e-9)
+
+
+def _stamps_stand_still(contents: BagContents, topic: str) -> bool:
+    """Whether all of a topic's stamps are the same although time went on."""
+    messages = [message for message in contents.messages if message.topic == topic]
+    stamps = {_seconds(message.message.header.stamp) for message in messages[:1000]}
+    return len(messages) > 1 and len(stamps) == 1

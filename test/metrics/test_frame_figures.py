@@ -1,0 +1,118 @@
+"""The brain's figures from frame records, by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from pilotnet_brain.metrics.frame_figures import FrameLog, frame_figures, suddenness
+from pilotnet_brain.metrics.frame_record import FrameRecord
+
+
+def record(i, **changes):
+    plain = FrameRecord(
+        stamp_s=0.05 * i, inference_s=0.002, callback_s=0.005, age_s=0.006, outputs=(0.5, 0.5),
+        model="baseline", device="cpu", driven=True, frames_received=i + 1,
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
+def log_of(records, published=()):
+    log = FrameLog()
+    for one in records:
+        log.add(one)
+    for stamp in published:
+        log.add_published(stamp)
+    return log
+
+
+def test_the_first_and_last_ten_frames_do_not_count_for_the_mean():
+    records = [record(i, inference_s=9.0 if i < 10 or i >= 30 else 0.001 * i) for i in range(40)]
+    figures = frame_figures(log_of(records), 0.0, 10.0, None)
+    assert figures["mean_inference_time"] == pytest.approx(0.001 * (10 + 29) / 2)
+    assert figures["inference_time_p99"] == 9.0
+
+
+def test_twenty_frames_have_no_mean_inference_time():
+    figures = frame_figures(log_of([record(i) for i in range(20)]), 0.0, 10.0, None)
+    assert figures["mean_inference_time"] is None
+    assert figures["inference_time_p50"] == 0.002
+
+
+def test_rates_and_frequency():
+    figures = frame_figures(log_of([record(i) for i in range(100)]), 0.0, 4.95, 10.0)
+    assert figures["brain_iteration_frequency"] == pytest.approx(200.0)
+    assert figures["brain_rate_hz"] == pytest.approx(10.0)
+    assert figures["frames_received"] == 100
+    assert figures["frames_dropped"] is None
+
+
+def test_only_the_frames_of_the_run_count():
+    # The run goes from 1.01 s to 2 s: frames 20 (it set the car off) to 40.
+    figures = frame_figures(log_of([record(i) for i in range(100)]), 1.01, 2.0, None)
+    assert figures["frames_received"] == 21
+
+
+def test_published_frames_without_a_record_were_dropped():
+    kept = [i for i in range(60) if i % 7]
+    log = log_of(
+        [record(i, frames_received=n + 1) for n, i in enumerate(kept)],
+        [0.05 * i for i in range(60)],
+    )
+    figures = frame_figures(log, 0.0, 2.95, None)
+    dropped = len([i for i in range(60) if i % 7 == 0])
+    assert figures["frames_dropped"] == dropped
+    assert figures["frames_received"] == len(kept)
+    assert figures["frames_published"] == 60
+
+
+def test_a_lost_record_is_no_dropped_frame():
+    records = [record(i) for i in range(60) if i != 30]
+    figures = frame_figures(log_of(records, [0.05 * i for i in range(60)]), 0.0, 2.95, None)
+    assert figures["frames_received"] == 60
+    assert figures["frames_dropped"] == 0
+
+
+def test_frames_of_the_last_moment_are_still_on_their_way():
+    log = log_of([record(i) for i in range(58)], [0.05 * i for i in range(60)])
+    assert frame_figures(log, 0.0, 2.95, None)["frames_dropped"] == 0
+    assert log.pending(2.95) == 2
+    log = log_of([record(i) for i in range(40)], [0.05 * i for i in range(60)])
+    assert frame_figures(log, 0.0, 2.95, None)["frames_dropped"] == 15
+
+
+def test_late_and_broken_frames_by_the_brains_counters():
+    records = [
+        record(0, driven=False, problem="broken: encoding", frames_broken=3),
+        record(1, frames_broken=3),
+        record(2, driven=False, problem="late by 0.6 s", frames_broken=3, frames_late=1),
+        record(3, driven=False, problem="broken: short", frames_broken=4, frames_late=1),
+    ]
+    figures = frame_figures(log_of(records), 0.0, 1.0, None)
+    assert figures["frames_broken"] == 2
+    assert figures["frames_late"] == 1
+    assert figures["frames_driven"] == 1
+
+
+def test_a_new_epoch_starts_the_frames_over():
+    old = [record(i) for i in range(100)]
+    new = [record(i, epoch=1, frames_received=100 + i) for i in range(5)]
+    figures = frame_figures(log_of(old + new), 0.0, 100.0, None)
+    assert figures["frames_received"] == 5
+    again = frame_figures(log_of(old + [replace(r, epoch=0) for r in new]), 0.0, 100.0, None)
+    assert again["frames_driven"] == 5
+
+
+def test_without_records_nothing_was_measured():
+    figures = frame_figures(FrameLog(), 0.0, 10.0, 10.0)
+    assert set(figures.values()) == {None}
+
+
+def test_a_brain_that_never_answered_dropped_every_frame():
+    figures = frame_figures(log_of([], [0.05 * i for i in range(100)]), 0.0, 4.95, 5.0)
+    assert figures["frames_received"] is None
+    assert figures["frames_dropped"] == 95
+
+
+def test_suddenness_is_the_mean_step_of_the_outputs():
+    assert suddenness([(0.0, 0.0), (0.3, 0.4), None, (0.3, 0.4)]) == pytest.approx(0.25)
+    assert suddenness([(0.0, 0.0)]) is None

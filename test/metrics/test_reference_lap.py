@@ -1,0 +1,82 @@
+"""Reference laps: reading them, and the score of a car exactly on the line against them.
+
+The recorded laps are BehaviorMetrics' data and no part of this project. To check against them, put
+them as CSV files or bags, named after the circuits, into a folder and name it in
+PILOTNET_REFERENCE_LAPS.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driven_lines import circle
+from recorded_bags import write_ros1
+
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.metrics.reference_lap import (
+    ReferenceLapError,
+    check_on_circuit,
+    read_reference_lap,
+)
+from pilotnet_brain.metrics.run_metrics import RunMetrics
+
+FLOORS = {"simple_circuit": 4.1, "montreal": 3.9, "montmelo": 1.9, "nurburgring": 1.45}
+
+
+def test_a_csv_and_a_bag_of_the_same_lap(tmp_path):
+    from_bag = read_reference_lap(write_ros1(tmp_path / "lap.bag", 5.0))
+    csv = tmp_path / "lap.csv"
+    np.savetxt(csv, from_bag, delimiter=",", header="x,y", comments="")
+    assert read_reference_lap(csv) == pytest.approx(from_bag)
+    check_on_circuit(csv, from_bag, circle())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("a,b\n1,2\n3,4\n", "columns"), ("x,y\n1,two\n", "not a reference"),
+     ("x,y\n1,2\nnan,2\n", "finite"), ("x,y\n1,2\n", "two points"), ("", "columns")],
+)  # fmt: skip
+def test_what_is_no_lap_is_refused(tmp_path, text, why):
+    file = tmp_path / "lap.csv"
+    file.write_text(text)
+    with pytest.raises(ReferenceLapError, match=why):
+        read_reference_lap(file)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ReferenceLapError, match=r"gone\.csv: no such reference lap"):
+        read_reference_lap(tmp_path / "gone.csv")
+
+
+def test_a_lap_of_another_circuit_is_refused():
+    lap = circle().centerline.position(np.arange(0.0, 300.0, 0.5))
+    with pytest.raises(ReferenceLapError, match="another circuit"):
+        check_on_circuit("lap.csv", lap, load_circuit("montreal"))
+
+
+def reference_lap_of(name):
+    folder = os.environ.get("PILOTNET_REFERENCE_LAPS")
+    if not folder:
+        pytest.skip("PILOTNET_REFERENCE_LAPS names no folder with reference laps")
+    files = sorted(Path(folder).glob(f"{name}*"))
+    if not files:
+        pytest.skip(f"{folder} holds no reference lap of {name}")
+    return files[0]
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_car_exactly_on_the_line_scores_the_known_floor(name):
+    points = read_reference_lap(reference_lap_of(name))
+    circuit = load_circuit(name)
+    check_on_circuit(name, points, circuit)
+    metrics = RunMetrics(circuit, reference_lap=points)
+    line = circuit.centerline
+    for i, (x, y) in enumerate(line.position(np.arange(0.0, line.length + 0.2, 0.1)).tolist()):
+        metrics.add_pose(0.01 * i, x, y, 0.0, 10.0, 0.0)
+    figures = metrics.figures()
+    assert figures["lap_completed"] is True
+    # The floors are known to two digits; the formula itself agrees with them within 1 %.
+    floor = FLOORS[name]
+    assert figures["position_deviation_score_published"] == pytest.approx(floor, rel=0.01)
+    assert figures["position_deviation_score"] == pytest.approx(1.0, abs=0.02)
