@@ -105,8 +105,14 @@ def _read_csv(path: Path) -> NDArray[np.float64]:
                     f"{path}: the first line must name the columns x and y, it is {header}"
                 )
             columns = (header.index("x"), header.index("y"))
-            return np.loadtxt(lines, delimiter=",", usecols=columns, ndmin=2)
-    except (OSError, ValueError) as problem:
+            rows = [line for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CircuitFileError(f"{path}: cannot be read: {problem}") from problem
+    if not rows:
+        raise CircuitFileError(f"{path}: no points below its first line")
+    try:
+        return np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2)
+    except ValueError as problem:
         raise CircuitFileError(f"{path}: not a centerline file: {problem}") from problem
 
 

@@ -181,7 +181,9 @@ def _by_arc_length(
 ) -> tuple[CubicSpline, float]:
     """Return a periodic spline through the corners' curve with even knots in arc length."""
     closed = np.vstack([corners, corners[:1]])
-    chord_spline = CubicSpline(np.concatenate([[0.0], np.cumsum(spans)]), closed, bc_type="periodic")
+    chord_spline = CubicSpline(
+        np.concatenate([[0.0], np.cumsum(spans)]), closed, bc_type="periodic"
+    )
     fine = np.linspace(0.0, chord_spline.x[-1], 8 * len(corners) + 1)
     lengths = _curve_lengths(chord_spline, fine)
     total = float(lengths[-1])

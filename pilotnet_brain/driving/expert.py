@@ -77,7 +77,9 @@ class Expert:
         station = here.arc_length / _PROFILE_SPACING_M
         low = int(station)
         share, count = station - low, len(self._profile)
-        speed = (1.0 - share) * self._profile[low % count] + share * self._profile[(low + 1) % count]
+        speed = (1.0 - share) * self._profile[low % count] + share * self._profile[
+            (low + 1) % count
+        ]
         astray = max(0.0, abs(here.lateral_deviation) - 0.15)
         askew = max(0.0, abs(here.heading_error(yaw)) - 0.15)
         return max(self._style.min_speed, float(speed) / (1.0 + 1.5 * astray + 2.0 * askew))

@@ -20,6 +20,9 @@ HIDDEN_GROUP = 5
 CAMERA_NAME = "camera"
 CAR_BODY = "base_link"
 _WALL_THICKNESS_M = 0.2
+# The car's velocity is set anew before every step: a soft wall would be pushed through.
+_STIFF_CONTACT = (2.0 * TIME_STEP_S, 1.0)
+_HARD_CONTACT = (0.99, 0.999, 0.001, 0.5, 2.0)
 _WHITE, _BLACK = (0.92, 0.92, 0.92), (0.06, 0.06, 0.06)
 
 
@@ -215,6 +218,8 @@ def _add_wall_collisions(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) ->
                 group=HIDDEN_GROUP,
                 friction=[0.0, 0.0, 0.0],
                 condim=1,
+                solref=_STIFF_CONTACT,
+                solimp=_HARD_CONTACT,
             )
 
 
@@ -233,6 +238,8 @@ def _add_car(spec: mujoco.MjSpec, looks: Looks) -> None:
         group=HIDDEN_GROUP,
         friction=[0.0, 0.0, 0.0],
         condim=1,
+        solref=_STIFF_CONTACT,
+        solimp=_HARD_CONTACT,
     )
     body.add_camera(
         name=CAMERA_NAME,

@@ -70,9 +70,7 @@ def ribbon(
     return Strip(vertices, _ladder(len(s)), texture)
 
 
-def wall(
-    centerline: Centerline, begin: float, end: float, offset: float, height: float
-) -> Strip:
+def wall(centerline: Centerline, begin: float, end: float, offset: float, height: float) -> Strip:
     """Return an upright surface at a signed offset from the line, visible from the road."""
     s = stations(centerline, begin, end)
     foot = offset_points(centerline, s, offset)
@@ -87,9 +85,7 @@ def wall(
     return Strip(vertices, faces if offset > 0.0 else faces[:, ::-1].copy(), texture)
 
 
-def wall_boxes(
-    centerline: Centerline, offset: float, thickness: float
-) -> NDArray[np.float64]:
+def wall_boxes(centerline: Centerline, offset: float, thickness: float) -> NDArray[np.float64]:
     """Return the boxes (N, 4) that stop a car at a wall: centre x, y (m), yaw (rad), half length.
 
     One a metre; their road side lies on the wall. A mesh would collide as its convex hull, which
