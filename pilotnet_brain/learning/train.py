@@ -1,0 +1,283 @@
+"""Training PilotNet on a data set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from pilotnet_brain.driving.preprocess import scale_input
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.learning.augment import Augmentation
+from pilotnet_brain.learning.dataset import DataSet
+from pilotnet_brain.learning.pilotnet import PilotNet
+
+CHECKPOINT_FILE = "checkpoint.pt"
+_YAW_RATE_WEIGHT = 4.0
+"""Of the yaw rate's error over the speed's: it is the yaw rate that keeps the car on the line."""
+_SMALL_ERROR = 0.02
+"""Below this the loss is quadratic, above it linear (normalized output): a recovery's large errors
+must not outweigh the small ones on the line, which make the deviation."""
+_SHARP_CURVATURE = 0.2
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train.
+
+    Attributes:
+        epochs: at the most; the learning rate falls to zero over them (cosine).
+        batch: frames in a step.
+        learning_rate: of Adam, at its highest.
+        polish_epochs: last epochs in float32; those before run the convolutions in bfloat16.
+        bend_weight: how many times a frame in a sharp bend weighs over one on a straight.
+        patience: epochs without a better validation loss before training stops.
+        seed: of weights, order and augmentation.
+        threads: of torch on the CPU.
+    """
+
+    epochs: int = 14
+    batch: int = 128
+    learning_rate: float = 1e-3
+    polish_epochs: int = 2
+    bend_weight: float = 3.0
+    patience: int = 5
+    seed: int = 1
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch's figures: mean losses, and root mean square errors on the validation set."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation_mse: float
+    speed_rmse: float
+    yaw_rate_rmse: float
+    best: bool
+
+
+Progress = Callable[[int, int, int, float], None]
+"""Called with the epoch, the step, the steps of an epoch and the running loss."""
+
+
+def train(
+    training: DataSet,
+    validation: DataSet,
+    plan: TrainingPlan,
+    folder: Path,
+    progress: Progress | None = None,
+    network: nn.Module | None = None,
+) -> Iterator[EpochReport]:
+    """Train and keep the best network in ``folder/checkpoint.pt``; yields every epoch's report.
+
+    A folder with a checkpoint of the same plan is taken up where it stopped.
+
+    Args:
+        training: what is learned from.
+        validation: from circuits that are not in it; chooses the best epoch and stops early.
+        plan: how.
+        folder: for the checkpoint and TensorBoard's event files.
+        progress: told of every tenth step.
+        network: PilotNet with the plan's seed if none is given.
+
+    Raises:
+        UserError: the folder holds a checkpoint of another plan; the loss is not finite.
+    """
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(plan.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    learner = _Learner(network or PilotNet(), plan, len(training), device)
+    weights = _frame_weights(training, plan)
+    targets = torch.from_numpy(training.targets())
+    begin = learner.resume(folder / CHECKPOINT_FILE)
+    writer = _summary_writer(folder)
+    for epoch in range(begin, plan.epochs):
+        if learner.epochs_without_gain >= plan.patience:
+            return
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
+        augmentation = Augmentation(generator)
+        order = torch.multinomial(weights, len(training), replacement=True, generator=generator)
+        total, steps = 0.0, math.ceil(len(training) / plan.batch)
+        for step in range(steps):
+            chosen = order[step * plan.batch : (step + 1) * plan.batch]
+            images = augmentation(images_of(training.frames, chosen.numpy()))
+            total += learner.step(images, targets[chosen], epoch)
+            if progress and step % 10 == 0:
+                progress(epoch, step, steps, total / (step + 1))
+        report = learner.finish_epoch(epoch, total / steps, validation, folder / CHECKPOINT_FILE)
+        for name, value in asdict(report).items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+        yield report
+
+
+def images_of(frames: NDArray[np.uint8], chosen: NDArray[np.int64] | slice) -> torch.Tensor:
+    """Return chosen frames as float32 (N, 3, 66, 200), 0..1, channels-last, as the brain makes
+    them."""
+    return torch.from_numpy(scale_input(frames[chosen])).permute(0, 3, 1, 2)
+
+
+def predict(network: nn.Module, frames: NDArray[np.uint8], batch: int = 512) -> NDArray[np.float32]:
+    """Return a network's normalized outputs (N, 2) for frames uint8 (N, 66, 200, 3)."""
+    device = next(network.parameters()).device
+    network.eval()
+    outputs = []
+    with torch.inference_mode():
+        for begin in range(0, len(frames), batch):
+            images = images_of(frames, slice(begin, begin + batch)).to(device)
+            outputs.append(network(images).float().cpu().numpy())
+    return np.concatenate(outputs)
+
+
+def best_network(folder: Path) -> PilotNet:
+    """Return the best network of a training folder, in evaluation mode.
+
+    Raises:
+        UserError: there is no checkpoint.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        raise UserError(f"{path} is missing: 'pilotnet train' makes it")
+    network = PilotNet()
+    network.load_state_dict(torch.load(path, weights_only=True)["best"])
+    return network.eval()
+
+
+class _Learner:
+    """A network with its optimizer, from step to step and from checkpoint to checkpoint."""
+
+    def __init__(
+        self, network: nn.Module, plan: TrainingPlan, frames: int, device: torch.device
+    ) -> None:
+        self._plan, self._device = plan, device
+        self._network = network.to(device, memory_format=torch.channels_last)
+        if isinstance(network, PilotNet):
+            # The first convolution absorbs this scale and offset; without their gradients the
+            # costly gradient to the images is not needed.
+            network.normalize.weight.requires_grad_(False)
+            network.normalize.bias.requires_grad_(False)
+        learned = [p for p in network.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.Adam(learned, lr=plan.learning_rate, fused=True)
+        steps = plan.epochs * math.ceil(frames / plan.batch)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, max_lr=plan.learning_rate, total_steps=steps, pct_start=0.1
+        )
+        self._best: dict[str, torch.Tensor] = {}
+        self._best_loss = math.inf
+        self.epochs_without_gain = 0
+
+    def step(self, images: torch.Tensor, targets: torch.Tensor, epoch: int) -> float:
+        """Learn from one batch; returns its loss."""
+        self._network.train()
+        images, targets = images.to(self._device), targets.to(self._device)
+        loss = driving_loss(self._forward(images, epoch), targets)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        self._schedule.step()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise UserError(f"the loss became {value} in epoch {epoch}: lower the learning rate")
+        return value
+
+    def _forward(self, images: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Run the network; bfloat16 in the convolutions only, the outputs need their digits."""
+        network = self._network
+        if not isinstance(network, PilotNet) or epoch >= self._plan.epochs - (
+            self._plan.polish_epochs
+        ):
+            return network(images)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            features = network.features(network.normalize(images))
+        return network.head(features.float().flatten(1))
+
+    def finish_epoch(
+        self, epoch: int, training_loss: float, validation: DataSet, path: Path
+    ) -> EpochReport:
+        """Validate, keep the best, write the checkpoint."""
+        outputs, targets = predict(self._network, validation.frames), validation.targets()
+        errors = (outputs - targets).astype(np.float64)
+        loss = float(driving_loss(torch.from_numpy(outputs), torch.from_numpy(targets)))
+        best = loss < self._best_loss
+        if best:
+            state = self._network.state_dict()
+            self._best = {name: value.cpu().clone() for name, value in state.items()}
+            self._best_loss = loss
+        self.epochs_without_gain = 0 if best else self.epochs_without_gain + 1
+        self._save(epoch, path)
+        rmse = np.sqrt((errors**2).mean(axis=0)) * (17.5, 14.2)
+        return EpochReport(
+            epoch=epoch,
+            training_loss=training_loss,
+            validation_loss=loss,
+            validation_mse=float((errors**2).mean()),
+            speed_rmse=float(rmse[0]),
+            yaw_rate_rmse=float(rmse[1]),
+            best=best,
+        )
+
+    def _save(self, epoch: int, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "plan": json.dumps(asdict(self._plan)),
+                "epoch": epoch,
+                "network": self._network.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                "best": self._best,
+                "best_loss": self._best_loss,
+                "epochs_without_gain": self.epochs_without_gain,
+            },
+            part,
+        )
+        part.replace(path)
+
+    def resume(self, path: Path) -> int:
+        """Take up a checkpoint; returns the epoch to begin with, 0 where there is none."""
+        if not path.is_file():
+            return 0
+        state = torch.load(path, weights_only=True, map_location=self._device)
+        if state["plan"] != json.dumps(asdict(self._plan)):
+            raise UserError(
+                f"{path} was trained with another plan ({state['plan']}): "
+                "train into another folder, or remove it"
+            )
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._best, self._best_loss = state["best"], state["best_loss"]
+        self.epochs_without_gain = state["epochs_without_gain"]
+        return int(state["epoch"]) + 1
+
+
+def driving_loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the loss of normalized outputs (N, 2): Huber's, the yaw rate weighing more."""
+    error = functional.smooth_l1_loss(outputs, targets, beta=_SMALL_ERROR, reduction="none")
+    return error[:, 0].mean() + _YAW_RATE_WEIGHT * error[:, 1].mean()
+
+
+def _frame_weights(data: DataSet, plan: TrainingPlan) -> torch.Tensor:
+    """Return how often each frame (N,) is drawn: straights once, sharp bends `bend_weight`."""
+    table = data.table
+    bend = table["curvature"] if "curvature" in table else table["w"] / table["v"].clip(lower=1.0)
+    sharpness = (bend.abs() / _SHARP_CURVATURE).clip(upper=1.0).to_numpy(np.float64)
+    return torch.from_numpy(1.0 + (plan.bend_weight - 1.0) * sharpness)
+
+
+def _summary_writer(folder: Path) -> torch.utils.tensorboard.SummaryWriter:
+    from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
+
+    return SummaryWriter(str(folder / "tensorboard"))
