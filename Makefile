@@ -1,0 +1,118 @@
+# PilotNet Brain: `make help` says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?=
+TORCH_INDEX ?=
+export PYTHON TORCH_INDEX
+
+# Where a ROS 2 is sourced, its interpreter and rclpy are used and no ROS wheel is installed.
+ROS_FOUND := $(if $(ROS_DISTRO),$(shell $(or $(PYTHON),python3) -c \
+    'import importlib.util as u; print("yes" if u.find_spec("rclpy") else "")' 2>/dev/null))
+FLAVOUR := $(if $(ROS_FOUND),$(ROS_DISTRO),wheels)
+RUN_STAMP := $(VENV)/.made-run-$(FLAVOUR)
+DEV_STAMP := $(VENV)/.made-dev-$(FLAVOUR)
+RUN_FILES := $(wildcard requirements/run.txt requirements/ros.txt requirements/constraints*.txt) \
+    requirements/make_environment.sh
+
+# `make drive CIRCUIT=montreal` is `pilotnet drive --circuit montreal`.
+VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed output reference_lap time_limit \
+    camera_topic cmd_vel_topic odom_topic pose_source
+SWITCH_OPTIONS := record record_camera reliable trust_model rviz
+
+dashed = $(subst _,-,$(1))
+upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst d,D,$(subst e,E,$(subst f,F,$(subst g,G,$(subst \
+    h,H,$(subst i,I,$(subst j,J,$(subst k,K,$(subst l,L,$(subst m,M,$(subst n,N,$(subst o,O,$(subst \
+    p,P,$(subst q,Q,$(subst r,R,$(subst s,S,$(subst t,T,$(subst u,U,$(subst v,V,$(subst w,W,$(subst \
+    x,X,$(subst y,Y,$(subst z,Z,$(1)))))))))))))))))))))))))))
+quoted = '$(subst ','\'',$(1))'
+valued = $(if $($(call upper,$(1))),--$(call dashed,$(1)) $(call quoted,$($(call upper,$(1)))))
+switch = $(if $(filter 1 true yes on,$($(call upper,$(1)))),--$(call dashed,$(1)),$(if \
+    $(filter 0 false no off,$($(call upper,$(1)))),--no-$(call dashed,$(1)),$(if \
+    $($(call upper,$(1))),$(error $(call upper,$(1))=$($(call upper,$(1))): use 1 or 0))))
+DRIVE_OPTIONS = $(strip $(foreach o,$(VALUE_OPTIONS),$(call valued,$(o))) \
+    $(foreach o,$(SWITCH_OPTIONS),$(call switch,$(o))))
+
+# A mistyped variable would otherwise drive the default circuit without a word.
+KNOWN := VENV PYTHON TORCH_INDEX TESTS \
+    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))
+UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS SHELL,$(foreach v,$(.VARIABLES),$(if \
+    $(filter command,$(origin $(v))),$(v))))
+ifneq ($(UNKNOWN),)
+$(error unknown variable $(UNKNOWN): there are $(KNOWN))
+endif
+
+.PHONY: help
+help: ## What can be made, and with which variables
+	@echo 'Two commands on a bare machine (Linux, Python 3.11 or later):'
+	@echo
+	@echo '    make drive    a network drives one lap in the embedded simulator; shows the result'
+	@echo '    make test     runs the tests'
+	@echo
+	@echo 'All of them:'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/    make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	    | awk -F'|' '{printf "%-22s%s\n", $$1, $$2}'
+	@echo
+	@echo 'Variables of make drive (those of pilotnet drive --help, in capitals):'
+	@echo '    make drive CIRCUIT=montreal LAPS=2          another circuit, two laps'
+	@echo '    make drive MODEL=my/model.pt DEVICE=cpu     a TorchScript file of yours'
+	@echo '    make drive RTF=0.5 RECORD_CAMERA=1          at half speed, frames in the bag'
+	@echo '    make drive SIMULATOR=none                   a car that is driven elsewhere'
+	@echo '    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))' | fold -sw 76 \
+	    | sed '2,$$s/^/    /'
+	@echo
+	@echo 'Variables of the set-up (once, into $(VENV)):'
+	@echo '    TORCH_INDEX=ADDRESS   package index for torch; the one with the CPU builds saves'
+	@echo '                          several GB where pip would bring the CUDA build'
+	@echo '    PYTHON=python3.12     the interpreter; under a sourced ROS 2 its own is used'
+	@echo '    VENV=DIRECTORY        the environment'
+	@echo
+	@echo 'Everything else is the pilotnet command: $(VENV)/bin/pilotnet --help'
+
+.PHONY: setup
+setup: $(RUN_STAMP) ## Make the environment only
+
+# Without a recipe echo and with exec: make adds milliseconds to `pilotnet drive`.
+.PHONY: drive
+drive: $(RUN_STAMP) ## Drive laps with a network, live over ROS 2, and show the result
+	@exec $(VENV)/bin/pilotnet drive $(DRIVE_OPTIONS)
+
+.PHONY: bench
+bench: $(RUN_STAMP) ## Time a model's frame -> command path, and frames over DDS (MODEL, DEVICE)
+	@exec $(VENV)/bin/pilotnet bench $(call valued,model) $(call valued,device)
+
+TESTS ?= test
+.PHONY: test
+test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
+	@exec $(VENV)/bin/python -m pytest $(TESTS)
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## Check style and types
+	@$(VENV)/bin/python -m ruff check .
+	@$(VENV)/bin/python -m ruff format --check .
+	@$(VENV)/bin/python -m mypy
+
+# Run by the environment's own Python, so that the installed nodes start with it and find torch.
+.PHONY: colcon-build
+colcon-build: $(DEV_STAMP) ## Build the ROS 2 package into install/
+	@$(VENV)/bin/python -m colcon build --base-paths . --packages-select pilotnet_brain
+	@echo 'now: source install/setup.bash && ros2 launch pilotnet_brain drive.launch.py'
+
+.PHONY: clean
+clean: ## Remove what was built (not the runs, not the environment)
+	rm -rf build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find pilotnet_brain test launch -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV)
+
+$(RUN_STAMP): $(RUN_FILES)
+	@requirements/make_environment.sh $(VENV) run $(FLAVOUR)
+
+$(DEV_STAMP): $(RUN_FILES) requirements/dev.txt
+	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)

@@ -1,0 +1,41 @@
+"""Install the ROS 2 package: colcon builds it as ament_python."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = "pilotnet_brain"
+SHARE = f"share/{PACKAGE}"
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Drives a simulated car live with a TorchScript network, and measures the drive",
+    maintainer="PilotNet Brain developers",
+    maintainer_email="maintainers@example.org",
+    license="Apache-2.0",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={f"{PACKAGE}.circuits": ["data/*.csv"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (SHARE, ["package.xml"]),
+        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+        (f"{SHARE}/config", glob("config/*")),
+        (f"{SHARE}/models", glob("models/*")),
+        (f"{SHARE}/circuits", glob(f"{PACKAGE}/circuits/data/*.csv")),
+    ],
+    # The dependencies are in package.xml (rosdep) and requirements/ (pip), so that an installation
+    # under ROS never pulls in wheels beside ROS' own packages.
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            f"brain = {PACKAGE}.nodes.brain_node:main",
+            f"metrics = {PACKAGE}.nodes.metrics_node:main",
+            f"simulator = {PACKAGE}.nodes.simulator_node:main",
+            f"recorder = {PACKAGE}.nodes.recorder_node:main",
+            f"pilotnet = {PACKAGE}.cli:main",
+        ],
+    },
+)
