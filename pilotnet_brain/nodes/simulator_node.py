@@ -157,7 +157,8 @@ class SimulatorNode(Node):  # type: ignore[misc]
             if missing and (now - said > _SAY_AGAIN_S or said == begin):
                 self.get_logger().info(f"waiting for {', '.join(missing)}")
                 said = now
-            if matched_since and now - matched_since > _MATCHING_S and now - begin > _SEEING_OTHERS_S:
+            matched = matched_since is not None and now - matched_since > _MATCHING_S
+            if matched and now - begin > _SEEING_OTHERS_S:
                 self.get_logger().info(f"everyone is here after {now - begin:.1f} s: clock starts")
                 return
 
@@ -182,7 +183,8 @@ class SimulatorNode(Node):  # type: ignore[misc]
         speed, yaw_rate = message.linear.x, message.angular.z
         if not (math.isfinite(speed) and math.isfinite(yaw_rate)):
             self.get_logger().warning(
-                f"a command of {speed} m/s, {yaw_rate} rad/s: car stopped", throttle_duration_sec=1.0
+                f"a command of {speed} m/s, {yaw_rate} rad/s: car stopped",
+                throttle_duration_sec=1.0,
             )
             speed = yaw_rate = 0.0
         self._simulator.command(speed, yaw_rate)

@@ -1,0 +1,125 @@
+"""The run's graph, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.bringup import (
+    ARGUMENTS,
+    NodeSpec,
+    RunPlan,
+    camera_info_topic,
+    checked_plan,
+    run_graph,
+)
+from pilotnet_brain.errors import UserError
+
+
+def graph(tmp_path: Path, **arguments: object) -> dict[str, NodeSpec]:
+    return {spec.name: spec for spec in run_graph(RunPlan(**arguments), tmp_path)}  # type: ignore[arg-type]
+
+
+def test_a_run_has_its_four_nodes(tmp_path: Path) -> None:
+    assert set(graph(tmp_path)) == {"simulator", "brain", "metrics", "recorder"}
+
+
+def test_a_simulator_that_runs_already_is_not_started(tmp_path: Path) -> None:
+    assert "simulator" not in graph(tmp_path, simulator="none")
+
+
+def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
+    nodes = graph(tmp_path, record=False)
+    assert "recorder" not in nodes
+    assert nodes["simulator"].parameters["wait_for"] == ["brain", "metrics"]
+
+
+def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:
+    nodes = graph(tmp_path, camera_topic="/car/camera/image_raw", cmd_vel_topic="/car/cmd")
+    for spec in nodes.values():
+        assert dict(spec.remappings) == {
+            "camera/image_raw": "/car/camera/image_raw",
+            "camera/camera_info": "/car/camera/camera_info",
+            "cmd_vel": "/car/cmd",
+            "odom": "/F1ROS/odom",
+        }
+
+
+def test_every_node_but_the_simulator_runs_on_simulated_time(tmp_path: Path) -> None:
+    for name, spec in graph(tmp_path).items():
+        assert spec.parameters.get("use_sim_time", False) == (name != "simulator")
+
+
+def test_only_who_publishes_images_gets_the_large_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    profiles = {
+        name: Path(spec.environment["FASTRTPS_DEFAULT_PROFILES_FILE"]).name
+        for name, spec in graph(tmp_path).items()
+    }
+    assert profiles.pop("simulator") == "dds_images.xml"
+    assert set(profiles.values()) == {"dds.xml"}
+
+
+def test_results_go_to_the_runs_folder(tmp_path: Path) -> None:
+    nodes = graph(tmp_path)
+    assert nodes["metrics"].parameters["run_dir"] == str(tmp_path)
+    assert nodes["recorder"].parameters["bag"] == str(tmp_path / "bag")
+
+
+def test_a_circuit_by_path_reaches_the_nodes_as_an_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.csv").write_text("x,y\n")
+    monkeypatch.chdir(tmp_path)
+    nodes = graph(tmp_path, circuit="mine.csv")
+    assert nodes["simulator"].parameters["circuit"] == str(tmp_path / "mine.csv")
+    assert graph(tmp_path, circuit="montreal")["metrics"].parameters["circuit"] == "montreal"
+
+
+def test_the_camera_info_lies_beside_the_image() -> None:
+    assert camera_info_topic("/F1ROS/cameraL/image_raw") == "/F1ROS/cameraL/camera_info"
+    assert camera_info_topic("image") == "camera_info"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"device": "gpu"},
+        {"simulator": "webots"},
+        {"pose_source": "gps"},
+        {"laps": 0},
+        {"rtf": 0.0},
+        {"rtf": float("nan")},
+        {"looks_seed": -1},
+        {"time_limit": -1.0},
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(arguments))):
+        RunPlan(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"circuit": "monza"}, "simple_circuit"),
+        ({"model": "no_such_model"}, "no_such_model"),
+        ({"reference_lap": "/no/such.csv"}, "/no/such.csv"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_anything_starts(
+    arguments: dict[str, str], text: str
+) -> None:
+    with pytest.raises(UserError, match=text):
+        checked_plan(RunPlan(**arguments))  # type: ignore[arg-type]
+
+
+def test_every_argument_is_described() -> None:
+    assert len(ARGUMENTS) > 10
+    for argument in ARGUMENTS:
+        assert argument.description[0].isupper()
+        assert getattr(RunPlan(), argument.name) == argument.default
