@@ -87,7 +87,7 @@ def _ros1_messages(
         header = _ros1_fields(header_bytes)
         kind = header.get("op", b"\0")[0]
         if kind == _ROS1_CHUNK and header["compression"] == b"none":
-            # Its messages follow as records of their own: a chunk cut off is read as far as it goes.
+            # Its messages follow as records of their own; a chunk cut off loses only its end.
             place += 4
             continue
         data, place = _ros1_block(content, place)
