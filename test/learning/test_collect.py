@@ -1,0 +1,101 @@
+"""A data set is what its recipe says: the same from any number of processes, or after a stop."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pilotnet_brain.circuits.catalogue import UnknownCircuitError, load_circuit
+from pilotnet_brain.driving.expert import Expert
+from pilotnet_brain.learning.collect import (
+    FRAMES_PER_WORLD,
+    Recipe,
+    collect,
+    recovery_share,
+    reversed_circuit,
+)
+from pilotnet_brain.learning.dataset import DataSetError, load_dataset
+
+RECIPE = Recipe(frames=2 * FRAMES_PER_WORLD, seed=11)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dataset")
+    assert list(collect(folder, RECIPE, jobs=1)) == [(0, 2), (1, 2), (2, 2)]
+    return folder
+
+
+def test_every_frame_has_its_label(folder):
+    data = load_dataset(folder)
+    assert data.frames.shape == (2 * FRAMES_PER_WORLD, 66, 200, 3)
+    assert data.table["v"].between(6.5, 16.0).all()
+    assert data.table["w"].between(-7.1, 7.1).all()
+    # A frame is a picture: never one colour, and no two worlds look alike.
+    assert data.frames.std(axis=(1, 2, 3)).min() > 1.0
+    first, second = data.frames[:FRAMES_PER_WORLD], data.frames[FRAMES_PER_WORLD:]
+    assert abs(first.mean() - second.mean()) > 0.5
+
+
+def test_targets_are_normalized_to_jderobots_range(folder):
+    data = load_dataset(folder)
+    targets = data.targets()
+    assert targets.dtype == np.float32
+    assert 6.5 + 17.5 * targets[:, 0] == pytest.approx(data.table["v"].to_numpy(), abs=1e-5)
+    assert -7.1 + 14.2 * targets[:, 1] == pytest.approx(data.table["w"].to_numpy(), abs=1e-5)
+
+
+def test_half_of_it_is_recovery(folder):
+    assert 0.4 <= recovery_share(load_dataset(folder).table) <= 0.75
+
+
+def test_two_processes_make_the_same_data_set(folder, tmp_path):
+    for _ in collect(tmp_path / "again", RECIPE, jobs=2):
+        pass
+    assert np.array_equal(load_dataset(folder).frames, load_dataset(tmp_path / "again").frames)
+    assert load_dataset(folder).table.equals(load_dataset(tmp_path / "again").table)
+
+
+def test_a_cut_off_data_set_is_completed(folder, tmp_path):
+    stopped = collect(tmp_path, RECIPE, jobs=1)
+    assert next(stopped) == (0, 2)
+    assert next(stopped) == (1, 2)
+    stopped.close()
+    with pytest.raises(DataSetError, match=r"data\.csv"):
+        load_dataset(tmp_path)
+    assert list(collect(tmp_path, RECIPE, jobs=1)) == [(1, 2), (2, 2)]
+    assert np.array_equal(load_dataset(folder).frames, load_dataset(tmp_path).frames)
+
+
+def test_another_recipe_does_not_overwrite(folder):
+    with pytest.raises(DataSetError, match="another data set"):
+        next(collect(folder, Recipe(frames=160, seed=12)))
+    assert json.loads((folder / "dataset.json").read_text())["seed"] == 11
+
+
+def test_an_unknown_circuit_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(UnknownCircuitError, match="monaco"):
+        next(collect(tmp_path / "none", Recipe(circuits=("monaco",))))
+    assert not (tmp_path / "none").exists()
+
+
+def test_jderobots_layout_reads_as_the_same_frames(tmp_path):
+    recipe = Recipe(frames=FRAMES_PER_WORLD, seed=3)
+    pictures = Recipe(frames=FRAMES_PER_WORLD, seed=3, full_frames=True)
+    for name, what in (("compact", recipe), ("pictures", pictures)):
+        for _ in collect(tmp_path / name, what, jobs=1):
+            pass
+    assert (tmp_path / "pictures" / "159.png").is_file()
+    compact, read = load_dataset(tmp_path / "compact"), load_dataset(tmp_path / "pictures")
+    assert np.array_equal(compact.frames, read.frames)
+    assert compact.table.equals(read.table)
+
+
+def test_the_reversed_circuit_is_driven_the_other_way():
+    circuit = load_circuit("nurburgring")
+    back = reversed_circuit(circuit)
+    assert back.centerline.length == pytest.approx(circuit.centerline.length, rel=1e-6)
+    x, y, yaw = back.start_pose()
+    here = circuit.centerline.project(x, y)
+    assert abs(abs(here.heading_error(yaw)) - np.pi) < 1e-3
+    assert Expert(back).command(x, y, yaw).speed > 6.0

@@ -1,0 +1,79 @@
+"""Data sets of others are read; broken ones are refused by file and value."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pilotnet_brain.driving.preprocess import network_input
+from pilotnet_brain.learning.dataset import DataSetError, join, load_dataset
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Three frames in JdeRobot's layout, with their two columns alone."""
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 256, (3, 480, 640, 3), dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame[..., ::-1])
+    (tmp_path / "data.csv").write_text("v,w\n10.0,0.5\n6.5,-7.1\n24.0,7.1\n")
+    return tmp_path, frames
+
+
+def test_jderobots_pictures_are_preprocessed_as_the_brain_does(pictures):
+    folder, frames = pictures
+    data = load_dataset(folder)
+    for frame, read in zip(frames, data.frames, strict=True):
+        assert np.array_equal(network_input(frame), read)
+    assert data.targets() == pytest.approx(
+        np.array([[0.2, 0.535211], [0.0, 0.0], [1.0, 1.0]]), abs=1e-5
+    )
+
+
+def test_joined_sets_keep_their_order(pictures):
+    data = load_dataset(pictures[0])
+    both = join([data, data])
+    assert len(both) == 6
+    assert np.array_equal(both.frames[3:], data.frames)
+    assert both.table["v"].tolist() == [10.0, 6.5, 24.0] * 2
+
+
+def test_a_missing_picture_is_named(pictures):
+    (pictures[0] / "1.png").unlink()
+    with pytest.raises(DataSetError, match=r"1\.png"):
+        load_dataset(pictures[0])
+
+
+def test_a_picture_of_another_size_is_named(pictures):
+    cv2.imwrite(str(pictures[0] / "2.png"), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(DataSetError, match=r"2\.png"):
+        load_dataset(pictures[0])
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [("", "not a table"), ("speed,w\n1,2\n", "no column v"), ("v,w\n1,nan\n", "finite")],
+)
+def test_a_broken_table_is_refused(tmp_path, table, complaint):
+    (tmp_path / "data.csv").write_text(table)
+    with pytest.raises(DataSetError, match=complaint):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("frames", "complaint"),
+    [
+        (np.zeros((2, 66, 200, 3), np.float32), "float32"),
+        (np.zeros((2, 200, 66, 3), np.uint8), "200, 66"),
+        (np.zeros((3, 66, 200, 3), np.uint8), "3 frames but 2 rows"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused(tmp_path, frames, complaint):
+    np.save(tmp_path / "frames.npy", frames)
+    (tmp_path / "data.csv").write_text("v,w\n7,0\n7,0\n")
+    with pytest.raises(DataSetError, match=complaint):
+        load_dataset(tmp_path)
+
+
+def test_an_empty_folder_tells_what_makes_a_data_set(tmp_path):
+    with pytest.raises(DataSetError, match="pilotnet collect"):
+        load_dataset(tmp_path)
