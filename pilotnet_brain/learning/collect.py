@@ -117,12 +117,11 @@ def _open_arrays(
             "choose another folder or remove it"
         )
     count = recipe.worlds * FRAMES_PER_WORLD
-    mode = "w+" if fresh else "r+"
 
     def array(name: str, dtype: type, shape: tuple[int, ...]) -> np.memmap:
         if fresh:
-            return open_memmap(folder / name, mode, dtype, shape)
-        return np.load(folder / name, mmap_mode=mode)
+            return open_memmap(folder / name, "w+", dtype, shape)
+        return np.load(folder / name, mmap_mode="r+")
 
     frames = None
     if not recipe.full_frames:

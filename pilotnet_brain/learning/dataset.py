@@ -121,7 +121,8 @@ def _read_pictures(folder: Path, count: int) -> NDArray[np.uint8]:
         if picture is None:
             raise DataSetError(f"{path} is missing or not a picture")
         try:
-            network_input(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), out=frames[number])
+            rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+            network_input(rgb, out=frames[number])
         except ValueError as problem:
             raise DataSetError(f"{path}: {problem}") from problem
     return frames

@@ -58,8 +58,9 @@ class PilotNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
-        output = self.head[-1]
-        nn.init.normal_(output.weight, std=0.05)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        outputs = [module for module in self.head if isinstance(module, nn.Linear)][-1]
+        nn.init.normal_(outputs.weight, std=0.05)
         with torch.no_grad():
-            output.bias.copy_(torch.tensor([0.3, 0.5]))
+            outputs.bias.copy_(torch.tensor([0.3, 0.5]))

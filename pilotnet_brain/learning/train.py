@@ -161,7 +161,7 @@ class _Learner:
         self, network: nn.Module, plan: TrainingPlan, frames: int, device: torch.device
     ) -> None:
         self._plan, self._device = plan, device
-        self._network = network.to(device, memory_format=torch.channels_last)
+        self._network = network.to(device)
         if isinstance(network, PilotNet):
             # The first convolution absorbs this scale and offset; without their gradients the
             # costly gradient to the images is not needed.

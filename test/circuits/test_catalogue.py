@@ -76,5 +76,5 @@ def test_a_lap_that_repeats_its_first_point_is_the_same_circuit(tmp_path):
 def test_a_file_that_is_no_centerline_is_refused_by_name(tmp_path, text):
     path = tmp_path / "broken.csv"
     path.write_text(text)
-    with pytest.raises(CircuitFileError, match="broken.csv"):
+    with pytest.raises(CircuitFileError, match=r"broken\.csv"):
         load_circuit(path)

@@ -40,7 +40,8 @@ def test_wall_boxes_stand_beside_the_road_and_never_on_it():
         boxes = wall_boxes(line, offset, 0.2)
         for x, y, yaw, half_length in boxes[::7]:
             along = half_length * np.array([np.cos(yaw), np.sin(yaw)])
-            for corner in ((x, y) - along, (x, y), (x, y) + along):
+            for step in (-1.0, 0.0, 1.0):
+                corner = np.array([x, y]) + step * along
                 deviation = line.project(*corner).lateral_deviation
                 # Chords cut inside their bend by less than a hand.
                 assert deviation * np.sign(offset) > half - 0.08
