@@ -1,0 +1,166 @@
+"""``pilotnet collect`` and ``pilotnet train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pilotnet_brain.learning.train import EpochReport
+
+
+def collect(
+    out: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    frames: Annotated[int, typer.Option(min=1, help="How many frames.")] = 40_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 1,
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(help="Circuit to drive on; give it more than once for several."),
+    ] = None,
+    random_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of random circuits.")
+    ] = 0.7,
+    plain_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of worlds with the plain look.")
+    ] = 0.15,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Numbered 640x480 pictures, JdeRobot's layout, not a compact array."
+        ),
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 is one a core.")] = -1,
+) -> None:
+    """Collect a data set: the expert drives laps with disturbances under drawn looks.
+
+    The same command makes the same data set, whatever the number of processes; run again, it takes
+    up where it was cut off.
+
+    \b
+    Examples:
+      pilotnet collect datasets/train --frames 40000
+      pilotnet collect datasets/validation --frames 4000 --seed 2 --random-share 1
+      pilotnet collect datasets/png --frames 1000 --pictures
+    """
+    from pilotnet_brain.learning.collect import TRAINING_CIRCUITS, Recipe
+    from pilotnet_brain.learning.collect import collect as collect_worlds
+
+    recipe = Recipe(
+        frames=frames,
+        seed=seed,
+        circuits=tuple(circuit) if circuit else TRAINING_CIRCUITS,
+        random_share=random_share,
+        plain_share=plain_share,
+        full_frames=pictures,
+    )
+    for finished, worlds in collect_worlds(out, recipe, jobs):
+        _progress(f"world {finished} of {worlds}")
+    _end_progress()
+    typer.echo(f"the data set is in {out}: pilotnet train {out}")
+
+
+def train(
+    datasets: Annotated[list[Path], typer.Argument(help="Folders of data sets to learn from.")],
+    validation: Annotated[
+        list[Path], typer.Option(help="Data set of other circuits; chooses the best epoch.")
+    ],
+    out: Annotated[Path, typer.Option(help="Model file to write.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="For the checkpoint and TensorBoard; default checkpoints/<model>."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="At the most.")] = 14,
+    batch: Annotated[int, typer.Option(min=2, help="Frames in a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(min=1e-7, help="Adam's, at its highest.")] = 1e-3,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without gain before stopping.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order, augmentation.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of torch on the CPU.")] = 2,
+) -> None:
+    """Train PilotNet on data sets and write a TorchScript model with its record.
+
+    Stopped, it takes up at the last whole epoch when started again with the same plan.
+
+    \b
+    Examples:
+      pilotnet train datasets/train --validation datasets/validation --out models/mine.pt
+      tensorboard --logdir checkpoints
+      pilotnet drive --model models/mine.pt
+    """
+    from pilotnet_brain.learning.dataset import join, load_dataset
+    from pilotnet_brain.learning.train import TrainingPlan
+    from pilotnet_brain.learning.train import train as train_epochs
+
+    plan = TrainingPlan(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        patience=patience,
+        seed=seed,
+        threads=threads,
+    )
+    folder = folder or Path("checkpoints") / out.stem
+    learned = join([load_dataset(path) for path in datasets])
+    held_out = join([load_dataset(path) for path in validation])
+    typer.echo(f"{len(learned)} frames to learn from, {len(held_out)} to validate on")
+    for report in train_epochs(learned, held_out, plan, folder, _train_progress):
+        _end_progress()
+        typer.echo(_epoch_line(report))
+    _export(folder, out, datasets, validation, plan.seed, held_out.frames)
+
+
+def _export(
+    folder: Path,
+    out: Path,
+    datasets: list[Path],
+    validation: list[Path],
+    seed: int,
+    frames: object,
+) -> None:
+    import numpy as np
+
+    from pilotnet_brain.learning.export import export_torchscript
+    from pilotnet_brain.learning.train import best_network
+
+    held_out = np.asarray(frames)
+    chosen = np.linspace(0, len(held_out) - 1, 4).astype(int)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    export_torchscript(
+        best_network(folder),
+        out,
+        name=out.stem,
+        method="baseline",
+        self_test_frames=np.ascontiguousarray(held_out[chosen]),
+        training={
+            "datasets": [str(path) for path in datasets],
+            "validation": [str(path) for path in validation],
+            "seed": seed,
+        },
+        rebuild="pilotnet " + " ".join(sys.argv[1:]),
+    )
+    typer.echo(f"{out} is written: pilotnet drive --model {out}")
+
+
+def _epoch_line(report: EpochReport) -> str:
+    kept = ", the best so far" if report.best else ""
+    return (
+        f"epoch {report.epoch + 1}: loss {report.training_loss:.5f}, "
+        f"validation {report.validation_loss:.5f} (speed {report.speed_rmse:.2f} m/s, "
+        f"yaw rate {report.yaw_rate_rmse:.3f} rad/s rms){kept}"
+    )
+
+
+def _train_progress(epoch: int, step: int, steps: int, loss: float) -> None:
+    _progress(f"epoch {epoch + 1}: step {step} of {steps}, loss {loss:.5f}")
+
+
+def _progress(text: str) -> None:
+    """Rewrite the terminal's line; nothing where the output is a file."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _end_progress() -> None:
+    _progress("")

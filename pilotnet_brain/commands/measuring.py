@@ -1,0 +1,98 @@
+"""``pilotnet bench`` and ``pilotnet metrics``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    model: Annotated[
+        list[str] | None, typer.Option(help="Name or path; give it more than once for several.")
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(help="The model that the plain reference loop runs.")
+    ] = "baseline",
+    device: Annotated[str, typer.Option(help="Where the models run: auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of torch and OpenCV, in all loops.")] = 1,
+    blocks: Annotated[int, typer.Option(min=1, help="Of 50 calls each, taken in turns.")] = 10,
+    transport: Annotated[
+        bool, typer.Option(help="Also send frames over DDS between two processes.")
+    ] = True,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Time frame -> command beside a plain reference loop, and frames over DDS.
+
+    The reference loop does what BehaviorMetrics' brain does with the same frames: OpenCV crop and
+    resize, a PIL image, a float tensor, the traced model, numpy.
+
+    \b
+    Examples:
+      pilotnet bench                                      the shipped models
+      pilotnet bench --model my/model.pt --device cuda
+      pilotnet bench --no-transport --out bench.json
+    """
+    from rich.console import Console
+
+    from pilotnet_brain.driving.model_catalogue import model_names, resolve_model
+    from pilotnet_brain.evaluation.bench_frames import bench_frames
+    from pilotnet_brain.evaluation.inference_bench import bench_inference
+    from pilotnet_brain.report.bench_table import inference_table
+
+    paths = [resolve_model(name) for name in model or model_names()]
+    frames, source = bench_frames()
+    figures = bench_inference(
+        paths,
+        resolve_model(reference),
+        frames,
+        device=device,
+        threads=threads,
+        blocks=blocks,
+        frames_source=source,
+    )
+    Console().print(inference_table(figures))
+    if out is not None:
+        out.write_text(json.dumps(figures.to_dict(), indent=1) + "\n")
+
+
+def metrics(
+    bag: Annotated[Path, typer.Argument(help="Bag (ROS 1 or ROS 2), or a run's folder.")],
+    circuit: Annotated[str, typer.Option(help="Name, random-SEED or path.")],
+    laps: Annotated[int, typer.Option(min=0, help="Laps of the run; 0: all in the bag.")] = 1,
+    reference_lap: Annotated[
+        Path | None, typer.Option(help="CSV or bag, for the published deviation score.")
+    ] = None,
+    odom_topic: Annotated[
+        str | None, typer.Option(help="Odometry; default /F1ROS/odom or the only one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Measure the run in a rosbag as the live metrics node does.
+
+    \b
+    Examples:
+      pilotnet metrics runs/latest --circuit montreal
+      pilotnet metrics lap.bag --circuit simple_circuit --reference-lap perfect_lap.bag
+      pilotnet metrics runs/latest/bag --circuit montreal --out again.json
+    """
+    from pilotnet_brain.circuits.catalogue import load_circuit
+    from pilotnet_brain.metrics.bag import BagTopics, run_from_bag
+    from pilotnet_brain.metrics.reference_lap import read_reference_lap
+
+    run = run_from_bag(
+        bag,
+        load_circuit(circuit),
+        laps,
+        topics=BagTopics(odometry=odom_topic),
+        reference_lap=None if reference_lap is None else read_reference_lap(reference_lap),
+    )
+    for warning in run.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    text = json.dumps(run.figures, indent=1)
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text + "\n")

@@ -1,0 +1,81 @@
+"""``pilotnet models``: which models there are, and what a model file says of itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="The models: list them, or inspect one.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def _models(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_models()
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the shipped models with their size and scores."""
+    from pilotnet_brain.driving.model_catalogue import (
+        model_names,
+        models_dir,
+        read_manifest,
+    )
+
+    manifest = read_manifest()
+    typer.echo(f"models in {models_dir()}:")
+    for name in model_names():
+        entry = manifest.get(name)
+        if entry is None:
+            typer.echo(f"  {name:<20} not in the manifest")
+            continue
+        method = entry.record.get("method", "unknown")
+        typer.echo(f"  {name:<20} {entry.bytes / 1e6:5.2f} MB  {method}")
+        for score in _lines(entry.scores):
+            typer.echo(f"    {score}")
+
+
+@app.command("inspect")
+def inspect_model(
+    model: Annotated[str, typer.Argument(help="Name, or path of a TorchScript file.")],
+) -> None:
+    """Show what a model file says of itself, then load it: its self-test runs, as before a drive.
+
+    \b
+    Examples:
+      pilotnet models inspect baseline
+      pilotnet models inspect checkpoints/mine.pt
+    """
+    from pilotnet_brain.driving.model_archive import read_archive
+    from pilotnet_brain.driving.model_catalogue import resolve_model
+    from pilotnet_brain.driving.model_file import load_model
+
+    path = resolve_model(model)
+    archive = read_archive(path)
+    typer.echo(f"{path}: {len(archive.data) / 1e6:.2f} MB, sha256 {archive.sha256}")
+    if archive.record is None:
+        typer.echo("no record of its own: taken as JdeRobot's PilotNet format")
+    else:
+        described = archive.record.to_dict()
+        described.pop("self_test", None)
+        for line in _lines(described):
+            typer.echo(f"  {line}")
+    loaded = load_model(path, "cpu")
+    tested = "no self-test in the file" if loaded.record.self_test is None else "self-test passed"
+    typer.echo(f"loads on the CPU: {tested}")
+
+
+def _lines(values: Any, indent: str = "") -> list[str]:
+    """Return nested values as lines ``name: value``; empty values are left out."""
+    lines: list[str] = []
+    for name, value in values.items():
+        if value is None or value in ("", {}, [], ()):
+            continue
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+        else:
+            shown = f"{value:.4g}" if isinstance(value, float) else value
+            lines.append(f"{indent}{name}: {shown}")
+    return lines
