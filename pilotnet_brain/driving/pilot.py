@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ class Pilot:
         self._format = model.record.input_format
         self._range = model.record.output_range
         self._module = model.module
+        self._thread: int | None = None
         self._pixels = np.empty(self._format.input_shape, np.uint8)
         self._scaled = np.empty((1, *self._format.input_shape), np.float32)
         # The batch shares memory with the scaled pixels: channels last, nothing is copied.
@@ -73,6 +75,8 @@ class Pilot:
             NonFiniteOutput: the network gave NaN or infinity.
         """
         start = time.perf_counter_ns()
+        if self._thread != threading.get_ident():
+            self._enter_thread()
         network_input(frame_rgb, self._format, self._pixels)
         scale_input(self._pixels, self._scaled[0])
         prepared = time.perf_counter_ns()
@@ -90,6 +94,12 @@ class Pilot:
             (prepared - start) * 1e-9,
             (done - prepared) * 1e-9,
         )
+
+    def _enter_thread(self) -> None:
+        # OpenMP keeps the number of threads by calling thread: one that never asked torch for it
+        # would start a pool of its own, as large as the machine.
+        torch.get_num_threads()
+        self._thread = threading.get_ident()
 
     def warm_up(self, frames: int = WARM_UP_FRAMES) -> None:
         """Run the whole path on grey frames, so that the first real one is not slow.

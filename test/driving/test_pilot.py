@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -143,3 +147,37 @@ def test_threads_are_set():
     use_threads(1)
     assert torch.get_num_threads() == 1
     use_threads(before)
+
+
+def test_another_thread_starts_no_pool_of_its_own(pilotnet_file):
+    """torch.set_num_threads alone does not reach OpenMP in a thread that is new to torch."""
+    program = f"""
+import os, threading
+import os
+import subprocess
+import sys
+
+import numpy as np
+from pilotnet_brain.driving.model_file import load_model
+from pilotnet_brain.driving.pilot import Pilot, use_threads
+
+use_threads(1)
+pilot = Pilot(load_model({str(pilotnet_file)!r}, "cpu"))
+pilot.warm_up()
+counts = []
+
+def drive():
+    for _ in range(3):
+        counts.append(len(os.listdir("/proc/self/task")))
+        pilot.drive(np.zeros((480, 640, 3), np.uint8))
+
+thread = threading.Thread(target=drive)
+thread.start()
+thread.join()
+assert len(set(counts)) == 1, counts
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, env=_with_threads(2))
+
+
+def _with_threads(count: int) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": str(count)}
