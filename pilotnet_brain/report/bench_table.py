@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from rich.table import Table
 
 from pilotnet_brain.evaluation.inference_bench import Durations, InferenceBench
+
+
+class TransportRow(Protocol):
+    """One rate's figures, as ``nodes.transport_bench`` measures them."""
+
+    @property
+    def rate_hz(self) -> float: ...
+    @property
+    def published_rate_hz(self) -> float: ...
+    @property
+    def frames_published(self) -> int: ...
+    @property
+    def frames_lost(self) -> int: ...
+    @property
+    def age_p50_s(self) -> float | None: ...
+    @property
+    def age_p99_s(self) -> float | None: ...
+    @property
+    def publish_p50_s(self) -> float: ...
+    @property
+    def publish_p99_s(self) -> float: ...
 
 
 def inference_table(bench: InferenceBench) -> Table:
@@ -37,3 +61,27 @@ def inference_table(bench: InferenceBench) -> Table:
 
 def _milliseconds(durations: Durations) -> str:
     return f"{durations.median_s * 1e3:.3f} ({durations.p99_s * 1e3:.3f})"
+
+
+def transport_table(figures: Sequence[TransportRow]) -> Table:
+    """Return the figures of frames over DDS, one rate a row."""
+    table = Table(
+        title="640x480 frames over DDS, between two processes",
+        caption="age: from the stamp to the receiver's callback; median (p99)",
+    )
+    for name in ("rate, Hz", "kept, Hz", "frames", "lost", "age, ms", "publish call, ms"):
+        table.add_column(name, justify="right")
+    for row in figures:
+        if row.age_p50_s is None or row.age_p99_s is None:
+            age = "-"
+        else:
+            age = _milliseconds(Durations(row.age_p50_s, row.age_p99_s))
+        table.add_row(
+            f"{row.rate_hz:g}",
+            f"{row.published_rate_hz:.1f}",
+            str(row.frames_published),
+            str(row.frames_lost),
+            age,
+            _milliseconds(Durations(row.publish_p50_s, row.publish_p99_s)),
+        )
+    return table
