@@ -23,6 +23,7 @@ _WALL_THICKNESS_M = 0.2
 # The car's velocity is set anew before every step: a soft wall would be pushed through.
 _STIFF_CONTACT = (2.0 * TIME_STEP_S, 1.0)
 _HARD_CONTACT = (0.99, 0.999, 0.001, 0.5, 2.0)
+_SKY_BANDS = 24
 _WHITE, _BLACK = (0.92, 0.92, 0.92), (0.06, 0.06, 0.06)
 
 
@@ -38,8 +39,10 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     _set_options(spec)
     _add_light(spec, looks)
     _add_materials(spec, looks)
-    _add_ground(spec, circuit)
+    # Geoms are drawn in this order. What lies on top comes first, so that what it hides is not
+    # shaded at all: a software renderer pays by the pixel.
     _add_road(spec, circuit, looks)
+    _add_ground(spec, circuit)
     if looks.walls:
         _add_wall_collisions(spec, circuit, looks)
     _add_car(spec, looks)
@@ -115,16 +118,6 @@ def _add_materials(spec: mujoco.MjSpec, looks: Looks) -> None:
         material = spec.add_material(name=name, specular=0.0, shininess=0.0)
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     spec.material("verge").texrepeat = [400.0, 400.0]
-    horizon, zenith = looks.sky
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=zenith,
-        rgb2=horizon,
-        width=64,
-        height=384,
-    )
 
 
 def _add_ground(spec: mujoco.MjSpec, circuit: Circuit) -> None:
@@ -147,9 +140,9 @@ def _add_road(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) -> None:
     length = line.length / count
     half = circuit.asphalt_half_width * looks.asphalt_width_scale
     paint = 0.5 * circuit.line_width * looks.line_width_scale
+    _add_crossings(spec, circuit, looks, half)
     for k in range(count):
         begin, end = k * length, (k + 1) * length
-        _add_strip(spec, k, "asphalt", ribbon(line, begin, end, -half, half, 0.001), 2.0 * half)
         _add_strip(spec, k, "line", ribbon(line, begin, end, -paint, paint, 0.004), 1.0)
         for name, side in (("left", 1.0), ("right", -1.0)):
             if looks.walls:
@@ -163,7 +156,7 @@ def _add_road(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) -> None:
                 inner, outer = sorted((side * (half - 0.45), side * half))
                 kerb = ribbon(line, begin, end, inner, outer, 0.002)
                 _add_strip(spec, k, "kerb", kerb, 1.0, name)
-    _add_crossings(spec, circuit, looks, half)
+        _add_strip(spec, k, "asphalt", ribbon(line, begin, end, -half, half, 0.001), 2.0 * half)
 
 
 def _add_crossings(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks, half: float) -> None:
@@ -241,12 +234,48 @@ def _add_car(spec: mujoco.MjSpec, looks: Looks) -> None:
         solref=_STIFF_CONTACT,
         solimp=_HARD_CONTACT,
     )
-    body.add_camera(
-        name=CAMERA_NAME,
-        pos=np.add(car.CAMERA_POSITION, looks.camera_offset),
-        quat=_camera_quaternion(looks),
-        fovy=math.degrees(car.camera_vertical_fov()),
-    )
+    mount = {
+        "pos": np.add(car.CAMERA_POSITION, looks.camera_offset),
+        "quat": _camera_quaternion(looks),
+    }
+    fovy = math.degrees(car.camera_vertical_fov())
+    body.add_camera(name=CAMERA_NAME, fovy=fovy, **mount)
+    _add_sky(spec, body, mount, looks)
+
+
+def _add_sky(
+    spec: mujoco.MjSpec, body: mujoco.MjsBody, mount: dict[str, object], looks: Looks
+) -> None:
+    """Hang the sky before the camera, as far as it sees, from below the horizon upwards.
+
+    MuJoCo's own sky is a cube map: its sampling takes a software renderer a third of a frame, and
+    its faces hide what lies farther away than 9 m. These are bands of one colour each.
+    """
+    far, wide = 0.997 * car.CAMERA_FAR_M, 1.1 * car.CAMERA_FAR_M
+    edges = np.concatenate([[-1.5], np.linspace(0.5, 0.85 * car.CAMERA_FAR_M, _SKY_BANDS)])
+    horizon, zenith = (np.asarray(colour) for colour in looks.sky)
+    for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        share = band / (_SKY_BANDS - 1)
+        name = f"sky-{band}"
+        colour = [*((1.0 - share) * horizon + share * zenith), 1.0]
+        # The ambient light brings it up to its own colour.
+        emission = max(0.0, 1.0 - looks.ambient)
+        spec.add_material(name=name, rgba=colour, emission=emission, specular=0.0)
+        mesh = spec.add_mesh(name=name)
+        mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+        corners = [(-wide, low, -far), (wide, low, -far), (wide, high, -far), (-wide, high, -far)]
+        mesh.uservert = np.ravel(corners)
+        mesh.userface = [0, 1, 2, 0, 2, 3]
+        body.add_geom(
+            name=name,
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=name,
+            material=name,
+            mass=0.0,
+            contype=0,
+            conaffinity=0,
+            **mount,
+        )
 
 
 def _camera_quaternion(looks: Looks) -> list[float]:

@@ -105,6 +105,16 @@ def test_the_line_is_seen_where_the_pinhole_camera_puts_it(straight, lateral):
         assert seen[-1] == pytest.approx(min(column + half, car.CAMERA_WIDTH - 1.0), abs=1.5)
 
 
+def test_the_road_is_seen_as_far_as_the_camera_reaches(straight):
+    """Row k below the middle shows the ground f h / k ahead: road at 12.8 m, sky beyond 15 m."""
+    straight.reset(arc_length=5.0)
+    frame = straight.render().astype(int)
+    road = frame[300, 500]
+    middle = car.CAMERA_HEIGHT // 2
+    assert np.abs(frame[middle + 2, 340:345] - road).max() < 40
+    assert np.abs(frame[middle - 4, 325:335] - road).min() > 40
+
+
 def test_rendering_shows_the_state_after_the_last_step(straight):
     straight.reset(arc_length=20.0)
     drive(straight, 0.0, 10.0, TIME_STEP_S)
