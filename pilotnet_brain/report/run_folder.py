@@ -116,6 +116,24 @@ class RunFolder:
         text = yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True)
         write_atomically(self.run_yaml, text)
 
+    def circuit_name(self) -> str:
+        """Return the circuit's name or path as the run was asked for it.
+
+        Raises RunFolderError where neither run.yaml nor metrics.json says it.
+        """
+        import yaml
+
+        try:
+            record = yaml.safe_load(self.run_yaml.read_text(encoding="utf-8"))
+            return str(record["parameters"]["circuit"])
+        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            named = (self.read_metrics() or {}).get("circuit")
+        if not isinstance(named, str):
+            raise RunFolderError(
+                f"{self.path}: neither run.yaml nor metrics.json names the circuit"
+            )
+        return named
+
     def append_trajectory(self, row: TrajectoryRow) -> None:
         """Append a row to trajectory.csv; once a second the rows are flushed."""
         if self._trajectory is None:
