@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 
@@ -125,6 +124,7 @@ def checked_plan(plan: RunPlan) -> RunPlan:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
             reference lap that does not exist, a device that this machine does not have.
     """
+    from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
     from pilotnet_brain.driving.model_catalogue import resolve_model
 

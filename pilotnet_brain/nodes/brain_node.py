@@ -21,7 +21,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.frame_watchdog import FrameWatchdog
+from pilotnet_brain.driving.frame_watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import load_model
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NonFiniteOutput, Pilot, use_threads
@@ -33,11 +33,13 @@ from pilotnet_brain.nodes.frame_gaps import FrameGaps
 from pilotnet_brain.nodes.image_frames import BrokenFrame, rgb_frame
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.peers import other_publishers
-from pilotnet_brain.nodes.running import run
+from pilotnet_brain.nodes.running import USER_ERROR, run
 
 _WATCHDOG_S = 0.05
 _SEEING_OTHERS_S = 0.7
 """How long another brain's publisher is given to show up before this one takes the wheel."""
+_YIELDING_S = 3.0
+"""Another publisher that shows up this soon was there first: this brain lets go again."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -54,7 +56,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__("brain")
         self.exit_status: int | None = None
-        self._created = time.monotonic()
+        self._created = self._activated = time.monotonic()
         self._wheel = threading.RLock()
         """Held while a frame is driven, and by whoever changes the model or the state."""
         self._pilot: Pilot | None = None
@@ -131,14 +133,8 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the wheel, unless someone else holds it."""
         time.sleep(max(0.0, self._created + _SEEING_OTHERS_S - time.monotonic()))
-        topic = self.resolve_topic_name("cmd_vel")
-        if others := other_publishers(self, topic):
-            return self._refuse(
-                UserError(
-                    f"{', '.join(others)} already publishes {topic}: end it first, since two "
-                    "cannot drive one car (or choose another ROS_DOMAIN_ID)"
-                )
-            )
+        if problem := self._taken_wheel():
+            return self._refuse(problem)
         with self._wheel:
             self._take_the_wheel()
         return _SUCCESS
@@ -165,6 +161,16 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         self._let_go()
         self.get_logger().info(f"{reason}: car stopped after {driven} frames")
 
+    def _taken_wheel(self) -> UserError | None:
+        topic = self.resolve_topic_name("cmd_vel")
+        others = other_publishers(self, topic)
+        if not others:
+            return None
+        return UserError(
+            f"{', '.join(others)} already publishes {topic}: end it first, since two cannot drive "
+            "one car (or choose another ROS_DOMAIN_ID)"
+        )
+
     def _refuse(self, problem: UserError) -> TransitionCallbackReturn:
         self._problem = problem
         if not self.autostart:
@@ -189,6 +195,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
         group = self._frames_group
         self._watchdog = FrameWatchdog()
+        self._activated = time.monotonic()
         self._commands = self.create_publisher(
             Twist, "cmd_vel", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         )
@@ -242,13 +249,15 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         """Return what the frame led to, the conversion's time (s), and why it led to nothing."""
         assert self._pilot is not None
         begin_ns = time.perf_counter_ns()
-        late = self._watchdog.late(stamp_ns * 1e-9)
-        if late:
-            self._counts["late"] += 1
-            return None, 0.0, f"late: {late}"
+        stamp_s = stamp_ns * 1e-9
         try:
             frame = rgb_frame(message)
             conversion_s = (time.perf_counter_ns() - begin_ns) * 1e-9
+            self._see_clock()
+            verdict = self._watchdog.judge(stamp_s)
+            if verdict is not Verdict.DRIVE:
+                self._counts["late"] += 1
+                return None, 0.0, f"late: {verdict.value}"
             drive = self._pilot.drive(frame)
         except (BrokenFrame, BadFrame) as problem:
             self._counts["broken"] += 1
@@ -256,7 +265,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         except NonFiniteOutput as problem:
             self._counts["not_finite"] += 1
             return None, 0.0, f"not finite: {problem}"
-        self._watchdog.good_frame(stamp_ns * 1e-9)
+        self._watchdog.accept(stamp_s)
         self._counts["driven"] += 1
         self._stopped_for = ""
         return drive, conversion_s, ""
@@ -269,16 +278,34 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         with self._wheel:
             if self._commands is None:
                 return
-            epoch = self._watchdog.epoch
-            reason = self._watchdog.check(self._now_s(), time.monotonic())
-            if self._watchdog.epoch != epoch:
-                self._gaps.restart()
-                self.get_logger().info(f"/clock jumped back: epoch {self._watchdog.epoch}")
-            if reason:
-                if reason != self._stopped_for:
-                    self.get_logger().warning(f"car stopped: {reason}")
-                self._stopped_for = reason
-                self._command(STOP)
+            if time.monotonic() - self._activated < _YIELDING_S and self._yielded():
+                return
+            self._see_clock()
+            reason = self._watchdog.stop_reason(time.monotonic())
+            if reason is None or not self._counts["driven"]:
+                return
+            if reason.value != self._stopped_for:
+                self._stopped_for = reason.value
+                self.get_logger().warning(f"car stopped: {reason.value}")
+            self._command(STOP)
+
+    def _yielded(self) -> bool:
+        """Let go of the wheel if someone turns out to have held it before."""
+        problem = self._taken_wheel()
+        if problem is None:
+            return False
+        self.trigger_deactivate()
+        if self.autostart:
+            print(f"error: {problem}", file=sys.stderr, flush=True)
+            self.exit_status = USER_ERROR
+        else:
+            self.get_logger().error(str(problem))
+        return True
+
+    def _see_clock(self) -> None:
+        if self._watchdog.see_clock(self._now_s(), time.monotonic()):
+            self._gaps.restart()
+            self.get_logger().info(f"/clock jumped back: epoch {self._watchdog.epoch}")
 
     def _command(self, command: Command) -> None:
         message = Twist()

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from rclpy.node import Node
 
 
+_UNKNOWN = "_UNKNOWN_"
+
+
 def other_publishers(node: Node, topic: str) -> list[str]:
     """Return the full names of the nodes, other than `node`, that publish on a topic.
 
@@ -25,7 +28,8 @@ def other_publishers(node: Node, topic: str) -> list[str]:
     for _ in range(own_count):
         if own in names:
             names.remove(own)
-    return sorted(names)
+    # An endpoint may be discovered before the name of its node.
+    return sorted("another node" if _UNKNOWN in name else name for name in names)
 
 
 def missing_peers(

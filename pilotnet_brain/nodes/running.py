@@ -69,9 +69,9 @@ def run(
     stop = StopSignal()
     rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
+    executor = make_executor()
     try:
         node = make_node()
-        executor = make_executor()
         executor.add_node(node)  # type: ignore[arg-type]
         (spin or spin_until_done)(node, executor, stop)
         if stop.number is not None:
@@ -82,6 +82,7 @@ def run(
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return USER_ERROR
     finally:
+        executor.shutdown(timeout_sec=1.0)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()

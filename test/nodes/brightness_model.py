@@ -1,0 +1,37 @@
+"""A network whose command follows from arithmetic: it drives by the frame's brightness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pilotnet_brain.driving.torchscript import quiet_deprecation
+
+class Brightness(nn.Module):
+    """Outputs (mean brightness m + offset, 0.5): in JdeRobot's range 6.5 + 17.5 m m/s, 0 rad/s.
+
+    A frame brighter than 0.97 blinds it: its output is not a number.
+    """
+
+    def __init__(self, offset: float) -> None:
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        mean = pixels.mean(dim=(1, 2, 3))
+        blinded = 0.0 * torch.sqrt(0.97 - mean)
+        return torch.stack((mean + self.offset + blinded, 0.5 + 0.0 * mean), 1)
+
+
+def write_brightness_model(path: Path, offset: float = 0.0) -> Path:
+    """Write the network as a TorchScript file without a record, and return its path."""
+    with quiet_deprecation():
+        torch.jit.save(torch.jit.script(Brightness(offset).eval()), str(path))
+    return path
+
+
+def speed_of(grey: int, offset: float = 0.0) -> float:
+    """Return the speed (m/s) that a frame of this grey level (0..255) leads to."""
+    return 6.5 + 17.5 * (grey / 255.0 + offset)

@@ -1,0 +1,222 @@
+"""The brain as a process over DDS, in a world that the test steers by hand."""
+
+from __future__ import annotations
+
+import array
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", exc_type=ImportError)
+from sensor_msgs.msg import Image  # noqa: E402
+
+from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from brightness_model import speed_of, write_brightness_model  # noqa: E402
+from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
+
+DOMAIN_ID = 40 + os.getpid() % 50
+STOP = (0.0, 0.0)
+
+
+def start_brain(model: Path | str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a brain process in the test's domain."""
+    environment = {k: v for k, v in os.environ.items() if "PROFILES_FILE" not in k}
+    environment |= dds_environment(NO_IMAGES, environment)
+    environment["ROS_DOMAIN_ID"] = str(DOMAIN_ID)
+    return subprocess.Popen(
+        [sys.executable, "-m", "pilotnet_brain.nodes.brain_node", "--ros-args",
+         "-p", f"model:={model}", "-p", "use_sim_time:=true", *arguments],
+        env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[FakeWorld]:
+    world = FakeWorld(DOMAIN_ID)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_brightness_model(tmp_path_factory.mktemp("models") / "brightness.pt")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[list[subprocess.Popen[str]]]:
+    """The brains started so far; the last one may still drive."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def brain(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> subprocess.Popen[str]:
+    """A brain that drives on a frame of this moment: the last test's, if it still lives."""
+    if not running or running[-1].poll() is not None:
+        running.append(start_brain(model))
+        world.wait_for_brain()
+    record = world.drive_frame(grey_image(51))
+    assert record.driven, record.problem
+    return running[-1]
+
+
+def test_a_frame_becomes_the_networks_command(world: FakeWorld, brain: object) -> None:
+    record = world.drive_frame(grey_image(102))
+    assert record.driven
+    assert record.speed == pytest.approx(speed_of(102), abs=1e-4)
+    assert record.yaw_rate == pytest.approx(0.0, abs=1e-4)
+    assert record.model == "brightness"
+    assert record.device == "cpu"
+    assert record.callback_s is not None
+    assert record.inference_s is not None
+    assert record.preprocess_s is not None
+    assert record.age_s is not None
+    assert 0.0 < record.inference_s < record.callback_s <= record.age_s
+    world.until(lambda: world.commands[-1] == (record.speed, record.yaw_rate), "the command")
+
+
+def test_broken_frames_are_counted_and_skipped(world: FakeWorld, brain: object) -> None:
+    before = world.drive_frame(grey_image(51))
+    short = grey_image(51)
+    short.data = array.array("B", bytes(100))
+    unknown = grey_image(51)
+    unknown.encoding = "nv12"
+    hostile = [short, unknown, Image(), grey_image(51, 320, 240), Image(height=2**32 - 1)]
+    for message in hostile:
+        record = world.drive_frame(message)
+        assert not record.driven
+        assert record.problem.startswith("broken")
+        assert record.speed is None
+    after = world.drive_frame(grey_image(51))
+    assert after.driven
+    assert after.frames_broken >= before.frames_broken + len(hostile)
+
+
+def test_an_output_that_is_no_number_stops_the_car(world: FakeWorld, brain: object) -> None:
+    record = world.drive_frame(grey_image(255))
+    assert not record.driven
+    assert "not finite" in record.problem
+    world.until(lambda: world.commands[-1] == STOP, "the stop")
+    assert world.drive_frame(grey_image(51)).driven
+
+
+def test_the_car_stops_when_the_newest_frame_is_old(world: FakeWorld, brain: object) -> None:
+    seen = len(world.commands)
+
+    def stopped() -> bool:
+        # Only simulated time passes quickly here: the stop cannot be the standing clock's.
+        world.tick(world.time_s + 0.02)
+        return STOP in world.commands[seen:]
+
+    world.until(stopped, "the stop")
+    assert world.drive_frame(grey_image(51)).driven
+
+
+def test_the_car_stops_when_the_clock_stands_still(world: FakeWorld, brain: object) -> None:
+    seen = len(world.commands)
+    begin = time.monotonic()
+    world.until(lambda: STOP in world.commands[seen:], "the stop")
+    assert time.monotonic() - begin > 1.5
+    assert world.drive_frame(grey_image(51)).driven
+
+
+def test_late_frames_are_counted_and_not_driven(world: FakeWorld, brain: object) -> None:
+    now = world.time_s
+    world.time_s = now - 0.05
+    seen = len(world.records)
+    world.show(grey_image(51))
+    world.time_s = now
+    record = world.until(lambda: world.records[seen:], "the record")[0]
+    assert not record.driven
+    assert record.problem.startswith("late")
+
+
+def test_a_clock_that_jumps_back_opens_an_epoch(world: FakeWorld, brain: object) -> None:
+    before = world.drive_frame(grey_image(51))
+    world.time_s = 0.0
+    world.tick(0.05)
+    after = world.drive_frame(grey_image(51))
+    assert after.epoch == before.epoch + 1
+    assert after.driven
+    assert after.frames_late <= before.frames_late + 1
+
+
+def test_diagnostics_name_model_device_and_counts(world: FakeWorld, brain: object) -> None:
+    world.drive_frame(grey_image(51))
+    seen = len(world.diagnostics)
+
+    def mine() -> list[dict[str, str]]:
+        return [v for name, _, _, v in world.diagnostics[seen:] if name == "brain: driving"]
+
+    values = world.until(mine, "diagnostics")[0]
+    assert values["model"] == "brightness"
+    assert values["device"] == "cpu"
+    assert int(values["frames_received"]) > 0
+    assert {"frames_dropped", "frames_late", "frames_broken", "rate_hz"} <= set(values)
+
+
+def test_an_unfit_model_is_refused_and_the_old_one_drives_on(
+    world: FakeWorld, brain: object, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged.pt").write_bytes(b"no TorchScript")
+    taken, reason = world.set_parameter("brain", "model", str(tmp_path / "damaged.pt"))
+    assert not taken
+    assert "damaged.pt" in reason
+    assert world.drive_frame(grey_image(51)).model == "brightness"
+
+
+def test_the_model_changes_between_two_frames(
+    world: FakeWorld, brain: object, model: Path, tmp_path: Path
+) -> None:
+    other = write_brightness_model(tmp_path / "faster.pt", offset=0.1)
+    assert world.set_parameter("brain", "model", str(other)) == (True, "")
+    record = world.drive_frame(grey_image(51))
+    assert record.model == "faster"
+    assert record.speed == pytest.approx(speed_of(51, 0.1), abs=1e-4)
+    assert world.set_parameter("brain", "model", str(model)) == (True, "")
+    assert world.drive_frame(grey_image(51)).model == "brightness"
+
+
+def test_a_second_brain_keeps_its_hands_off_the_wheel(
+    world: FakeWorld, brain: object, model: Path
+) -> None:
+    second = start_brain(model, "-r", "__node:=second_brain")
+    _, errors = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert "already publishes /cmd_vel" in errors
+    assert world.drive_frame(grey_image(51)).driven
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_it_stops_the_car_first(
+    world: FakeWorld, brain: subprocess.Popen[str], model: Path, number: signal.Signals
+) -> None:
+    brain.send_signal(number)
+    brain.wait(PATIENCE_S)
+    assert brain.returncode == 0
+    world.until(lambda: world.commands[-1] == STOP, "the stop")
+
+
+def test_an_unfit_model_ends_the_process_before_it_drives(
+    world: FakeWorld, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged.pt").write_bytes(b"no TorchScript")
+    seen = len(world.commands)
+    process = start_brain(tmp_path / "damaged.pt")
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    lines = [line for line in errors.splitlines() if "error" in line]
+    assert len(lines) == 1
+    assert "damaged.pt" in lines[0]
+    assert world.commands[seen:] == []
