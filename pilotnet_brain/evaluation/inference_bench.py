@@ -7,6 +7,7 @@ the machine's drift falls on all alike, and within a block no network evicts ano
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +63,11 @@ class LoopFigures:
 
 @dataclass(frozen=True)
 class InferenceBench:
-    """All loops' figures, the reference first, and how they were measured."""
+    """All loops' figures, the reference first, and how they were measured.
+
+    ``load`` is the system's load average before the bench began, None where the system does not
+    tell it. On a machine busy with other work the figures tell of that work too.
+    """
 
     loops: tuple[LoopFigures, ...]
     threads: int
@@ -71,6 +76,7 @@ class InferenceBench:
     frames: str
     torch_version: str = torch.__version__
     machine: str = field(default_factory=lambda: processor_name())
+    load: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bench as JSON's types."""
@@ -144,6 +150,7 @@ def bench_inference(
     """
     if not len(frames) or not models or blocks < 1 or calls_per_block < 1:
         raise ValueError("the bench needs frames, models, blocks and calls")
+    load_before = load_average()
     before = torch.get_num_threads(), cv2.getNumThreads()
     use_threads(threads)
     try:
@@ -158,7 +165,16 @@ def bench_inference(
         cv2.setNumThreads(before[1])
     reference_s = float(np.median(loops[0].path_s))
     figures = tuple(loop.figures(reference_s) for loop in loops)
-    return InferenceBench(figures, threads, blocks, calls_per_block, frames_source)
+    return InferenceBench(
+        figures, threads, blocks, calls_per_block, frames_source, load=load_before
+    )
+
+
+def load_average() -> float | None:
+    """Return the system's load over the last minute, None where it does not tell."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.getloadavg()[0]
+    return None
 
 
 def processor_name() -> str:

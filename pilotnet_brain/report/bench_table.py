@@ -39,6 +39,7 @@ def inference_table(bench: InferenceBench) -> Table:
             f"{bench.blocks} alternating blocks of {bench.calls_per_block} warm calls, "
             f"{bench.threads} thread(s), frames {bench.frames}; torch {bench.torch_version}, "
             f"{bench.machine}"
+            + ("" if bench.load is None else f", load average before {bench.load:.1f}")
         ),
     )
     table.add_column("loop")
