@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,7 +40,7 @@ def bench(
     from pilotnet_brain.driving.model_catalogue import model_names, resolve_model
     from pilotnet_brain.evaluation.bench_frames import bench_frames
     from pilotnet_brain.evaluation.inference_bench import bench_inference
-    from pilotnet_brain.report.bench_table import inference_table
+    from pilotnet_brain.report.bench_table import inference_table, transport_table
 
     paths = [resolve_model(name) for name in model or model_names()]
     frames, source = bench_frames()
@@ -54,8 +54,15 @@ def bench(
         frames_source=source,
     )
     Console().print(inference_table(figures))
+    measured: dict[str, Any] = {"inference": figures.to_dict()}
+    if transport:
+        from pilotnet_brain.nodes.transport_bench import bench_transport
+
+        rows = bench_transport()
+        Console().print(transport_table(rows))
+        measured["transport"] = [row.to_dict() for row in rows]
     if out is not None:
-        out.write_text(json.dumps(figures.to_dict(), indent=1) + "\n")
+        out.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def metrics(

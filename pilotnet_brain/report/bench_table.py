@@ -33,20 +33,25 @@ class TransportRow(Protocol):
 
 def inference_table(bench: InferenceBench) -> Table:
     """Return the frame -> command figures, one loop a row, in milliseconds."""
+    how = [
+        f"{loop.name}: {loop.device}, {loop.form}{'; ' if loop.note else ''}{loop.note}"
+        for loop in bench.loops
+    ]
+    measured = (
+        f"{bench.blocks} alternating blocks of {bench.calls_per_block} warm calls, "
+        f"{bench.threads} thread(s), frames {bench.frames}; torch {bench.torch_version}, "
+        f"{bench.machine}"
+    )
+    if bench.load is not None:
+        measured += f", load average before {bench.load:.1f}"
     table = Table(
         title="Frame to command, ms: median (p99)",
-        caption=(
-            f"{bench.blocks} alternating blocks of {bench.calls_per_block} warm calls, "
-            f"{bench.threads} thread(s), frames {bench.frames}; torch {bench.torch_version}, "
-            f"{bench.machine}"
-            + ("" if bench.load is None else f", load average before {bench.load:.1f}")
-        ),
+        caption="\n".join([*how, measured]),
+        caption_justify="left",
     )
     table.add_column("loop")
-    for name in ("preprocessing", "model call", "whole path", "over reference"):
+    for name in ("preprocessing", "model call", "whole path", "of reference"):
         table.add_column(name, justify="right")
-    table.add_column("device")
-    table.add_column("how")
     for loop in bench.loops:
         table.add_row(
             loop.name,
@@ -54,8 +59,6 @@ def inference_table(bench: InferenceBench) -> Table:
             _milliseconds(loop.model_call),
             _milliseconds(loop.path),
             f"{loop.ratio:.2f}",
-            loop.device,
-            f"{loop.form}; {loop.note}" if loop.note else loop.form,
         )
     return table
 
