@@ -31,10 +31,11 @@ from pilotnet_brain.nodes.pose_messages import (
     pose_of_odometry,
     seconds,
 )
-from pilotnet_brain.nodes.run_progress import progress_line, summary_line
+from pilotnet_brain.nodes.run_progress import progress_line
 from pilotnet_brain.nodes.running import run
 from pilotnet_brain.nodes.stop_reason import take_stop_reason
 from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.report.run_table import run_summary
 
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
@@ -209,16 +210,16 @@ class MetricsNode(Node):  # type: ignore[misc]
         self._saved = True
         self._folder.close()
         figures = self._save()
-        #DRAW
         if self._show:
             print(flush=True)
-        print(summary_line(figures, self._folder.path), flush=True)
+        print(run_summary(figures), flush=True)
+        self._draw()
 
     def _save(self) -> Figures:
         """Write metrics.json as of now; return the figures."""
-        figures = self._metrics.figures(
-            simulator=self._simulator or None, model=self._model or None
-        )
+        figures = self._metrics.figures(simulator=self._simulator or None)
+        if figures["model"] is None:
+            figures["model"] = self._model or None
         self._folder.write_metrics(figures)
         return figures
 
@@ -226,7 +227,7 @@ class MetricsNode(Node):  # type: ignore[misc]
         """Draw lap.png; matplotlib's import takes a second, so only now."""
         from pilotnet_brain.report.lap_picture import draw_lap
 
-        draw_lap(self._folder)
+        draw_lap(self._folder, self._circuit)
 
     def _print(self, line: str) -> None:
         if self._show:

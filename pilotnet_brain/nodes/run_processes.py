@@ -1,7 +1,4 @@
-"""Starts a run's nodes as processes and sees them through to the end: ``pilotnet drive``.
-
-For where ``ros2 launch`` does not exist; the graph is the same (`bringup.run_graph`).
-"""
+"""Starts a run's nodes as processes, watches them, and ends them in order."""
 
 from __future__ import annotations
 
@@ -18,82 +15,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
+from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.shared_memory import remove_dead_files
-from pilotnet_brain.nodes.stop_reason import write_stop_reason
-from pilotnet_brain.report.run_folder import RunFolder
-from pilotnet_brain.report.run_record import run_record
-
-LAPS_DONE, ENDED_OTHERWISE, USER_ERROR = 0, 1, 2
-"""Exit statuses of a run; a signal gives 128 + its number."""
 
 _POLL_S = 0.02
 _ZERO_COMMAND_S = 1.0
 """How long the others wait for the brain's last zero command."""
 _KILL_AFTER_S = 4.0
 _PR_SET_PDEATHSIG = 1
-
-
-def drive(plan: RunPlan) -> int:
-    """Drive one run from start to end; return its exit status.
-
-    Raises:
-        UserError: something is wrong with the plan; nothing was started.
-    """
-    begin = time.monotonic()
-    folder, specs = prepare_run(plan)
-    processes = RunProcesses(specs)
-    try:
-        first = processes.run()
-        reason = _reason(first, processes.received_signal)
-        if reason:
-            write_stop_reason(folder.path, reason)
-    finally:
-        killed = processes.stop()
-    if killed:
-        print(f"killed, since they did not end: {', '.join(killed)}", file=sys.stderr)
-    if reason and processes.received_signal is None:
-        print(f"error: {reason}", file=sys.stderr, flush=True)
-    _keep_results(folder, plan, reason)
-    del begin
-    if processes.received_signal is not None:
-        return 128 + processes.received_signal
-    if first is not None and first[1] == USER_ERROR:
-        return USER_ERROR
-    figures = folder.read_metrics() or {}
-    return LAPS_DONE if figures.get("lap_completed") else ENDED_OTHERWISE
-
-
-def prepare_run(plan: RunPlan) -> tuple[RunFolder, list[NodeSpec]]:
-    """Check a plan, make the run's folder with run.yaml in it, and clear what dead runs left.
-
-    Raises:
-        UserError: something is wrong with the plan; nothing was made.
-    """
-    checked_plan(plan)
-    remove_dead_files()
-    folder = RunFolder.create(plan.output, plan.circuit, plan.model)
-    specs = run_graph(plan, folder.path)
-    nodes = {spec.name: spec.parameters for spec in specs}
-    folder.write_run_record(run_record({**plan.as_dict(), "nodes": nodes}))
-    return folder, specs
-
-
-def _reason(first: tuple[str, int] | None, received_signal: int | None) -> str:
-    """Return why a run ends before its time, the empty text where it ends as it should."""
-    if received_signal is not None:
-        return f"stopped by {signal.Signals(received_signal).name}"
-    assert first is not None
-    name, status = first
-    if name == "metrics" and status == 0:
-        return ""
-    return f"the {name} node ended ({how_it_ended(status)})"
-
-
-def _keep_results(folder: RunFolder, plan: RunPlan, reason: str) -> None:
-    """See that the folder holds every result, even if the metrics node could not write them."""
-    del plan, reason
 
 
 class RunProcesses:

@@ -81,6 +81,10 @@ def run(
     except (UserError, InvalidParameterTypeException, InvalidParameterValueException) as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return USER_ERROR
+    except OSError as problem:
+        # A full disk, mostly: said in one line, like every end.
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+        return 1
     finally:
         executor.shutdown(timeout_sec=1.0)
         if node is not None:

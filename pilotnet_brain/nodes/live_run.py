@@ -1,0 +1,93 @@
+"""One run from start to end without ``ros2 launch``: what ``pilotnet drive`` does."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
+from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
+from pilotnet_brain.nodes.shared_memory import remove_dead_files
+from pilotnet_brain.nodes.stop_reason import write_stop_reason
+from pilotnet_brain.report.finish_run import finish_run
+from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.report.run_record import run_record
+
+LAPS_DONE, ENDED_OTHERWISE, USER_ERROR = 0, 1, 2
+"""Exit statuses of a run; a signal gives 128 + its number."""
+
+
+def live_run(plan: RunPlan) -> int:
+    """Drive one run from start to end, show its table, and return its exit status.
+
+    Raises:
+        UserError: something is wrong with the plan; nothing was started.
+    """
+    folder, specs = prepare_run(plan)
+    print(f"{plan.circuit} with {plan.model}: results in {folder.path}", flush=True)
+    processes = RunProcesses(specs)
+    reason = "the run could not be started"
+    try:
+        first = processes.run()
+        reason = reason_of(first, processes.received_signal)
+    finally:
+        # Results are kept whatever happened, so the metrics node must know why it ends.
+        if reason:
+            write_stop_reason(folder.path, reason)
+        killed = processes.stop()
+    if reason and processes.received_signal is None:
+        print(f"error: {reason}", file=sys.stderr, flush=True)
+    if killed:
+        print(f"killed, since they did not end: {', '.join(killed)}", file=sys.stderr, flush=True)
+    if first is not None and first[1] == USER_ERROR:
+        return USER_ERROR
+    completed = show_results(folder, plan, reason)
+    if processes.received_signal is not None:
+        return 128 + processes.received_signal
+    return LAPS_DONE if completed else ENDED_OTHERWISE
+
+
+def prepare_run(plan: RunPlan) -> tuple[RunFolder, list[NodeSpec]]:
+    """Check a plan, make the run's folder with run.yaml in it, and clear what dead runs left.
+
+    Raises:
+        UserError: something is wrong with the plan; nothing was made.
+    """
+    checked_plan(plan)
+    remove_dead_files()
+    folder = RunFolder.create(plan.output, plan.circuit, plan.model)
+    specs = run_graph(plan, folder.path)
+    nodes = {spec.name: spec.parameters for spec in specs}
+    folder.write_run_record(run_record({**plan.as_dict(), "nodes": nodes}))
+    return folder, specs
+
+
+def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:
+    """Return why a run ends before its time, the empty text where it ends as it should.
+
+    Args:
+        first: name and exit status of the node that ended first, if one did.
+        received_signal: that told the run to end, if one did.
+    """
+    if received_signal is not None:
+        return f"stopped by {signal.Signals(received_signal).name}"
+    if first is None or first == ("metrics", 0):
+        return ""
+    name, status = first
+    return f"the {name} node ended ({how_it_ended(status)})"
+
+
+def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
+    """Complete the results where the metrics node could not, print their table.
+
+    Returns:
+        Whether the asked laps were driven.
+    """
+    from rich.console import Console
+
+    from pilotnet_brain.report.run_table import run_table
+
+    figures = finish_run(folder, reason, laps=plan.laps, simulator=plan.simulator)
+    Console().print(run_table(figures))
+    print(f"results in {folder.path}", flush=True)
+    return bool(figures.get("lap_completed"))

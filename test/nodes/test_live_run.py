@@ -1,0 +1,260 @@
+"""The real node graph over DDS: a stretch of circuit, and every way a run can be cut short."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", exc_type=ImportError)
+from brightness_model import write_brightness_model  # noqa: E402
+from mcap.reader import make_reader  # noqa: E402
+from rosbags.highlevel import AnyReader  # noqa: E402
+
+from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
+from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
+
+DOMAIN_ID = 100 + os.getpid() % 60
+PATIENCE_S = 60.0
+TOPICS = {
+    "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/clock",
+    "/diagnostics",
+}  # fmt: skip
+START = """
+import sys
+from pilotnet_brain.bringup import RunPlan
+from pilotnet_brain.nodes.live_run import live_run
+import json
+sys.exit(live_run(RunPlan(**json.loads(sys.argv[1]))))
+"""
+
+
+class Run:
+    """One run as a process, in the test's domain."""
+
+    def __init__(self, output: Path, **arguments: object) -> None:
+        self.output = output
+        plan = json.dumps({"output": str(output), **arguments})
+        self.log = output.with_suffix(".log")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, plan],
+            env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def folder(self) -> Path:
+        return self.output / "latest"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        figures: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
+        return figures
+
+    def node(self, name: str) -> int:
+        """Return the pid of a node's process."""
+        return next(pid for pid, line in self.children().items() if f"{name}_node" in line)
+
+    def children(self) -> dict[int, str]:
+        """Return the command lines of the run's processes by pid."""
+        pid = self.process.pid
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {int(p): command_line(int(p)) for p in pids}
+
+    def wait_until_driving(self) -> None:
+        """Wait until the car has moved."""
+
+        def drives() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            path = self.folder / "trajectory.csv"
+            return path.exists() and path.read_text().count("\n") > 20
+
+        wait_for(drives, f"the car to drive: {self.log}")
+
+    def end(self, number: int | None = None) -> tuple[int, float]:
+        """Send a signal, if given; return the exit status and how long the end took (s)."""
+        begin = time.monotonic()
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S), time.monotonic() - begin
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except FileNotFoundError:
+        return ""
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def read_bag(bag: Path) -> dict[str, list[tuple[int, Any]]]:
+    """Return the messages of a bag by topic, read with rosbags."""
+    messages: dict[str, list[tuple[int, Any]]] = {}
+    with AnyReader([bag]) as reader:
+        for connection, time_ns, data in reader.messages():
+            message = reader.deserialize(data, connection.msgtype)
+            messages.setdefault(connection.topic, []).append((time_ns, message))
+    return messages
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_brightness_model(tmp_path_factory.mktemp("models") / "brightness.pt"))
+
+
+@pytest.fixture
+def start(tmp_path: Path, model: str) -> Iterator[Callable[..., Run]]:
+    """Start runs that do not outlive the test."""
+    runs: list[Run] = []
+
+    def start_run(**arguments: object) -> Run:
+        runs.append(Run(tmp_path / f"runs{len(runs)}", model=model, **arguments))
+        return runs[-1]
+
+    yield start_run
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.send_signal(signal.SIGINT)
+            run.process.wait(PATIENCE_S)
+
+
+def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> None:
+    run = start(time_limit=2.0, record_camera=True)
+    status, _ = run.end()
+    log = run.log.read_text()
+    assert status == 1, log
+    figures = run.metrics
+    assert figures["ending"].startswith("time limit")
+    assert not figures["lap_completed"]
+    assert figures["circuit"] == "simple_circuit"
+    assert figures["model"] == "brightness"
+    assert figures["simulator"] == "mujoco"
+    assert figures["simulated_time_s"] == pytest.approx(2.0, abs=0.1)
+    assert figures["frames_received"] >= 20
+    assert figures["frame_age_p50"] > 0.0
+    for name in ("run.yaml", "trajectory.csv", "lap.png"):
+        assert (run.folder / name).stat().st_size > 0
+    assert "lap completed" not in log
+
+    messages = read_bag(run.folder / "bag")
+    assert {*TOPICS, "/F1ROS/cameraL/image_raw"} <= set(messages)
+    check_commands(messages)
+    check_metadata(run.folder / "bag", messages)
+    assert not still_alive(run)
+
+
+def check_commands(messages: dict[str, list[tuple[int, Any]]]) -> None:
+    """Every driven frame's command was published, and the last command is to stand still."""
+    commands = [(m.linear.x, m.angular.z) for _, m in messages["/F1ROS/cmd_vel"]]
+    records = [
+        FrameRecord.from_values({pair.key: pair.value for pair in m.status[0].values})
+        for _, m in messages["/brain/frames"]
+    ]
+    driven = [(r.speed, r.yaw_rate) for r in records if r.driven]
+    assert len(driven) >= 20
+    assert set(driven) <= set(commands)
+    assert all(6.5 <= speed <= 24.0 for speed, _ in driven if speed is not None)
+    assert commands[-1] == (0.0, 0.0)
+    images = {m.header.stamp.sec * 10**9 + m.header.stamp.nanosec
+              for _, m in messages["/F1ROS/cameraL/camera_info"]}  # fmt: skip
+    assert {round(r.stamp_s * 1e9) for r in records} <= images
+    clocks = [m.clock.sec + m.clock.nanosec * 1e-9 for _, m in messages["/clock"]]
+    assert sorted(clocks) == clocks
+    image = messages["/F1ROS/cameraL/image_raw"][0][1]
+    assert (image.width, image.height, image.encoding) == (640, 480, "rgb8")
+    assert image.header.frame_id == "camera_optical_frame"
+
+
+def check_metadata(bag: Path, messages: dict[str, list[tuple[int, Any]]]) -> None:
+    """metadata.yaml and the MCAP file agree with what was read, and name the offered QoS."""
+    with AnyReader([bag]) as reader:
+        for connection in reader.connections:
+            assert connection.msgcount == len(messages[connection.topic])
+            assert connection.ext.offered_qos_profiles  # type: ignore[union-attr]
+    with next(bag.glob("*.mcap")).open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    assert summary.statistics is not None
+    assert summary.statistics.message_count == sum(map(len, messages.values()))
+    assert {schema.encoding for schema in summary.schemas.values()} == {"ros2msg"}
+
+
+def still_alive(run: Run) -> list[str]:
+    """Return the run's processes that outlived it."""
+    lines = [command_line(int(p.name)) for p in Path("/proc").glob("[0-9]*")]
+    return [line for line in lines if str(run.output) in line and "_node" in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_a_run_stops_the_car_and_keeps_its_results(
+    start: Callable[..., Run], number: signal.Signals
+) -> None:
+    run = start()
+    run.wait_until_driving()
+    children = run.children()
+    status, took_s = run.end(number)
+    assert status == 128 + number
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert run.metrics["ending"] == f"stopped by {number.name}"
+    assert not run.metrics["lap_completed"]
+    assert (run.folder / "lap.png").exists()
+    commands = read_bag(run.folder / "bag")["/F1ROS/cmd_vel"]
+    assert commands[-1][1].linear.x == 0.0
+    assert took_s < PATIENCE_S / 2
+
+
+@pytest.mark.parametrize("victim", ["brain", "simulator", "metrics", "recorder"])
+def test_a_killed_node_ends_the_run_by_name_and_the_results_stay(
+    start: Callable[..., Run], victim: str
+) -> None:
+    run = start()
+    run.wait_until_driving()
+    os.kill(run.node(victim), signal.SIGKILL)
+    killed_at = time.time_ns()
+    status, _ = run.end()
+    reason = f"the {victim} node ended (SIGKILL)"
+    assert status == 1
+    assert f"error: {reason}" in run.log.read_text()
+    assert run.metrics["ending"] == reason
+    assert not run.metrics["lap_completed"]
+    assert len(read_trajectory(run.folder / "trajectory.csv")) >= 20
+    assert (run.folder / "lap.png").exists()
+    messages = read_bag(run.folder / "bag")
+    assert TOPICS - {"/diagnostics"} <= set(messages)
+    assert killed_at - messages["/clock"][-1][0] < 1.5e9
+    assert not still_alive(run)
+
+
+def test_a_killed_run_takes_its_nodes_along(start: Callable[..., Run]) -> None:
+    run = start()
+    run.wait_until_driving()
+    run.process.kill()
+    run.process.wait()
+    wait_for(lambda: not still_alive(run), "the nodes to end", patience_s=15.0)
+    assert run.metrics["ending"].startswith("stopped by")
+
+
+def test_a_second_run_in_the_domain_is_refused(start: Callable[..., Run]) -> None:
+    first = start()
+    first.wait_until_driving()
+    second = start()
+    status, _ = second.end()
+    assert status == 2, second.log.read_text()
+    assert first.process.poll() is None
+    text = second.log.read_text()
+    assert "ROS_DOMAIN_ID" in text
