@@ -24,6 +24,7 @@ from pilotnet_brain.driving.model_archive import (
 from pilotnet_brain.driving.model_record import SELF_TEST_FRAMES, ModelRecord, SelfTest
 from pilotnet_brain.driving.preprocess import InputFormat, scale_input
 from pilotnet_brain.driving.torchscript import (
+    adopt_thread_count,
     convolve_channels_last,
     freeze,
     holds_quantized_kernels,
@@ -183,6 +184,7 @@ def network_batch(frame: NDArray[np.uint8], device: str, channels_last: bool) ->
 
 
 def _module_of(archive: ModelArchive, record: ModelRecord) -> torch.jit.ScriptModule:
+    adopt_thread_count()
     if record.engines:
         _use_engine(archive.path, record)
     try:

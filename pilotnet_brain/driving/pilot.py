@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model_file import Model
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
+from pilotnet_brain.driving.torchscript import adopt_thread_count
 
 __all__ = ["BadFrame", "Drive", "NonFiniteOutput", "Pilot", "use_threads"]
 
@@ -76,7 +77,8 @@ class Pilot:
         """
         start = time.perf_counter_ns()
         if self._thread != threading.get_ident():
-            self._enter_thread()
+            adopt_thread_count()
+            self._thread = threading.get_ident()
         network_input(frame_rgb, self._format, self._pixels)
         scale_input(self._pixels, self._scaled[0])
         prepared = time.perf_counter_ns()
@@ -94,12 +96,6 @@ class Pilot:
             (prepared - start) * 1e-9,
             (done - prepared) * 1e-9,
         )
-
-    def _enter_thread(self) -> None:
-        # OpenMP keeps the number of threads by calling thread: one that never asked torch for it
-        # would start a pool of its own, as large as the machine.
-        torch.get_num_threads()
-        self._thread = threading.get_ident()
 
     def warm_up(self, frames: int = WARM_UP_FRAMES) -> None:
         """Run the whole path on grey frames, so that the first real one is not slow.

@@ -28,6 +28,15 @@ def quiet_deprecation() -> Iterator[None]:
         yield
 
 
+def adopt_thread_count() -> None:
+    """Let the calling thread run torch on as many threads as were set for the process.
+
+    OpenMP keeps that number by calling thread: one that never asked torch for it would start a
+    pool of its own there, as large as the machine.
+    """
+    torch.get_num_threads()
+
+
 def save_bytes(module: torch.jit.ScriptModule, extra_files: dict[str, bytes]) -> bytes:
     """Return the module's TorchScript archive with extra files beside the network."""
     buffer = io.BytesIO()

@@ -167,6 +167,7 @@ pilot.warm_up()
 counts = []
 
 def drive():
+    load_model({str(pilotnet_file)!r}, "cpu")
     for _ in range(3):
         counts.append(len(os.listdir("/proc/self/task")))
         pilot.drive(np.zeros((480, 640, 3), np.uint8))
@@ -177,6 +178,16 @@ thread.join()
 assert len(set(counts)) == 1, counts
 """
     subprocess.run([sys.executable, "-c", program], check=True, env=_with_threads(2))
+
+
+def test_driving_needs_neither_training_nor_simulator_nor_ros():
+    program = (
+        "import sys; import pilotnet_brain.driving.pilot; "
+        "rooms = ('learning', 'simulation', 'evaluation', 'nodes'); "
+        "assert not {f'pilotnet_brain.{room}' for room in rooms} & set(sys.modules); "
+        "assert not {'mujoco', 'matplotlib', 'pandas', 'rclpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def _with_threads(count: int) -> dict[str, str]:
