@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pilotnet_brain.circuits.odometry_bag import (
     choose_topic,
 )
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.pose_filter import FASTEST_M_S
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
@@ -28,6 +30,12 @@ _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _CAMERA_INFO}
 # Recording times before 2001 are no wall clock's: such a bag was recorded on simulated time.
 _WALL_CLOCK_NS = 10**18
+# Poses without any time are fed at a pace at which none of the run's rules takes offence.
+_PSEUDO_STEP_S = 0.05
+_TIMED_FIGURES = (
+    "average_speed", "lap_times_s", "simulated_time_s", "real_time_s", "real_time_factor",
+    "waited_s", "brain_rate_hz",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,10 +112,10 @@ def run_from_bag(
     )
     run = BagRun({}, warnings=[contents.warning] if contents.warning else [])
     metrics = RunMetrics(circuit, laps, reference_lap=reference_lap)
-    use_log_time = _stamps_stand_still(contents, odometry)
-    if use_log_time:
-        run.warnings.append(f"{path}: {odometry} carries no stamps; times are the recording's")
-    feeder = _Feeder(metrics, topics, odometry, use_log_time)
+    times = _times_of_poses(contents, odometry)
+    if times is not _Times.STAMPS:
+        run.warnings.append(f"{path}: {odometry} carries no stamps; {times.value}")
+    feeder = _Feeder(metrics, topics, odometry, times)
     for message in contents.messages:
         run.rows.extend(feeder.feed(message))
     run.rows = run.rows[feeder.epoch_begin :]
@@ -115,19 +123,30 @@ def run_from_bag(
         raise BagError(f"{path}: topic {odometry} holds no usable odometry")
     metrics.end(BAG_ENDS)
     run.figures = metrics.figures(**context)
+    if times is _Times.UNKNOWN:
+        run.figures.update(dict.fromkeys(_TIMED_FIGURES))
     return run
+
+
+class _Times(Enum):
+    """Where the poses' times come from."""
+
+    STAMPS = "times are the messages' stamps"
+    LOG = "times are those of the recording"
+    UNKNOWN = "it was not recorded while driving either: speeds and times are unknown"
 
 
 class _Feeder:
     """Hands a bag's messages to RunMetrics as the node hands over those that it receives."""
 
     def __init__(
-        self, metrics: RunMetrics, topics: BagTopics, odometry: str, use_log_time: bool
+        self, metrics: RunMetrics, topics: BagTopics, odometry: str, times: _Times
     ) -> None:
         self._metrics = metrics
         self._topics = topics
         self._odometry = odometry
-        self._use_log_time = use_log_time
+        self._times = times
+        self._poses_fed = 0
         self._first_log_ns: int | None = None
         self._epoch = 0
         self._rows_fed = 0
@@ -152,8 +171,13 @@ class _Feeder:
         odometry = message.message
         since_first_s = (message.log_time_ns - (self._first_log_ns or 0)) * 1e-9
         wall_clock = message.log_time_ns >= _WALL_CLOCK_NS
+        self._poses_fed += 1
         rows = self._metrics.add_pose(
-            since_first_s if self._use_log_time else _seconds(odometry.header.stamp),
+            {
+                _Times.STAMPS: _seconds(odometry.header.stamp),
+                _Times.LOG: since_first_s,
+                _Times.UNKNOWN: self._poses_fed * _PSEUDO_STEP_S,
+            }[self._times],
             odometry.pose.pose.position.x,
             odometry.pose.pose.position.y,
             yaw_of(odometry.pose.pose.orientation),
@@ -186,8 +210,14 @@ def _seconds(stamp: Any) -> float:
     return float(stamp.sec + stamp.nanosec * 1e-9)
 
 
-def _stamps_stand_still(contents: BagContents, topic: str) -> bool:
-    """Whether all of a topic's stamps are the same although time went on."""
+def _times_of_poses(contents: BagContents, topic: str) -> _Times:
+    """Tell how the poses are timed: some recorders leave the stamps zero, or write all at once."""
     messages = [message for message in contents.messages if message.topic == topic]
     stamps = {_seconds(message.message.header.stamp) for message in messages[:1000]}
-    return len(messages) > 1 and len(stamps) == 1
+    if len(messages) < 2 or len(stamps) > 1:
+        return _Times.STAMPS
+    places = [message.message.pose.pose.position for message in messages]
+    path = np.array([(place.x, place.y) for place in places])
+    driven = float(np.nansum(np.linalg.norm(np.diff(path, axis=0), axis=1)))
+    span_s = (messages[-1].log_time_ns - messages[0].log_time_ns) * 1e-9
+    return _Times.LOG if driven <= FASTEST_M_S * span_s else _Times.UNKNOWN

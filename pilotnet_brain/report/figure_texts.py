@@ -94,6 +94,8 @@ def outcome(figures: Mapping[str, Any]) -> str:
     """Return in one phrase how the run ended: the lap times, or why it was cut short."""
     times = figures.get("lap_times_s") or []
     if figures.get("lap_completed"):
+        if not times:
+            return "lap completed"
         if len(times) == 1:
             return f"lap completed in {times[0]:.2f} s"
         return f"{len(times)} laps completed, best {min(times):.2f} s"

@@ -34,11 +34,13 @@ TYPES = {
 Event = tuple[str, int, Any]
 
 
-def circle_events(store: Any, seconds: float, stamped: bool = True) -> Iterator[Event]:
+def circle_events(
+    store: Any, seconds: float, stamped: bool = True, period_ns: int = 10**8
+) -> Iterator[Event]:
     """(topic, log time, message) of a car on a circle of 50 m radius at 10 m/s, 20 Hz."""
     for i in range(int(seconds * 20) + 1):
         time = i / 20.0
-        log_ns = BEGIN_NS + i * 10**8
+        log_ns = BEGIN_NS + i * period_ns
         yield ODOM, log_ns, odometry(store, time if stamped else 0.0, 10.0 * time)
         yield CMD, log_ns + 1, twist(store, 10.0, 0.2)
         yield INFO, log_ns + 2, camera_info(store, time)

@@ -18,6 +18,7 @@ from pilotnet_brain.circuits.bag_messages import BagError
 from pilotnet_brain.metrics.bag import BagTopics, metrics_from_bag, run_from_bag, yaw_of
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.run_metrics import RunMetrics
+from pilotnet_brain.report.figure_texts import outcome
 
 LAP_S = LAP / 10.0
 
@@ -95,6 +96,18 @@ def test_odometry_without_stamps_is_timed_by_the_recording(tmp_path):
     run = run_from_bag(write_ros2(tmp_path / "lap", 10.0, stamped=False), circle())
     assert "no stamps" in run.warnings[0]
     assert run.figures["average_speed"] == pytest.approx(5.0, rel=1e-3)
+
+
+def test_a_lap_written_all_at_once_has_no_times(tmp_path):
+    # So are the reference laps that BehaviorMetrics keeps: 4000 poses within a second.
+    bag = write_ros2(tmp_path / "lap", 40.0, stamped=False, period_ns=10**6)
+    run = run_from_bag(bag, circle())
+    assert "unknown" in run.warnings[0]
+    assert run.figures["lap_completed"] is True
+    assert run.figures["position_deviation_mae"] == pytest.approx(0.0, abs=1e-6)
+    for key in ("average_speed", "lap_times_s", "simulated_time_s", "real_time_factor"):
+        assert run.figures[key] is None
+    assert outcome(run.figures) == "lap completed"
 
 
 def test_what_is_missing_stays_unmeasured(tmp_path):
