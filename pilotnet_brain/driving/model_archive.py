@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,7 +57,9 @@ def read_archive(path: str | Path) -> ModelArchive:
             root = _torchscript_root(path, archive)
             record_json = _extra(path, archive, root, RECORD_ENTRY)
             frames_png = _extra(path, archive, root, FRAMES_ENTRY)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # zipfile has a dozen kinds of error for a damaged directory
         raise ModelError(_no_archive(path, data, error)) from error
     record = None
     if record_json is not None:

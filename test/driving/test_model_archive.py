@@ -110,6 +110,29 @@ def test_a_flipped_bit_is_refused_or_changes_no_entry(tmp_path, small_file, plac
     assert _entries(flipped.data) == _entries(whole.data)
 
 
+@settings(deadline=None, max_examples=500, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_damaged_directory_is_refused(tmp_path, small_file, damages):
+    """zipfile answers hostile directories with errors of many kinds."""
+    data = bytearray(small_file.read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    before = bytes(data)
+    for place, value in damages:
+        data[directory + int(place * (len(data) - directory))] = value
+    (tmp_path / "damaged.pt").write_bytes(data)
+    try:
+        damaged = read_archive(tmp_path / "damaged.pt")
+    except ModelError:
+        return
+    assert _entries(damaged.data) == _entries(before)
+
+
 @given(st.binary(max_size=400))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_bytes_are_refused(tmp_path, data):
