@@ -30,6 +30,7 @@ from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
 from pilotnet_brain.nodes import diagnostics
 from pilotnet_brain.nodes.dds_profile import profile_warning
 from pilotnet_brain.nodes.frame_gaps import FrameGaps
+from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
 from pilotnet_brain.nodes.image_frames import BrokenFrame, rgb_frame
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.peers import other_publishers
@@ -71,7 +72,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         self._declare_parameters()
         self._watchdog = FrameWatchdog()
         self._frames_group = MutuallyExclusiveCallbackGroup()
-        self._records = self.create_publisher(DiagnosticArray, "brain/frames", 100)
+        self._records = self.create_publisher(DiagnosticArray, "brain/frames", FRAME_RECORDS)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=self._steady)
@@ -197,7 +198,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         self._watchdog = FrameWatchdog()
         self._activated = time.monotonic()
         self._commands = self.create_publisher(
-            Twist, "cmd_vel", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+            Twist, "cmd_vel", QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         )
         self._driving_entities = [
             self.create_subscription(
@@ -282,7 +283,8 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
                 return
             self._see_clock()
             reason = self._watchdog.stop_reason(time.monotonic())
-            if reason is None or not self._counts["driven"]:
+            # Before the clock's first tick nothing moves; before the first frame nothing did.
+            if reason is None or not self._counts["driven"] or self._now_s() == 0.0:
                 return
             if reason.value != self._stopped_for:
                 self._stopped_for = reason.value

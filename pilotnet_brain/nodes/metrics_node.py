@@ -22,6 +22,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
 from pilotnet_brain.nodes import diagnostics
+from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
 from pilotnet_brain.nodes.line_messages import DrivenLine, centerline_message
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.pose_messages import (
@@ -37,6 +38,9 @@ from pilotnet_brain.nodes.stop_reason import take_stop_reason
 from pilotnet_brain.report.run_folder import RunFolder
 from pilotnet_brain.report.run_table import run_summary
 
+_KEPT = 500
+_INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Best effort: some cameras offer no more."""
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
 _TICK_S = 0.1
@@ -100,16 +104,15 @@ class MetricsNode(Node):  # type: ignore[misc]
         return RunFolder.create(self._output, self._circuit.name, self._model or "model")
 
     def _create_topics(self) -> None:
-        newest = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
         if self._pose_source == "model_states":
             self.create_subscription(
-                model_states_type(), "/gazebo/model_states", self._on_model_states, newest
+                model_states_type(), "/gazebo/model_states", self._on_model_states, _KEPT
             )
         else:
-            self.create_subscription(Odometry, "odom", self._on_odometry, newest)
-        self.create_subscription(Twist, "cmd_vel", self._on_command, 10)
-        self.create_subscription(DiagnosticArray, "brain/frames", self._on_frame, 100)
-        self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, newest)
+            self.create_subscription(Odometry, "odom", self._on_odometry, _KEPT)
+        self.create_subscription(Twist, "cmd_vel", self._on_command, _KEPT)
+        self.create_subscription(DiagnosticArray, "brain/frames", self._on_frame, FRAME_RECORDS)
+        self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, _INFOS)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._centerline = self.create_publisher(PathMessage, "centerline", latched)
         self._centerline.publish(centerline_message(self._circuit.centerline))

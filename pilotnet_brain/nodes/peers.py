@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rclpy.node import Node
 
-
 _UNKNOWN = "_UNKNOWN_"
 
 

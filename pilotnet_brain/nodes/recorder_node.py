@@ -21,35 +21,23 @@ from sensor_msgs.msg import CameraInfo, Image
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes import diagnostics
 from pilotnet_brain.nodes.bag_writer import BagWriter, OfferedQos
+from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.running import run
 
-_TOPICS: dict[str, tuple[Any, str, ReliabilityPolicy, int]] = {
-    "odom": (Odometry, "nav_msgs/msg/Odometry", ReliabilityPolicy.RELIABLE, 100),
-    "cmd_vel": (Twist, "geometry_msgs/msg/Twist", ReliabilityPolicy.RELIABLE, 100),
-    "/clock": (Clock, "rosgraph_msgs/msg/Clock", ReliabilityPolicy.BEST_EFFORT, 500),
-    "brain/frames": (
-        DiagnosticArray,
-        "diagnostic_msgs/msg/DiagnosticArray",
-        ReliabilityPolicy.RELIABLE,
-        100,
-    ),
-    "/diagnostics": (
-        DiagnosticArray,
-        "diagnostic_msgs/msg/DiagnosticArray",
-        ReliabilityPolicy.RELIABLE,
-        100,
-    ),
-    "camera/camera_info": (
-        CameraInfo,
-        "sensor_msgs/msg/CameraInfo",
-        ReliabilityPolicy.BEST_EFFORT,
-        100,
-    ),
+_DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
+_ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+_WHAT_COMES = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
+_FRAMES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+_TOPICS: dict[str, tuple[Any, str, QoSProfile]] = {
+    "odom": (Odometry, "nav_msgs/msg/Odometry", _ALL),
+    "cmd_vel": (Twist, "geometry_msgs/msg/Twist", _ALL),
+    "/clock": (Clock, "rosgraph_msgs/msg/Clock", _WHAT_COMES),
+    "brain/frames": (DiagnosticArray, _DIAGNOSTICS, FRAME_RECORDS),
+    "/diagnostics": (DiagnosticArray, _DIAGNOSTICS, _ALL),
+    "camera/camera_info": (CameraInfo, "sensor_msgs/msg/CameraInfo", _WHAT_COMES),
 }
-_CAMERA = {
-    "camera/image_raw": (Image, "sensor_msgs/msg/Image", ReliabilityPolicy.BEST_EFFORT, 10),
-}
+_CAMERA = {"camera/image_raw": (Image, "sensor_msgs/msg/Image", _FRAMES)}
 
 
 class RecorderNode(Node):  # type: ignore[misc]
@@ -74,14 +62,9 @@ class RecorderNode(Node):  # type: ignore[misc]
             {self._resolved[topic]: [OfferedQos()] for topic in topics},
         )
         self._problem = ""
-        for topic, (message_type, _, reliability, depth) in topics.items():
-            self.create_subscription(
-                message_type,
-                topic,
-                self._first_message(self._resolved[topic]),
-                QoSProfile(depth=depth, reliability=reliability),
-                raw=True,
-            )
+        for topic, (message_type, _, qos) in topics.items():
+            callback = self._first_message(self._resolved[topic])
+            self.create_subscription(message_type, topic, callback, qos, raw=True)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)

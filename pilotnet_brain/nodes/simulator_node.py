@@ -39,9 +39,12 @@ from pilotnet_brain.simulation.mujoco_simulator import TIME_STEP_S, MujocoSimula
 _ODOM_HZ = 50.0
 _SEEING_OTHERS_S = 0.7
 """How long another run's /clock publisher is given to show up."""
-_MATCHING_S = 0.2
-"""From seeing the last peer to the first frame: the peers' own side of the match."""
 _SAY_AGAIN_S = 5.0
+_SHOW_AGAIN_S = 0.1
+_ANSWER_LIMIT_S = 10.0
+"""How long a connected brain is given to answer the first frame."""
+_KEPT = 500
+"""Samples kept for a reliable subscriber whose own side of the match comes late."""
 
 
 class SimulatorNode(Node):  # type: ignore[misc]
@@ -59,7 +62,7 @@ class SimulatorNode(Node):  # type: ignore[misc]
         self._simulator = MujocoSimulator(load_circuit(self._circuit), looks)
         self._simulator.reset(self._start_m)
         self._steps = 0
-        self._started = False
+        self._answered = False
         self._pacer = Pacer(self._rtf)
         self._frames = 0
         self._image, self._pixels = image_message()
@@ -98,8 +101,8 @@ class SimulatorNode(Node):  # type: ignore[misc]
     def _create_topics(self) -> None:
         newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self._image_publisher = self.create_publisher(Image, "camera/image_raw", newest)
-        self._info_publisher = self.create_publisher(CameraInfo, "camera/camera_info", 10)
-        self._odom_publisher = self.create_publisher(Odometry, "odom", 10)
+        self._info_publisher = self.create_publisher(CameraInfo, "camera/camera_info", _KEPT)
+        self._odom_publisher = self.create_publisher(Odometry, "odom", _KEPT)
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._transforms = Transforms(self)
@@ -109,7 +112,7 @@ class SimulatorNode(Node):  # type: ignore[misc]
     def run_world(self, executor: Executor, stop: StopSignal) -> None:
         """Wait for the peers, then step the world until the process is asked to end."""
         self._wait_for_peers(executor, stop)
-        self._started = True
+        self._wait_for_an_answer(executor, stop)
         next_diagnostics = time.monotonic() + 1.0
         while stop.number is None:
             self._step()
@@ -135,9 +138,9 @@ class SimulatorNode(Node):  # type: ignore[misc]
         super().destroy_node()
 
     def _wait_for_peers(self, executor: Executor, stop: StopSignal) -> None:
-        wait_for = [name for name in self._wait_for if name]
-        begin = said = time.monotonic()
-        matched_since: float | None = None
+        """Return once everyone is connected; say whom the run waits for."""
+        begin = time.monotonic()
+        say_at = begin
         while stop.number is None:
             executor.spin_once(timeout_sec=0.02)
             now = time.monotonic()
@@ -146,21 +149,47 @@ class SimulatorNode(Node):  # type: ignore[misc]
                     f"another simulator publishes /clock in this ROS domain ({', '.join(others)}): "
                     "end that run first, or choose another ROS_DOMAIN_ID"
                 )
-            missing = missing_peers(
-                self,
-                wait_for,
-                self._image_publisher.topic_name,
-                self._commands.topic_name,
-                self._odom_publisher.topic_name,
-            )
-            matched_since = None if missing else matched_since or now
-            if missing and (now - said > _SAY_AGAIN_S or said == begin):
-                self.get_logger().info(f"waiting for {', '.join(missing)}")
-                said = now
-            matched = matched_since is not None and now - matched_since > _MATCHING_S
-            if matched and now - begin > _SEEING_OTHERS_S:
-                self.get_logger().info(f"everyone is here after {now - begin:.1f} s: clock starts")
+            missing = self._missing_peers()
+            if not missing and now - begin > _SEEING_OTHERS_S:
                 return
+            if missing and now >= say_at:
+                self.get_logger().info(f"waiting for {', '.join(missing)}")
+                say_at = now + _SAY_AGAIN_S
+
+    def _missing_peers(self) -> list[str]:
+        return missing_peers(
+            self,
+            [name for name in self._wait_for if name],
+            self._image_publisher.topic_name,
+            self._commands.topic_name,
+            self._odom_publisher.topic_name,
+        )
+
+    def _wait_for_an_answer(self, executor: Executor, stop: StopSignal) -> None:
+        """Show the brain the view from the start until a command proves that both hear each other.
+
+        Discovery is two-sided: that this side sees the brain does not mean that the brain sees
+        this side, and the frames of the first second would be lost. The stamps are nanoseconds
+        after 0: new frames each, at the start of simulated time.
+        """
+        if "brain" not in self._wait_for:
+            return
+        begin = time.monotonic()
+        self._simulator.render(self._pixels)
+        shown = 0
+        while stop.number is None and not self._answered:
+            shown += 1
+            self._show(shown * 1e-9)
+            show_again_at = time.monotonic() + _SHOW_AGAIN_S
+            while not self._answered and (wait := show_again_at - time.monotonic()) > 0.0:
+                executor.spin_once(timeout_sec=wait)
+            if time.monotonic() - begin > _ANSWER_LIMIT_S:
+                self.get_logger().warning(
+                    f"no command within {_ANSWER_LIMIT_S:.0f} s of the first frame: "
+                    "the clock starts all the same"
+                )
+                return
+        self.get_logger().info("everyone is here: the clock starts")
 
     def _step(self) -> None:
         state = self._simulator.step()
@@ -174,12 +203,17 @@ class SimulatorNode(Node):  # type: ignore[misc]
             self._transforms.publish(state, stamp)
         if self._steps % max(1, round(1.0 / (self._camera_hz * TIME_STEP_S))) == 0:
             self._simulator.render(self._pixels)
-            self._image.header.stamp = self._camera_info.header.stamp = stamp
-            self._image_publisher.publish(self._image)
-            self._info_publisher.publish(self._camera_info)
-            self._frames += 1
+            self._show(self.time_s)
+
+    def _show(self, time_s: float) -> None:
+        """Publish the frame that was rendered last."""
+        self._image.header.stamp = self._camera_info.header.stamp = time_message(time_s)
+        self._image_publisher.publish(self._image)
+        self._info_publisher.publish(self._camera_info)
+        self._frames += 1
 
     def _on_command(self, message: Twist) -> None:
+        self._answered = True
         speed, yaw_rate = message.linear.x, message.angular.z
         if not (math.isfinite(speed) and math.isfinite(yaw_rate)):
             self.get_logger().warning(

@@ -9,6 +9,7 @@ from torch import nn
 
 from pilotnet_brain.driving.torchscript import quiet_deprecation
 
+
 class Brightness(nn.Module):
     """Outputs (mean brightness m + offset, 0.5): in JdeRobot's range 6.5 + 17.5 m m/s, 0 rad/s.
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
+from brightness_model import speed_of, write_brightness_model  # noqa: E402
+from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
-from brightness_model import speed_of, write_brightness_model  # noqa: E402
-from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 50
 STOP = (0.0, 0.0)
