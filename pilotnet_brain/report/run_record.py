@@ -41,7 +41,7 @@ def run_record(parameters: Mapping[str, object]) -> dict[str, object]:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python, ROS and the packages, without importing any; None if absent."""
+    """Return the versions of Python, ROS and packages, without importing any; None if absent."""
     found: dict[str, str | None] = {
         "python": platform.python_version(),
         "system": platform.platform(),
