@@ -49,6 +49,8 @@ def read_archive(path: str | Path) -> ModelArchive:
     data = _read_bytes(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if _promised_entries(data) not in (None, len(archive.infolist())):
+                raise ModelError(f"{path}: damaged: entries are missing; copy the file again")
             damaged = archive.testzip()
             if damaged is not None:
                 raise ModelError(
@@ -112,6 +114,17 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelError(f"{path}: no such model file") from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
+
+
+def _promised_entries(data: bytes) -> int | None:
+    """Return the number of entries that a zip archive's end record gives, None if it gives none.
+
+    zipfile does not compare it with what it finds: a damaged length can swallow entries.
+    """
+    end_record = data[-22:]
+    count = int.from_bytes(end_record[10:12], "little")
+    # 0xFFFF: the number stands in the record of the 64-bit form.
+    return count if end_record.startswith(b"PK\x05\x06") and count != 0xFFFF else None
 
 
 def _torchscript_root(path: Path, archive: zipfile.ZipFile) -> str:
