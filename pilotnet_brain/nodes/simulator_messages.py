@@ -32,7 +32,8 @@ def time_message(time_s: float) -> Time:
 def image_message() -> tuple[Image, NDArray[np.uint8]]:
     """Return an rgb8 image message and a view (height, width, 3) to draw into, of its own memory.
 
-    Setting `data` from an array.array is the one way that rclpy does not check byte by byte.
+    Setting `data` from an array.array is the one way that rclpy does not check byte by byte; newer
+    ones copy it, so the view is made of what the message holds then.
     """
     data = array.array("B", bytes(car.CAMERA_HEIGHT * car.CAMERA_WIDTH * 3))
     message = Image(
@@ -44,7 +45,7 @@ def image_message() -> tuple[Image, NDArray[np.uint8]]:
     )
     message.header.frame_id = OPTICAL_FRAME
     message.data = data
-    pixels = np.frombuffer(data, np.uint8).reshape(car.CAMERA_HEIGHT, car.CAMERA_WIDTH, 3)
+    pixels = np.frombuffer(message.data, np.uint8).reshape(car.CAMERA_HEIGHT, car.CAMERA_WIDTH, 3)
     return message, pixels
 
 
