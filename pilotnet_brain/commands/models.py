@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="The models: list them, or inspect one.", rich_markup_mode=None)
+app = typer.Typer(help="The models: list them, inspect or score one.", rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
@@ -33,8 +33,8 @@ def list_models() -> None:
             continue
         method = entry.record.get("method", "unknown")
         typer.echo(f"  {name:<20} {entry.bytes / 1e6:5.2f} MB  {method}")
-        for score in _lines(entry.scores):
-            typer.echo(f"    {score}")
+        for circuit, figures in entry.scores.items():
+            typer.echo(f"    {circuit:<16} {_score_line(figures)}")
 
 
 @app.command("inspect")
@@ -65,6 +65,44 @@ def inspect_model(
     loaded = load_model(path, "cpu")
     tested = "no self-test in the file" if loaded.record.self_test is None else "self-test passed"
     typer.echo(f"loads on the CPU: {tested}")
+
+
+@app.command("score")
+def score_model(
+    model: Annotated[str, typer.Argument(help="Name, or path of a model file.")],
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(help="Circuit to drive; give it more than once. Default: the shipped ones."),
+    ] = None,
+) -> None:
+    """Drive a lap of each circuit in lock-step and enter the scores in the folder's manifest.
+
+    \b
+    Examples:
+      pilotnet models score baseline
+      pilotnet models score checkpoints/mine.pt --circuit nurburgring --circuit random-7
+    """
+    from pilotnet_brain.circuits.catalogue import circuit_names
+    from pilotnet_brain.driving.model_catalogue import add_to_manifest, resolve_model
+    from pilotnet_brain.driving.model_file import load_model
+    from pilotnet_brain.evaluation.lap_scores import lap_scores
+
+    # The manifest is brought up to date here, so its old sha256 does not stand in the way.
+    path = resolve_model(model, trust=True)
+    scores = {}
+    for name, figures in lap_scores(load_model(path, "cpu"), circuit or circuit_names()):
+        scores[name] = figures
+        typer.echo(f"    {name:<16} {_score_line(figures)}")
+    add_to_manifest(path, scores)
+    typer.echo(f"the scores are in {path.parent / 'manifest.json'}")
+
+
+def _score_line(figures: Any) -> str:
+    lap = "lap completed" if figures["lap_completed"] else f"{figures['completion']:.0%} of a lap"
+    return (
+        f"{lap}, {figures['average_speed']:.2f} m/s, "
+        f"{figures['position_deviation_mae']:.4f} m off the line"
+    )
 
 
 def _lines(values: Any, indent: str = "") -> list[str]:
