@@ -82,9 +82,8 @@ class BagWriter:
             self._file = _AlwaysClosedFile(directory / f"{directory.name}_0.mcap")
         except OSError as problem:
             raise UserError(f"cannot record to {directory}: {problem.strerror}") from problem
-        self._writer = Writer(
-            self._file, chunk_size=_CHUNK_BYTES, compression=CompressionType.LZ4
-        )
+        stream: Any = self._file  # all that the writer needs of a stream, not all that IO has
+        self._writer = Writer(stream, chunk_size=_CHUNK_BYTES, compression=CompressionType.LZ4)
         self._writer.start(profile="ros2", library="pilotnet_brain")
         self._file.commit()
         self.write_metadata()

@@ -44,7 +44,7 @@ _YIELDING_S = 3.0
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class BrainNode(LifecycleNode):  # type: ignore[misc]
+class BrainNode(LifecycleNode):
     """Drives with one model; the model can be changed between two frames.
 
     Configured, it has loaded, tested and warmed its model; active, it drives; deactivated, it has
@@ -195,6 +195,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         )
         infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
         group = self._frames_group
+        on_image: Any = self._on_image  # with the message's info, which rclpy's types leave out
         self._watchdog = FrameWatchdog()
         self._activated = time.monotonic()
         self._commands = self.create_publisher(
@@ -202,7 +203,7 @@ class BrainNode(LifecycleNode):  # type: ignore[misc]
         )
         self._driving_entities = [
             self.create_subscription(
-                Image, "camera/image_raw", self._on_image, newest, callback_group=group
+                Image, "camera/image_raw", on_image, newest, callback_group=group
             ),
             self.create_subscription(
                 CameraInfo, "camera/camera_info", self._on_camera_info, infos, callback_group=group

@@ -46,7 +46,7 @@ _LAST_RECORDS_S = 0.5
 _TICK_S = 0.1
 
 
-class MetricsNode(Node):  # type: ignore[misc]
+class MetricsNode(Node):
     """Feeds RunMetrics from the run's topics and keeps what it says.
 
     Raises:

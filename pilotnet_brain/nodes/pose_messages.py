@@ -23,7 +23,7 @@ class TruePose(NamedTuple):
 
 def seconds(stamp: Any) -> float:
     """Return a stamp or duration message in seconds."""
-    return stamp.sec + stamp.nanosec * 1e-9  # type: ignore[no-any-return]
+    return stamp.sec + stamp.nanosec * 1e-9
 
 
 def yaw_of(orientation: Any) -> float:

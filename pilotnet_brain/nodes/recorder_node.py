@@ -40,7 +40,7 @@ _TOPICS: dict[str, tuple[Any, str, QoSProfile]] = {
 _CAMERA = {"camera/image_raw": (Image, "sensor_msgs/msg/Image", _FRAMES)}
 
 
-class RecorderNode(Node):  # type: ignore[misc]
+class RecorderNode(Node):
     """Subscribes to serialized messages and hands them to the bag.
 
     Raises:

@@ -47,7 +47,7 @@ _KEPT = 500
 """Samples kept for a reliable subscriber whose own side of the match comes late."""
 
 
-class SimulatorNode(Node):  # type: ignore[misc]
+class SimulatorNode(Node):
     """Steps the world in (scaled) real time and never waits for whoever drives in it.
 
     Raises:

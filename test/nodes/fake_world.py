@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
 
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.nodes import diagnostics
@@ -123,6 +124,14 @@ class FakeWorld:
         self.until(future.done, "the parameter service")
         result = future.result().results[0]
         return result.successful, result.reason
+
+    def call(self, service: str) -> Trigger.Response:
+        """Call a Trigger service; return its response."""
+        client = self.node.create_client(Trigger, service)
+        assert client.wait_for_service(PATIENCE_S)
+        future = client.call_async(Trigger.Request())
+        self.until(future.done, service)
+        return future.result()
 
     def _spin(self) -> None:
         while self._context.ok():

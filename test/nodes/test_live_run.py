@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import write_brightness_model  # noqa: E402
+from fake_world import FakeWorld  # noqa: E402
 from mcap.reader import make_reader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
@@ -178,6 +181,8 @@ def check_commands(messages: dict[str, list[tuple[int, Any]]]) -> None:
     image = messages["/F1ROS/cameraL/image_raw"][0][1]
     assert (image.width, image.height, image.encoding) == (640, 480, "rgb8")
     assert image.header.frame_id == "camera_optical_frame"
+    # Sky, road and walls: what was published is what was rendered.
+    assert np.asarray(image.data).std() > 20.0
 
 
 def check_metadata(bag: Path, messages: dict[str, list[tuple[int, Any]]]) -> None:
@@ -238,6 +243,43 @@ def test_a_killed_node_ends_the_run_by_name_and_the_results_stay(
     assert TOPICS - {"/diagnostics"} <= set(messages)
     assert killed_at - messages["/clock"][-1][0] < 1.5e9
     assert not still_alive(run)
+
+
+def test_a_brain_held_up_drops_frames(start: Callable[..., Run]) -> None:
+    run = start(time_limit=4.0)
+    run.wait_until_driving()
+    brain = run.node("brain")
+    while run.process.poll() is None:
+        # Four frames go by while it is held, one is driven, and so on: it is really live.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(brain, signal.SIGSTOP)
+            time.sleep(0.2)
+            os.kill(brain, signal.SIGCONT)
+        time.sleep(0.05)
+        if "time limit" in run.log.read_text():
+            break
+    run.end()
+    figures = run.metrics
+    assert figures["frames_dropped"] > 0.2 * figures["frames_published"]
+
+
+def test_a_reset_puts_the_car_back_and_starts_the_run_over(start: Callable[..., Run]) -> None:
+    run = start(time_limit=4.0)
+    run.wait_until_driving()
+    world = FakeWorld(DOMAIN_ID)
+    try:
+        assert world.call("/simulator/reset").success
+    finally:
+        world.close()
+    run.end()
+    figures = run.metrics
+    assert figures["epoch"] == 1
+    assert figures["ending"].startswith("time limit")
+    times = read_trajectory(run.folder / "trajectory.csv")[:, 0]
+    assert np.count_nonzero(np.diff(times) < 0.0) == 1
+    records = read_bag(run.folder / "bag")["/brain/frames"]
+    epochs = [{p.key: p.value for p in m.status[0].values}["epoch"] for _, m in records]
+    assert set(epochs) == {"0", "1"}
 
 
 def test_a_killed_run_takes_its_nodes_along(start: Callable[..., Run]) -> None:
