@@ -43,18 +43,18 @@ def list_circuits() -> None:
 @app.command("show")
 def show_circuit(
     circuit: Annotated[str, typer.Argument(help="Name, random-SEED or path.")],
-    out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .svg or .pdf).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to write (.png).")] = None,
 ) -> None:
     """Draw a circuit as a picture: the road, the line, the start and the driving direction.
 
     \b
     Examples:
       pilotnet circuits show montreal
-      pilotnet circuits show random-7 --out seven.svg
+      pilotnet circuits show random-7 --out seven.png
       pilotnet circuits show my_lap.csv
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.report.circuit_picture import draw_circuit
 
     loaded = load_circuit(circuit)
-    typer.echo(draw_circuit(loaded, out or Path(f"{loaded.name}.png")))
+    typer.echo(draw_circuit(out or Path(f"{loaded.name}.png"), loaded))
