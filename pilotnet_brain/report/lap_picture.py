@@ -14,6 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.catalogue import load_circuit
@@ -141,8 +142,11 @@ def _draw_map(
         worst = int(np.argmax(deviation))
         axes.plot(*driven[worst], "o", markersize=9, markerfacecolor="none",
                   markeredgecolor=track.INK, markeredgewidth=1.3, zorder=7)  # fmt: skip
-        axes.annotate(f"{deviation[worst]:.2f} m", driven[worst], xytext=(9, 7),
-                      textcoords="offset points", fontsize=9, color=track.INK)  # fmt: skip
+        axes.annotate(
+            f"{deviation[worst]:.2f} m", driven[worst], xytext=(9, 7), textcoords="offset points",
+            fontsize=9, color=track.INK, zorder=9,
+            path_effects=[withStroke(linewidth=3.0, foreground="white")],
+        )  # fmt: skip
     if len(rows) and figures.get("lap_completed") is False:
         axes.plot(*driven[-1], "X", markersize=12, color=track.WARNING,
                   markeredgecolor="white", zorder=8)  # fmt: skip
