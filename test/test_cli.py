@@ -1,0 +1,107 @@
+"""The pilotnet command: its help, its errors, its light start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.bringup import ARGUMENTS
+from pilotnet_brain.circuits.catalogue import circuit_names
+from pilotnet_brain.cli import main
+
+COMMANDS = ("drive", "circuits", "models", "collect", "train", "bench", "metrics")
+ROOT = Path(__file__).parent.parent
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n  {command} " in text
+
+
+@pytest.mark.parametrize("command", ["drive", "collect", "train", "bench", "metrics"])
+def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"  pilotnet {command} " in capsys.readouterr().out.split("Examples:")[1]
+
+
+def test_without_a_command_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_drive_takes_every_argument_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["drive", "--help"])
+    text = capsys.readouterr().out
+    for argument in ARGUMENTS:
+        assert f"--{argument.name.replace('_', '-')}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["nonsense"], COMMANDS),
+        (["circuits", "nonsense"], ("list", "show")),
+        (["drive", "--circiut", "montreal"], ("--circuit", "--laps", "--record-camera")),
+        (["drive", "--circuit", "nowhere"], tuple(circuit_names())),
+        (["drive", "--model", "nothing"], ("nothing", "models:")),
+        (["drive", "--device", "tpu"], ("auto", "cpu", "cuda")),
+        (["drive", "--simulator", "gazebo9"], ("mujoco", "none")),
+        (["drive", "--laps", "0"], ("laps",)),
+        (["drive", "--laps", "many"], ("--laps", "--help")),
+        (["circuits", "show", "nowhere"], tuple(circuit_names())),
+        (["models", "inspect", "nothing"], ("nothing",)),
+        (["metrics", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (
+            ["train", "no/such/set", "--validation", "no/such/set", "--out", "x.pt"],
+            ("no/such/set",),
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    arguments: list[str],
+    names: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    lines = output.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    for name in names:
+        assert name in lines[0]
+    assert not list(tmp_path.iterdir()), "something was started or written"
+
+
+def test_circuits_lists_all_with_their_role(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["circuits"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name in circuit_names():
+        assert rows[name].endswith(("test", "training"))
+    assert "429 m" in rows["simple_circuit"]
+
+
+def test_circuits_show_draws_a_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "seven.png"
+    assert main(["circuits", "show", "random-7", "--out", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import json, sys; from pilotnet_brain.cli import main; main(['--help']); "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(json.loads(run.stdout.splitlines()[-1]))
+    assert not loaded & {"torch", "mujoco", "rclpy", "numpy", "scipy", "matplotlib", "pandas"}

@@ -1,0 +1,114 @@
+"""The ROS 2 package as colcon installs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.circuits.catalogue import circuit_names
+
+ROOT = Path(__file__).parent.parent
+EXECUTABLES = ("brain", "metrics", "simulator", "recorder", "pilotnet")
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "package.xml").is_file(), reason="needs the package's sources"
+)
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build with colcon and return the package's prefix."""
+    pytest.importorskip("colcon_core")
+    workspace = tmp_path_factory.mktemp("workspace")
+    command = [sys.executable, "-m", "colcon", "--log-base", "log", "build"]
+    command += ["--base-paths", str(ROOT), "--packages-select", "pilotnet_brain"]
+    built = subprocess.run(command, cwd=workspace, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return workspace / "install" / "pilotnet_brain"
+
+
+def run_installed(prefix: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with the installed package, and not the checkout, to be found."""
+    (packages,) = prefix.glob("lib/python*/site-packages")
+    present = [path for path in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if path]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(packages),
+        "AMENT_PREFIX_PATH": os.pathsep.join([str(prefix), *present]),
+        "ROS_DOMAIN_ID": "42",
+    }
+    return subprocess.run(
+        command, cwd=prefix, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_ament_finds_the_package(prefix: Path) -> None:
+    marker = prefix / "share/ament_index/resource_index/packages/pilotnet_brain"
+    assert marker.is_file()
+    assert (prefix / "share/pilotnet_brain/package.xml").is_file()
+    # colcon takes a package with a malformed manifest for plain Python and leaves this out.
+    assert (prefix / "share/pilotnet_brain/hook/ament_prefix_path.sh").is_file()
+
+
+def test_executables_lie_where_ros_looks(prefix: Path) -> None:
+    for name in EXECUTABLES:
+        program = prefix / "lib/pilotnet_brain" / name
+        assert os.access(program, os.X_OK)
+        # The interpreter that built the package has torch.
+        assert program.read_text().splitlines()[0] == f"#!{sys.executable}"
+
+
+@pytest.mark.parametrize("folder", ["launch", "config", "models"])
+def test_shared_files_are_all_there(prefix: Path, folder: str) -> None:
+    sources = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
+    assert {path.name for path in (prefix / "share/pilotnet_brain" / folder).iterdir()} == sources
+
+
+def test_circuits_are_there_for_programs_and_users(prefix: Path) -> None:
+    expected = {f"{name}.csv" for name in circuit_names()}
+    (data,) = prefix.glob("lib/python*/site-packages/pilotnet_brain/circuits/data")
+    for folder in (prefix / "share/pilotnet_brain/circuits", data):
+        assert {path.name for path in folder.iterdir()} == expected
+
+
+def test_installed_package_finds_its_share(prefix: Path) -> None:
+    code = "from pilotnet_brain.package_share import share_dir; print(share_dir())"
+    found = run_installed(prefix, sys.executable, "-c", code)
+    assert found.stdout.strip() == str(prefix / "share/pilotnet_brain"), found.stderr
+
+
+def test_installed_command_runs(prefix: Path) -> None:
+    listed = run_installed(prefix, str(prefix / "lib/pilotnet_brain/pilotnet"), "circuits")
+    assert listed.returncode == 0, listed.stderr
+    assert "montreal" in listed.stdout
+
+
+@pytest.mark.parametrize("name", ["metrics", "simulator"])
+def test_installed_nodes_start_and_refuse_an_unknown_circuit(prefix: Path, name: str) -> None:
+    pytest.importorskip("rclpy")
+    program = str(prefix / "lib/pilotnet_brain" / name)
+    refused = run_installed(prefix, program, "--ros-args", "-p", "circuit:=nowhere")
+    assert refused.returncode == 2, refused.stderr
+    assert "unknown circuit 'nowhere'" in refused.stderr
+
+
+def test_manifest_names_licence_and_maintainer() -> None:
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert manifest.findtext("license") == "Apache-2.0"
+    maintainer = manifest.find("maintainer")
+    assert maintainer is not None
+    assert maintainer.text == "PilotNet Brain developers"
+    assert maintainer.get("email") == "maintainers@example.org"
+    assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
+
+
+def test_gazebo_is_asked_for_only_where_it_exists() -> None:
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    conditions = {d.text: d.get("condition") for d in manifest.iter("exec_depend")}
+    assert conditions.pop("gazebo_ros") == "$ROS_DISTRO == humble"
+    assert set(conditions.values()) == {None}
