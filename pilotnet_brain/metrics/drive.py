@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pilotnet_brain.circuits.centerline import Projection
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.endings import (
+    CIRCLE_RADIUS_M,
+    DROVE_IN_CIRCLES,
     LAPS_DONE,
     LEFT_THE_ROAD,
+    SCRAPED_THE_WALL,
     STOOD_STILL,
     TIME_LIMIT,
+    WALL_REACH_M,
     OffRoadRule,
     StandingRule,
 )
@@ -22,6 +26,9 @@ from pilotnet_brain.metrics.pose_filter import Pose
 SET_OFF_M = 0.02
 """The car has set off once it is farther than this from where it first was seen."""
 _ON_START_LINE_M = 1.0
+_SCRAPING_S = 3.0
+_CIRCLING_S = 15.0
+"""Longer than the patience with a car that stands, so that standing is called standing."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,9 @@ class Drive:
         self._line = circuit.centerline
         self._rules = rules
         self._off_road = OffRoadRule(circuit.asphalt_half_width, rules.off_road_s)
+        self._scraping = OffRoadRule(circuit.asphalt_half_width - WALL_REACH_M, _SCRAPING_S)
         self._standing = StandingRule()
+        self._circling = StandingRule(CIRCLE_RADIUS_M)
         self.first = first
         self.begin = first
         self.latest = first
@@ -172,10 +181,14 @@ class Drive:
         if self._off_road.check(pose.time_s, projection.lateral_deviation):
             off = f"{abs(projection.lateral_deviation):.2f} m off the line"
             return f"{LEFT_THE_ROAD}: {off}, {where}"
+        if self._scraping.check(pose.time_s, projection.lateral_deviation):
+            return f"{SCRAPED_THE_WALL} for {_SCRAPING_S:g} s: {where}"
         patience = rules.standing_s if self.set_off else rules.waiting_s
         if self._standing.standing_s(pose) >= patience:
             began = "" if self.set_off else ", it never set off"
             return f"{STOOD_STILL} for {patience:g} s: {where}{began}"
+        if self.set_off and self._circling.standing_s(pose) >= _CIRCLING_S:
+            return f"{DROVE_IN_CIRCLES} for {_CIRCLING_S:g} s: {where}"
         if rules.time_limit_s is not None and self.elapsed_s >= rules.time_limit_s:
             return f"{TIME_LIMIT} of {rules.time_limit_s:g} s reached: {where}"
         return None

@@ -8,8 +8,19 @@ from pilotnet_brain.metrics.pose_filter import Pose
 
 LAPS_DONE = "laps done"
 LEFT_THE_ROAD = "left the road"
+SCRAPED_THE_WALL = "scraped along the wall"
 STOOD_STILL = "stood still"
+DROVE_IN_CIRCLES = "drove in circles"
 TIME_LIMIT = "time limit"
+
+WALL_REACH_M = 0.3
+"""Half the car's width and a hand: nearer to the asphalt's edge than this, its side is at the wall.
+
+Where walls stand at the asphalt's edge, a car cannot leave the road; it slides along it instead,
+and would in the end have driven a lap.
+"""
+CIRCLE_RADIUS_M = 2.5
+"""A car that drives on leaves this within seconds; one that circles as tightly as it can, never."""
 
 
 class OffRoadRule:
@@ -31,7 +42,12 @@ class OffRoadRule:
 
 
 class StandingRule:
-    """Standing: within a few centimetres of one place for a time on end; turning there is too."""
+    """Staying: within a radius of one place for a time on end.
+
+    Within a few centimetres that is standing, turning on the spot included. Within CIRCLE_RADIUS_M
+    it is going round in circles: a network that always turns as hard as it can drives circles of
+    0.9 m radius.
+    """
 
     def __init__(self, radius: float = 0.05) -> None:
         self._radius = radius

@@ -144,6 +144,34 @@ def test_a_car_that_never_sets_off():
     assert figures["position_deviation_score"] is None
 
 
+def test_going_round_in_circles_ends_the_run():
+    """A metre of the road, then circles of 0.9 m radius, as tight as a network can turn."""
+    metrics = RunMetrics(circle())
+    for t in ticks(60.0):
+        if t < 0.2:
+            metrics.add_pose(t, RADIUS, 6.5 * t, math.pi / 2, 6.5, 0.0)
+        else:
+            angle = (t - 0.2) * 6.5 / 0.9
+            x, y = RADIUS - 0.9 + 0.9 * math.cos(angle), 1.3 + 0.9 * math.sin(angle)
+            metrics.add_pose(t, x, y, math.pi / 2 + angle, 6.5, 6.5 / 0.9)
+    assert metrics.ending is not None
+    assert metrics.ending.startswith("drove in circles for 15 s")
+    assert not metrics.figures()["lap_completed"]
+
+
+@pytest.mark.parametrize(("offset", "finishes"), [(1.1, True), (1.3, False), (-1.3, False)])
+def test_sliding_along_the_wall_is_no_lap(offset, finishes):
+    """1.5 m of asphalt and a car 0.4 m wide: 1.3 m off the line its side is at the wall."""
+    metrics = RunMetrics(circle(half_width=1.5))
+    for t in ticks(60.0):
+        angle, radius = t * 10.0 / RADIUS, RADIUS - offset
+        x, y = radius * math.cos(angle), radius * math.sin(angle)
+        metrics.add_pose(t, x, y, angle + math.pi / 2, 10.0, 0.2)
+    figures = metrics.figures()
+    assert figures["lap_completed"] is finishes
+    assert finishes or figures["ending"].startswith("scraped along the wall for 3 s")
+
+
 def test_waiting_for_the_brain_is_not_driving():
     metrics = RunMetrics(circle(), waiting_s=60.0)
     drive(metrics, lambda t: max(0.0, 10.0 * (t - 20.0)), ticks(60.0))
