@@ -33,8 +33,8 @@ def list_models() -> None:
             continue
         method = entry.record.get("method", "unknown")
         typer.echo(f"  {name:<20} {entry.bytes / 1e6:5.2f} MB  {method}")
-        for circuit, figures in entry.scores.items():
-            typer.echo(f"    {circuit:<16} {_score_line(figures)}")
+        for what, score in entry.scores.items():
+            typer.echo(f"    {what:<18} {_score_text(score)}")
 
 
 @app.command("inspect")
@@ -102,6 +102,20 @@ def _score_line(figures: Any) -> str:
     return (
         f"{lap}, {figures['average_speed']:.2f} m/s, "
         f"{figures['position_deviation_mae']:.4f} m off the line"
+    )
+
+
+def _score_text(score: Any) -> str:
+    """Return a lap's figures in words, any other score as it is."""
+    if not isinstance(score, dict):
+        return f"{score:.4g}" if isinstance(score, float) else str(score)
+    if "lap_completed" not in score:
+        return ", ".join(_lines(score))
+    if not score["lap_completed"]:
+        return f"not finished: {score.get('completion', 0.0):.1%} of the lap"
+    return (
+        f"lap completed, {score['average_speed']:.2f} m/s, "
+        f"{score['position_deviation_mae']:.3f} m off the line"
     )
 
 
