@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def checked_plan(plan: RunPlan) -> RunPlan:
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
-            reference lap that does not exist, a device that this machine does not have.
+            reference lap that does not exist, a device or an RViz that this machine does not have.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
@@ -132,6 +133,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
     if plan.reference_lap and not Path(plan.reference_lap).expanduser().exists():
         raise UserError(f"reference_lap {plan.reference_lap} does not exist")
     read_archive(resolve_model(plan.model, trust=plan.trust_model))
+    if plan.rviz and shutil.which("rviz2") is None:
+        raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if plan.device == "cuda" and not _has_cuda_driver():
         raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
     return plan
