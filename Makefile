@@ -85,6 +85,15 @@ drive: $(RUN_STAMP) ## Drive laps with a network, live over ROS 2, and show the 
 bench: $(RUN_STAMP) ## Time a model's frame -> command path, and frames over DDS (MODEL, DEVICE)
 	@exec $(VENV)/bin/pilotnet bench $(call valued,model) $(call valued,device)
 
+# Each step takes up where it was cut off.
+.PHONY: baseline
+baseline: $(RUN_STAMP) ## Collect the data and train the shipped baseline anew (under an hour on 2 cores)
+	$(VENV)/bin/pilotnet collect datasets/train --frames 40000 --seed 1
+	$(VENV)/bin/pilotnet collect datasets/validation --frames 4000 --seed 2 --random-share 1
+	$(VENV)/bin/pilotnet train datasets/train --validation datasets/validation --epochs 10 \
+	    --threads 2 --out models/baseline.pt
+	$(VENV)/bin/pilotnet models score baseline
+
 TESTS ?= test
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
