@@ -63,10 +63,10 @@ need_venv_module() {
 
 # A rendered pixel is the only proof of a working EGL: libEGL.so.1 alone has no driver.
 egl_works() {
-    (cd / && MUJOCO_GL=egl "$venv_python" -c 'import mujoco
+    MUJOCO_GL=egl "$venv_python" -c 'import mujoco
 context = mujoco.GLContext(16, 16)
 context.make_current()
-context.free()') >/dev/null 2>&1
+context.free()' >/dev/null 2>&1
 }
 
 need_egl() {
@@ -124,7 +124,7 @@ install_packages() {
         constraints=$here/constraints-ros-sourced.txt
     fi
     if [ "$purpose" = dev ]; then wanted+=(-r "$here/dev.txt"); fi
-    local pip=("$venv_python" -m pip --disable-pip-version-check --quiet install -c "$constraints")
+    local pip=("$venv_python" -m pip --disable-pip-version-check -qq install -c "$constraints")
     if [ -n "${TORCH_INDEX:-}" ]; then
         # torch alone from its own index, then the rest (torch's dependencies too) from pip's.
         "${pip[@]}" --no-deps --index-url "$TORCH_INDEX" torch
