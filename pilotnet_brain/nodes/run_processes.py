@@ -19,8 +19,10 @@ from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
 
 _POLL_S = 0.02
-_ZERO_COMMAND_S = 1.0
-"""How long the others wait for the brain's last zero command."""
+_ZERO_COMMAND_S = 0.15
+"""How long the measuring goes on for the brain's last zero command..."""
+_BRAIN_ENDS_S = 1.0
+"""...and how long the simulator and the recorder do."""
 _KILL_AFTER_S = 4.0
 _PR_SET_PDEATHSIG = 1
 
@@ -73,11 +75,17 @@ class RunProcesses:
             Names of those that had to be killed.
         """
         begin = time.monotonic()
-        names = sorted(self._processes, key=lambda name: name != "brain")
+        first = ["brain", "metrics"]
+        names = [name for name in first if name in self._processes]
+        names += [name for name in self._processes if name not in first]
         for name in names:
             self._signal(name, signal.SIGTERM)
             if name == "brain":
                 self._wait([name], begin + _ZERO_COMMAND_S)
+            elif name == "metrics":
+                # The car stands, and the bag has it; what the brain did not drive on from here
+                # on is no dropped frame.
+                self._wait(names[:1], begin + _BRAIN_ENDS_S)
         self._wait(names, begin + _KILL_AFTER_S)
         killed = [name for name in names if self._processes[name].poll() is None]
         for name in killed:

@@ -269,6 +269,8 @@ def test_a_reset_puts_the_car_back_and_starts_the_run_over(start: Callable[..., 
     world = FakeWorld(DOMAIN_ID)
     try:
         assert world.call("/simulator/reset").success
+        assert world.call("/metrics/save").success
+        assert run.metrics["ending"] is None
     finally:
         world.close()
     run.end()

@@ -1,0 +1,52 @@
+"""A node's command line, and how an end is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.bringup import NodeSpec
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.live_run import reason_of
+from pilotnet_brain.nodes.run_processes import command_line, how_it_ended
+from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
+
+
+def spec(**changes: object) -> NodeSpec:
+    values = {
+        "executable": "brain", "name": "brain", "parameters": {}, "remappings": [],
+        "environment": {},
+    }  # fmt: skip
+    return NodeSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_node_is_started_with_its_parameters_and_remappings() -> None:
+    parameters = {"model": "a b", "laps": 2, "rtf": 1.0, "record": True, "peers": ["x"], "none": ""}
+    command = command_line(spec(parameters=parameters, remappings=[("odom", "/car/odom")]))
+    assert command[:3] == [sys.executable, "-m", "pilotnet_brain.nodes.brain_node"]
+    assert "odom:=/car/odom" in command
+    assert {
+        'model:="a b"', "laps:=2", "rtf:=1.0", "record:=true", 'peers:=["x"]', 'none:=""'
+    } <= set(command)  # fmt: skip
+
+
+def test_an_executable_of_a_package_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UserError, match="no_such_program"):
+        command_line(spec(executable="no_such_program", package="some_package"))
+
+
+def test_an_end_is_told_in_words() -> None:
+    assert how_it_ended(-9) == "SIGKILL"
+    assert how_it_ended(3) == "exit status 3"
+    assert reason_of(("metrics", 0), None) == ""
+    assert reason_of(("brain", -9), None) == "the brain node ended (SIGKILL)"
+    assert reason_of(None, 2) == "stopped by SIGINT"
+
+
+def test_a_stop_reason_is_taken_once(tmp_path: Path) -> None:
+    assert take_stop_reason(tmp_path) is None
+    write_stop_reason(tmp_path, "the brain node ended (SIGKILL)")
+    assert take_stop_reason(tmp_path) == "the brain node ended (SIGKILL)"
+    assert take_stop_reason(tmp_path) is None
