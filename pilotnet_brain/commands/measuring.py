@@ -22,9 +22,12 @@ def bench(
     transport: Annotated[
         bool, typer.Option(help="Also send frames over DDS between two processes.")
     ] = True,
+    simulator: Annotated[
+        bool, typer.Option(help="Also time the embedded simulator in lock-step.")
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
-    """Time frame -> command beside a plain reference loop, and frames over DDS.
+    """Time frame -> command beside a plain reference loop, frames over DDS, and the simulator.
 
     The reference loop does what BehaviorMetrics' brain does with the same frames: OpenCV crop and
     resize, a PIL image, a float tensor, the traced model, numpy.
@@ -33,7 +36,7 @@ def bench(
     Examples:
       pilotnet bench                                      the shipped models
       pilotnet bench --model my/model.pt --device cuda
-      pilotnet bench --no-transport --out bench.json
+      pilotnet bench --no-transport --no-simulator --out bench.json
     """
     from rich.console import Console
 
@@ -61,8 +64,24 @@ def bench(
         rows = bench_transport()
         Console().print(transport_table(rows))
         measured["transport"] = [row.to_dict() for row in rows]
+    if simulator:
+        measured["simulator"] = _bench_simulator()
     if out is not None:
         out.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def _bench_simulator() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from pilotnet_brain.circuits.catalogue import circuit_names
+    from pilotnet_brain.evaluation.simulator_bench import bench_simulator
+    from pilotnet_brain.report.bench_table import simulator_table
+
+    speeds = bench_simulator(circuit_names())
+    Console().print(simulator_table(speeds))
+    return [asdict(speed) for speed in speeds]
 
 
 def metrics(

@@ -10,6 +10,19 @@ from rich.table import Table
 from pilotnet_brain.evaluation.inference_bench import Durations, InferenceBench
 
 
+class SimulatorRow(Protocol):
+    """One circuit's figures, as ``evaluation.simulator_bench`` measures them."""
+
+    @property
+    def circuit(self) -> str: ...
+    @property
+    def frames_per_s(self) -> float: ...
+    @property
+    def frame_s_p50(self) -> float: ...
+    @property
+    def frame_s_p99(self) -> float: ...
+
+
 class TransportRow(Protocol):
     """One rate's figures, as ``nodes.transport_bench`` measures them."""
 
@@ -87,5 +100,22 @@ def transport_table(figures: Sequence[TransportRow]) -> Table:
             str(row.frames_lost),
             age,
             _milliseconds(Durations(row.publish_p50_s, row.publish_p99_s)),
+        )
+    return table
+
+
+def simulator_table(figures: Sequence[SimulatorRow]) -> Table:
+    """Return the lock-step simulator's pace, one circuit a row."""
+    table = Table(
+        title="The embedded simulator in lock-step, 640x480 at 20 Hz",
+        caption="a frame: ten steps of 5 ms and one rendering; median (p99)",
+    )
+    for name in ("circuit", "frames/s", "a frame, ms"):
+        table.add_column(name, justify="left" if name == "circuit" else "right")
+    for row in figures:
+        table.add_row(
+            row.circuit,
+            f"{row.frames_per_s:.0f}",
+            _milliseconds(Durations(row.frame_s_p50, row.frame_s_p99)),
         )
     return table

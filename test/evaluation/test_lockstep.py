@@ -60,9 +60,7 @@ def test_an_untrained_network_does_not_finish(tmp_path):
     torch.manual_seed(0)
     frames = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
     path = tmp_path / "untrained.pt"
-    export_torchscript(
-        PilotNet(), path, name="untrained", method="none", self_test_frames=frames
-    )
+    export_torchscript(PilotNet(), path, name="untrained", method="none", self_test_frames=frames)
     pilot = Pilot(load_model(path, device="cpu"))
     run = drive_lockstep(LockstepPlan(SIMPLE, time_limit_s=40.0), pilot_driver(pilot))
     assert not run["lap_completed"]
