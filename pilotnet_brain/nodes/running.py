@@ -6,6 +6,7 @@ zero command; so the nodes handle both signals themselves.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment
 
 USER_ERROR = 2
 _EXIT_LIMIT_S = 4.5
@@ -56,6 +58,7 @@ def run(
     args: Sequence[str] | None = None,
     spin: Callable[[RunningNode, Executor, StopSignal], None] | None = None,
     make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    dds_profile: str = NO_IMAGES,
 ) -> int:
     """Run one node until it is done or the process is asked to end; return the exit status.
 
@@ -65,8 +68,11 @@ def run(
         spin: works until the node's `exit_status` is set or the signal came (default:
             `spin_until_done`).
         make_executor: makes the executor.
+        dds_profile: of the process, for a node that was started by hand (`ros2 run`): a run's
+            nodes find theirs in the environment.
     """
     stop = StopSignal()
+    os.environ.update(dds_environment(dds_profile))
     rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
     executor = make_executor()

@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes import diagnostics
-from pilotnet_brain.nodes.dds_profile import profile_warning
+from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.nodes.pacing import Pacer
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.peers import missing_peers, other_publishers
@@ -257,7 +257,7 @@ def _spin(node: RunningNode, executor: Executor, stop: StopSignal) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
-    return run(SimulatorNode, args, _spin)
+    return run(SimulatorNode, args, _spin, dds_profile=IMAGE_PUBLISHER)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from rosbags.highlevel import AnyReader  # noqa: E402
 from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 
-DOMAIN_ID = 100 + os.getpid() % 60
+DOMAIN_ID = 70 + os.getpid() % 30
 PATIENCE_S = 60.0
 TOPICS = {
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/clock",
