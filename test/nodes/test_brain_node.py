@@ -208,9 +208,7 @@ def test_told_to_end_it_stops_the_car_first(
     world.until(lambda: world.commands[-1] == STOP, "the stop")
 
 
-def test_an_unfit_model_ends_the_process_before_it_drives(
-    world: FakeWorld, tmp_path: Path
-) -> None:
+def test_an_unfit_model_ends_the_process_before_it_drives(world: FakeWorld, tmp_path: Path) -> None:
     (tmp_path / "damaged.pt").write_bytes(b"no TorchScript")
     seen = len(world.commands)
     process = start_brain(tmp_path / "damaged.pt")
