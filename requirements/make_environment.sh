@@ -61,7 +61,8 @@ need_venv_module() {
     fail "$python cannot make a virtual environment: sudo apt-get install $package"
 }
 
-# A rendered pixel is the only proof of a working EGL: libEGL.so.1 alone has no driver.
+# A context is the only proof of a working EGL: libEGL.so.1 alone has no driver, and PyOpenGL wants
+# libOpenGL besides.
 egl_works() {
     MUJOCO_GL=egl "$venv_python" -c 'import mujoco
 context = mujoco.GLContext(16, 16)
@@ -70,7 +71,7 @@ context.free()' >/dev/null 2>&1
 }
 
 need_egl() {
-    local packages=(libegl1 libgl1-mesa-dri)
+    local packages=(libegl1 libopengl0 libgl1-mesa-dri)
     if egl_works; then return; fi
     if may_install && apt_install "${packages[@]}" && egl_works; then return; fi
     say "warning: the embedded simulator cannot draw without EGL:" \

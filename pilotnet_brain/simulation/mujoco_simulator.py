@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from types import TracebackType
@@ -22,10 +23,10 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 try:
     import mujoco
-except (ImportError, AttributeError, OSError) as problem:
+except (ImportError, AttributeError, OSError, ctypes.ArgumentError) as problem:
     raise UserError(
         f"MuJoCo cannot render off screen ({problem}): install EGL with "
-        "'apt-get install libegl1 libgl1-mesa-dri' (Debian, Ubuntu), or set MUJOCO_GL to "
+        "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu), or set MUJOCO_GL to "
         "'osmesa' or 'glfw' where one of those is there"
     ) from problem
 
@@ -169,7 +170,7 @@ def _renderer(model: mujoco.MjModel) -> mujoco.Renderer:
     except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
         raise UserError(
             f"no off-screen OpenGL ({problem}): install it with "
-            "'apt-get install libegl1 libgl1-mesa-dri' (Debian, Ubuntu)"
+            "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
         ) from problem
 
 
