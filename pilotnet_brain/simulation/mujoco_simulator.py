@@ -26,8 +26,8 @@ try:
 except (ImportError, AttributeError, OSError, ctypes.ArgumentError) as problem:
     raise UserError(
         f"MuJoCo cannot render off screen ({problem}): install EGL with "
-        "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu), or set MUJOCO_GL to "
-        "'osmesa' or 'glfw' where one of those is there"
+        "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu), or set "
+        "MUJOCO_GL to 'osmesa' or 'glfw' where one of those is there"
     ) from problem
 
 from pilotnet_brain.simulation.mujoco_world import (
