@@ -14,7 +14,6 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -35,6 +34,7 @@ from pilotnet_brain.nodes.image_frames import BrokenFrame, rgb_frame
 from pilotnet_brain.nodes.parameters import declare
 from pilotnet_brain.nodes.peers import other_publishers
 from pilotnet_brain.nodes.running import USER_ERROR, run
+from pilotnet_brain.nodes.services_aside import ServicesAsideExecutor
 
 _WATCHDOG_S = 0.05
 _SEEING_OTHERS_S = 0.7
@@ -434,7 +434,7 @@ def _make_started() -> BrainNode:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
     # A second thread loads a new model while the first one drives.
-    return run(_make_started, args, make_executor=lambda: MultiThreadedExecutor(num_threads=2))
+    return run(_make_started, args, make_executor=ServicesAsideExecutor)
 
 
 if __name__ == "__main__":
