@@ -99,6 +99,10 @@ TESTS ?= test
 test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 	@exec $(VENV)/bin/python -m pytest $(TESTS)
 
+.PHONY: soak
+soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
+	@exec $(VENV)/bin/python -m pytest -m soak -s test/nodes/test_start_up.py
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Check style and types
 	@$(VENV)/bin/python -m ruff check .

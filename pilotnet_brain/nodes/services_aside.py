@@ -14,7 +14,7 @@ from rclpy.service import Service
 
 
 class ServicesAsideExecutor(SingleThreadedExecutor):
-    """Runs service calls (parameters, lifecycle) in a thread of their own, the rest in the caller's.
+    """Runs service calls (parameters, lifecycle) in their own thread, the rest in the caller's.
 
     A service may take long, such as loading another model. rclpy's MultiThreadedExecutor would
     allow for that too, but it hands every callback from thread to thread, 200 clock messages a

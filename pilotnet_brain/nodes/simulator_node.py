@@ -33,8 +33,8 @@ from pilotnet_brain.nodes.simulator_messages import (
     time_message,
 )
 from pilotnet_brain.simulation import car
+from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
-from pilotnet_brain.simulation.mujoco_simulator import TIME_STEP_S, MujocoSimulator
 
 _ODOM_HZ = 50.0
 _SEEING_OTHERS_S = 0.7
@@ -55,6 +55,9 @@ class SimulatorNode(Node):
     """
 
     def __init__(self) -> None:
+        # Imported here, where a missing EGL is reported in one line; above it would be a traceback.
+        from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
+
         super().__init__("simulator")
         self.exit_status: int | None = None
         self._declare_parameters()

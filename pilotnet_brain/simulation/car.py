@@ -19,6 +19,9 @@ CAMERA_FAR_M = 15.0
 """Nothing farther than this is drawn."""
 CAMERA_NEAR_M = 0.02
 
+TIME_STEP_S = 0.005
+"""Between two states of the embedded simulator, and two messages of its clock, simulated s."""
+
 CAR_LENGTH_M = 0.9
 CAR_WIDTH_M = 0.4
 CAR_HEIGHT_M = 0.3

@@ -15,7 +15,7 @@ from pilotnet_brain.circuits.centerline import wrap_angle
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation import car
-from pilotnet_brain.simulation.car import CarState
+from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks
 
 # MuJoCo chooses its OpenGL when it is imported; off screen on any machine means EGL.
@@ -23,7 +23,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 try:
     import mujoco
-except (ImportError, AttributeError, OSError, ctypes.ArgumentError) as problem:
+except (RuntimeError, ImportError, AttributeError, OSError, ctypes.ArgumentError) as problem:
     raise UserError(
         f"MuJoCo cannot render off screen ({problem}): install EGL with "
         "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu), or set "
@@ -33,7 +33,6 @@ except (ImportError, AttributeError, OSError, ctypes.ArgumentError) as problem:
 from pilotnet_brain.simulation.mujoco_world import (
     CAMERA_NAME,
     HIDDEN_GROUP,
-    TIME_STEP_S,
     build_world,
     chunk_count,
 )

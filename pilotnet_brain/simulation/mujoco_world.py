@@ -9,10 +9,10 @@ import numpy as np
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car, surface_textures
+from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.road_strips import Strip, ribbon, wall, wall_boxes
 
-TIME_STEP_S = 0.005
 CHUNK_M = 16.0
 """Length of the pieces that the road is drawn in: only those near the car are sent to draw."""
 HIDDEN_GROUP = 5

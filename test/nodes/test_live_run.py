@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,90 +16,23 @@ import pytest
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import write_brightness_model  # noqa: E402
 from fake_world import FakeWorld  # noqa: E402
+from live_process import (  # noqa: E402
+    DOMAIN_ID,
+    PATIENCE_S,
+    Run,
+    still_alive,
+    wait_for,
+)
 from mcap.reader import make_reader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
 from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 
-DOMAIN_ID = 70 + os.getpid() % 30
-PATIENCE_S = 60.0
 TOPICS = {
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/clock",
     "/diagnostics",
 }  # fmt: skip
-START = """
-import sys
-from pilotnet_brain.bringup import RunPlan
-from pilotnet_brain.nodes.live_run import live_run
-import json
-sys.exit(live_run(RunPlan(**json.loads(sys.argv[1]))))
-"""
-
-
-class Run:
-    """One run as a process, in the test's domain."""
-
-    def __init__(self, output: Path, **arguments: object) -> None:
-        self.output = output
-        plan = json.dumps({"output": str(output), **arguments})
-        self.log = output.with_suffix(".log")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", START, plan],
-            env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
-            stdout=self.log.open("w"),
-            stderr=subprocess.STDOUT,
-        )
-
-    @property
-    def folder(self) -> Path:
-        return self.output / "latest"
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        figures: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
-        return figures
-
-    def node(self, name: str) -> int:
-        """Return the pid of a node's process."""
-        return next(pid for pid, line in self.children().items() if f"{name}_node" in line)
-
-    def children(self) -> dict[int, str]:
-        """Return the command lines of the run's processes by pid."""
-        pid = self.process.pid
-        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return {int(p): command_line(int(p)) for p in pids}
-
-    def wait_until_driving(self) -> None:
-        """Wait until the car has moved."""
-
-        def drives() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            path = self.folder / "trajectory.csv"
-            return path.exists() and path.read_text().count("\n") > 20
-
-        wait_for(drives, f"the car to drive: {self.log}")
-
-    def end(self, number: int | None = None) -> tuple[int, float]:
-        """Send a signal, if given; return the exit status and how long the end took (s)."""
-        begin = time.monotonic()
-        if number is not None:
-            self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S), time.monotonic() - begin
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except FileNotFoundError:
-        return ""
-
-
-def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
 
 
 def read_bag(bag: Path) -> dict[str, list[tuple[int, Any]]]:
@@ -197,12 +127,6 @@ def check_metadata(bag: Path, messages: dict[str, list[tuple[int, Any]]]) -> Non
     assert summary.statistics is not None
     assert summary.statistics.message_count == sum(map(len, messages.values()))
     assert {schema.encoding for schema in summary.schemas.values()} == {"ros2msg"}
-
-
-def still_alive(run: Run) -> list[str]:
-    """Return the run's processes that outlived it."""
-    lines = [command_line(int(p.name)) for p in Path("/proc").glob("[0-9]*")]
-    return [line for line in lines if str(run.output) in line and "_node" in line]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
