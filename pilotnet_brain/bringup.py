@@ -123,15 +123,18 @@ def checked_plan(plan: RunPlan) -> RunPlan:
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
-            reference lap that does not exist, a device or an RViz that this machine does not have.
+            reference lap that does not exist or is of another circuit, a device or an RViz that this machine does not have.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
     from pilotnet_brain.driving.model_catalogue import resolve_model
 
-    load_circuit(plan.circuit)
-    if plan.reference_lap and not Path(plan.reference_lap).expanduser().exists():
-        raise UserError(f"reference_lap {plan.reference_lap} does not exist")
+    circuit = load_circuit(plan.circuit)
+    if plan.reference_lap:
+        from pilotnet_brain.metrics.reference_lap import check_on_circuit, read_reference_lap
+
+        path = Path(plan.reference_lap).expanduser()
+        check_on_circuit(path, read_reference_lap(path), circuit)
     read_archive(resolve_model(plan.model, trust=plan.trust_model))
     if plan.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")

@@ -15,6 +15,9 @@ from pilotnet_brain.bringup import (
     run_graph,
 )
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.package_share import share_dir
+
+OTHER_LAP = str(share_dir() / "pilotnet_brain" / "circuits" / "data" / "nurburgring.csv")
 
 
 def graph(tmp_path: Path, **arguments: object) -> dict[str, NodeSpec]:
@@ -109,6 +112,7 @@ def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, obje
         ({"circuit": "monza"}, "simple_circuit"),
         ({"model": "no_such_model"}, "no_such_model"),
         ({"reference_lap": "/no/such.csv"}, "/no/such.csv"),
+        ({"reference_lap": OTHER_LAP, "circuit": "montreal"}, "of another circuit"),
     ],
 )
 def test_what_does_not_exist_is_refused_before_anything_starts(
