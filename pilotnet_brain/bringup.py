@@ -123,7 +123,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
-            reference lap that does not exist or is of another circuit, a device or an RViz that this machine does not have.
+            reference lap that does not exist or is of another circuit, a device or an RViz that
+            this machine does not have.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
