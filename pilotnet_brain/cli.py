@@ -36,7 +36,8 @@ def _pilotnet(context: typer.Context) -> None:
     \b
     A model of your own:
       pilotnet collect data/mine --frames 40000
-      pilotnet train data/mine --out models/mine.pt
+      pilotnet collect data/other --frames 4000 --seed 2 --random-share 1
+      pilotnet train data/mine --validation data/other --out models/mine.pt
       pilotnet drive --model models/mine.pt
     """
     if context.invoked_subcommand is None:

@@ -59,7 +59,7 @@ def collect(
     for finished, worlds in collect_worlds(out, recipe, jobs):
         _progress(f"world {finished} of {worlds}")
     _end_progress()
-    typer.echo(f"the data set is in {out}: pilotnet train {out}")
+    typer.echo(f"the data set is in {out}: pilotnet train {out} --validation OTHER --out MODEL")
 
 
 def train(
