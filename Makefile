@@ -85,11 +85,16 @@ drive: $(RUN_STAMP) ## Drive laps with a network, live over ROS 2, and show the 
 bench: $(RUN_STAMP) ## Time a model's frame -> command path, and frames over DDS (MODEL, DEVICE)
 	@exec $(VENV)/bin/pilotnet bench $(call valued,model) $(call valued,device)
 
-# Each step takes up where it was cut off.
-.PHONY: baseline
-baseline: $(RUN_STAMP) ## Collect the data and train the shipped baseline anew (under an hour on 2 cores)
+# Each step takes up where it was cut off. Frames of the test set are never trained on.
+.PHONY: data
+data: $(RUN_STAMP) ## Collect the training, validation and test sets into datasets/
 	$(VENV)/bin/pilotnet collect datasets/train --frames 40000 --seed 1
 	$(VENV)/bin/pilotnet collect datasets/validation --frames 4000 --seed 2 --random-share 1
+	$(VENV)/bin/pilotnet collect datasets/test --frames 5120 --seed 3 --random-share 0 \
+	    --circuit simple_circuit --circuit montreal --circuit montmelo
+
+.PHONY: baseline
+baseline: data ## Collect the data and train the shipped baseline anew (under an hour on 2 cores)
 	$(VENV)/bin/pilotnet train datasets/train --validation datasets/validation --epochs 10 \
 	    --threads 2 --out models/baseline.pt
 	$(VENV)/bin/pilotnet models score baseline

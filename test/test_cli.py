@@ -81,6 +81,20 @@ def test_a_mistake_is_one_line_and_status_2(
     assert not list(tmp_path.iterdir()), "something was started or written"
 
 
+@pytest.mark.parametrize("role", ["learn", "validate"])
+def test_training_with_a_test_circuits_frames_is_refused(
+    role: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, circuit in (("mine", "nurburgring"), ("test", "montreal")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dataset.json").write_text(json.dumps({"circuits": [circuit]}))
+    sets = [
+        str(tmp_path / name) for name in (("test", "mine") if role == "learn" else ("mine", "test"))
+    ]
+    assert main(["train", sets[0], "--validation", sets[1], "--out", str(tmp_path / "x.pt")]) == 2
+    assert "montreal (dataset.json), which is for testing" in capsys.readouterr().err
+
+
 def test_circuits_lists_all_with_their_role(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["circuits"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.circuits.random_circuit import random_circuit
+from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED, random_circuit
 from pilotnet_brain.errors import UserError
 
 _DATA = Path(__file__).parent / "data"
+_RANDOM = re.compile(r"random-(\d{1,9})")
 
 
 class UnknownCircuitError(UserError):
@@ -46,6 +47,17 @@ def circuit_names() -> list[str]:
     return list(_SHIPPED)
 
 
+def is_held_out(name: str) -> bool:
+    """Return whether a circuit of this name is kept for testing and never trained on.
+
+    These are the shipped ones of the role "test" and the random ones below
+    ``FIRST_TRAINING_SEED``. Of a path nothing is known: it is not held out.
+    """
+    if seeded := _RANDOM.fullmatch(name):
+        return int(seeded[1]) < FIRST_TRAINING_SEED
+    return name in _SHIPPED and _SHIPPED[name].role == "test"
+
+
 def load_circuit(name_or_path: str | Path) -> Circuit:
     """Return a circuit.
 
@@ -67,7 +79,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
             asphalt_half_width=shipped.asphalt_half_width,
             role=shipped.role,
         )
-    if seeded := re.fullmatch(r"random-(\d{1,9})", name):
+    if seeded := _RANDOM.fullmatch(name):
         return random_circuit(int(seeded[1]))
     path = Path(name_or_path).expanduser()
     if not path.exists():

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
 
+FIRST_TRAINING_SEED = 100_000
+"""Circuits random-100000 and on are for training; tests draw from the seeds below."""
 MIN_RADIUS_M = 2.0
 MIN_LENGTH_M, MAX_LENGTH_M = 200.0, 1500.0
 ASPHALT_HALF_WIDTHS_M = (1.2, 1.65)

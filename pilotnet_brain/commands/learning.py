@@ -81,7 +81,8 @@ def train(
 ) -> None:
     """Train PilotNet on data sets and write a TorchScript model with its record.
 
-    Stopped, it takes up at the last whole epoch when started again with the same plan.
+    Stopped, it takes up at the last whole epoch when started again with the same plan. Data sets
+    of circuits that are for testing (pilotnet circuits) are refused.
 
     \b
     Examples:
@@ -89,7 +90,7 @@ def train(
       tensorboard --logdir checkpoints
       pilotnet drive --model models/mine.pt
     """
-    from pilotnet_brain.learning.dataset import join, load_dataset
+    from pilotnet_brain.learning.dataset import check_trainable, join, load_dataset
     from pilotnet_brain.learning.train import TrainingPlan
     from pilotnet_brain.learning.train import train as train_epochs
 
@@ -102,6 +103,8 @@ def train(
         threads=threads,
     )
     folder = folder or Path("checkpoints") / out.stem
+    for path in [*datasets, *validation]:
+        check_trainable(path)
     learned = join([load_dataset(path) for path in datasets])
     held_out = join([load_dataset(path) for path in validation])
     typer.echo(f"{len(learned)} frames to learn from, {len(held_out)} to validate on")

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,20 +27,25 @@ from numpy.typing import NDArray
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.expert import STANDARD, DrivingStyle, Expert
 from pilotnet_brain.driving.output_range import JDEROBOT_RANGE
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
-from pilotnet_brain.learning.dataset import COLUMNS, FRAMES_FILE, TABLE_FILE, DataSetError
+from pilotnet_brain.learning.dataset import (
+    COLUMNS,
+    FRAMES_FILE,
+    RECIPE_FILE,
+    TABLE_FILE,
+    DataSetError,
+)
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAR_WIDTH_M
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
 from pilotnet_brain.simulation.mujoco_simulator import TIME_STEP_S, MujocoSimulator
 
 FRAMES_PER_WORLD = 160
 TRAINING_CIRCUITS = ("many_curves", "nurburgring")
-FIRST_RANDOM_SEED = 100_000
-"""Circuits random-100000 and on are for training; tests draw from the seeds below."""
-RECIPE_FILE, LABELS_FILE, DONE_FILE = "dataset.json", "labels.npy", "done.npy"
+LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
 _STEPS_PER_FRAME = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
 _MAX_DELAY_S = 0.1
 _OFF_LINE_M, _OFF_LINE_RAD = 0.05, 0.05
@@ -136,10 +142,12 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     """Fill one world's share of the data set's files; returns its number."""
     # One rendering thread a process: the processes share the cores already.
     os.environ["LP_NUM_THREADS"] = "1"
-    rng = np.random.default_rng([recipe.seed, world, 0xDA7A])
-    circuit = _draw_circuit(recipe, world, rng)
-    plain = rng.random() < recipe.plain_share
-    looks = PLAIN if plain else random_looks(int(rng.integers(1 << 31)))
+    rng = _generator(recipe, world)
+    drawn = _draw_world(recipe, world, rng)
+    circuit = load_circuit(drawn.circuit)
+    if drawn.reversed:
+        circuit = reversed_circuit(circuit)
+    looks = PLAIN if drawn.looks_seed is None else random_looks(drawn.looks_seed)
     begin = world * FRAMES_PER_WORLD
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")
     frames = None if recipe.full_frames else np.load(folder / FRAMES_FILE, mmap_mode="r+")
@@ -158,11 +166,41 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     return world
 
 
-def _draw_circuit(recipe: Recipe, world: int, rng: np.random.Generator) -> Circuit:
+class World(NamedTuple):
+    """Where one world's frames are taken.
+
+    Attributes:
+        circuit: its name, as ``load_circuit`` takes it.
+        reversed: it is driven the other way round.
+        looks_seed: of ``random_looks``; None for the plain look.
+    """
+
+    circuit: str
+    reversed: bool
+    looks_seed: int | None
+
+
+def worlds_of(recipe: Recipe) -> list[World]:
+    """Return the worlds that a recipe's frames come from, in their order; drives nothing."""
+    return [
+        _draw_world(recipe, number, _generator(recipe, number)) for number in range(recipe.worlds)
+    ]
+
+
+def _generator(recipe: Recipe, world: int) -> np.random.Generator:
+    """Return the only source of randomness of one world."""
+    return np.random.default_rng([recipe.seed, world, 0xDA7A])
+
+
+def _draw_world(recipe: Recipe, world: int, rng: np.random.Generator) -> World:
     if rng.random() < recipe.random_share or not recipe.circuits:
-        return load_circuit(f"random-{FIRST_RANDOM_SEED + 10_000 * recipe.seed + world}")
-    circuit = load_circuit(str(rng.choice(recipe.circuits)))
-    return reversed_circuit(circuit) if rng.random() < 0.5 else circuit
+        circuit = f"random-{FIRST_TRAINING_SEED + 10_000 * recipe.seed + world}"
+        backwards = False
+    else:
+        circuit = str(rng.choice(recipe.circuits))
+        backwards = bool(rng.random() < 0.5)
+    plain = rng.random() < recipe.plain_share
+    return World(circuit, backwards, None if plain else int(rng.integers(1 << 31)))
 
 
 def reversed_circuit(circuit: Circuit) -> Circuit:

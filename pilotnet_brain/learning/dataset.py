@@ -5,11 +5,13 @@ Two layouts are read and written:
 * compact: ``frames.npy``, uint8 (N, 66, 200, 3), already preprocessed, beside ``data.csv``;
 * JdeRobot's: numbered pictures ``0.png, 1.png, ...`` beside ``data.csv``.
 
-``data.csv`` has the columns v (m/s) and w (rad/s); ours has more (see `COLUMNS`), a row a frame.
+``data.csv`` has the columns v (m/s) and w (rad/s); ours has more (see `COLUMNS`), a row a frame,
+and beside it ``dataset.json``, the recipe that it was collected by.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pilotnet_brain.circuits.catalogue import is_held_out
 from pilotnet_brain.driving.output_range import JDEROBOT_RANGE
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.errors import UserError
@@ -25,7 +28,7 @@ from pilotnet_brain.errors import UserError
 COLUMNS = ("v", "w", "lateral_deviation", "heading_error", "curvature", "world")
 """Expert's speed (m/s) and yaw rate (rad/s); the car's lateral deviation (m) and heading error
 (rad); the line's curvature (1/m); the number of the world (circuit and looks) it was seen in."""
-FRAMES_FILE, TABLE_FILE = "frames.npy", "data.csv"
+FRAMES_FILE, TABLE_FILE, RECIPE_FILE = "frames.npy", "data.csv", "dataset.json"
 
 
 class DataSetError(UserError):
@@ -81,6 +84,33 @@ def load_dataset(folder: Path) -> DataSet:
             "collect it again, or remove what does not belong"
         )
     return DataSet(frames, table)
+
+
+def check_trainable(folder: Path) -> None:
+    """Refuse to learn from, or choose by, a data set driven on circuits that are for testing.
+
+    The recipe in ``dataset.json`` tells; a folder without one (JdeRobot's) passes.
+
+    Raises:
+        DataSetError: a circuit of the recipe is held out (see ``is_held_out``), or the recipe
+            cannot be read.
+    """
+    path = folder / RECIPE_FILE
+    try:
+        recipe = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RecursionError) as problem:
+        raise DataSetError(f"{path}: cannot be read: {problem}; collect it again") from problem
+    circuits = recipe.get("circuits") if isinstance(recipe, dict) else None
+    if not isinstance(circuits, list):
+        raise DataSetError(f"{path}: names no circuits, so it is no recipe; collect it again")
+    held_out = [str(circuit) for circuit in circuits if is_held_out(str(circuit))]
+    if held_out:
+        raise DataSetError(
+            f"{folder}: its frames were taken on {', '.join(held_out)} ({RECIPE_FILE}), which is "
+            "for testing only: learn from a data set of other circuits"
+        )
 
 
 def join(datasets: list[DataSet]) -> DataSet:

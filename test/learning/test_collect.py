@@ -1,5 +1,6 @@
 """A data set is what its recipe says: the same from any number of processes, or after a stop."""
 
+import itertools
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from pilotnet_brain.learning.collect import (
     collect,
     recovery_share,
     reversed_circuit,
+    worlds_of,
 )
 from pilotnet_brain.learning.dataset import DataSetError, load_dataset
 
@@ -99,3 +101,40 @@ def test_the_reversed_circuit_is_driven_the_other_way():
     here = circuit.centerline.project(x, y)
     assert abs(abs(here.heading_error(yaw)) - np.pi) < 1e-3
     assert Expert(back).command(x, y, yaw).speed > 6.0
+
+
+def test_the_recipe_tells_its_worlds(folder):
+    data = load_dataset(folder)
+    for number, world in enumerate(worlds_of(RECIPE)):
+        line = load_circuit(world.circuit).centerline
+        stations = np.arange(0.0, line.length, 0.1)
+        tightest = np.abs(line.curvature(stations)).max()
+        seen = data.table.loc[data.table["world"] == number, "curvature"].abs().max()
+        assert 0.3 * tightest < seen <= 1.001 * tightest
+
+
+def test_both_directions_are_driven():
+    worlds = worlds_of(Recipe(frames=400 * FRAMES_PER_WORLD, random_share=0.0))
+    for name in ("many_curves", "nurburgring"):
+        backwards = [world.reversed for world in worlds if world.circuit == name]
+        assert 150 < len(backwards) < 250
+        assert 0.35 < np.mean(backwards) < 0.65
+
+
+def test_no_two_data_sets_share_a_look_or_a_random_circuit():
+    """The recipes of make data: training, validation and test."""
+    test_circuits = ("simple_circuit", "montreal", "montmelo")
+    recipes = [
+        Recipe(40_000, 1),
+        Recipe(4_000, 2, random_share=1.0),
+        Recipe(5_120, 3, test_circuits, random_share=0.0),
+    ]
+    looks = [
+        {world.looks_seed for world in worlds_of(recipe) if world.looks_seed is not None}
+        for recipe in recipes
+    ]
+    circuits = [{world.circuit for world in worlds_of(recipe)} for recipe in recipes]
+    for first, second in itertools.combinations(range(3), 2):
+        assert not looks[first] & looks[second]
+        assert not circuits[first] & circuits[second]
+    assert circuits[2] == set(test_circuits)

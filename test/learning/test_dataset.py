@@ -1,11 +1,13 @@
-"""Data sets of others are read; broken ones are refused by file and value."""
+"""Data sets of others are read; broken ones, and those for testing, are refused by name."""
+
+import json
 
 import cv2
 import numpy as np
 import pytest
 
 from pilotnet_brain.driving.preprocess import network_input
-from pilotnet_brain.learning.dataset import DataSetError, join, load_dataset
+from pilotnet_brain.learning.dataset import DataSetError, check_trainable, join, load_dataset
 
 
 @pytest.fixture
@@ -77,3 +79,29 @@ def test_frames_that_do_not_fit_are_refused(tmp_path, frames, complaint):
 def test_an_empty_folder_tells_what_makes_a_data_set(tmp_path):
     with pytest.raises(DataSetError, match="pilotnet collect"):
         load_dataset(tmp_path)
+
+
+def recipe(folder, circuits):
+    (folder / "dataset.json").write_text(json.dumps({"seed": 1, "circuits": circuits}))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["simple_circuit", "montreal", "montmelo", "random-99999"])
+def test_a_circuit_for_testing_is_never_trained_on(tmp_path, name):
+    with pytest.raises(DataSetError, match=rf"{tmp_path}.*{name} .*testing"):
+        check_trainable(recipe(tmp_path, ["nurburgring", name]))
+
+
+def test_other_circuits_are_trained_on(tmp_path):
+    check_trainable(recipe(tmp_path, ["many_curves", "nurburgring", "random-100000", "my/lap.csv"]))
+
+
+def test_a_data_set_of_others_has_no_recipe(tmp_path):
+    check_trainable(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"circuits": "montreal"}', "{" * 9, "[" * 20_000])
+def test_a_broken_recipe_is_refused(tmp_path, text):
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(DataSetError, match=r"dataset\.json"):
+        check_trainable(tmp_path)
