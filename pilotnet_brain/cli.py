@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pilotnet_brain.commands import circuits, drive, learning, measuring, models
+from pilotnet_brain.commands import circuits, drive, learning, measuring, models, optimize
 from pilotnet_brain.errors import UserError
 
 app = typer.Typer(
@@ -52,6 +52,9 @@ app.command("collect", short_help="Make a data set: the expert drives, the camer
 )
 app.command("train", short_help="Train PilotNet on data sets; writes a TorchScript model.")(
     learning.train
+)
+app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
+    optimize.optimize
 )
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)

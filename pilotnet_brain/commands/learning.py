@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pilotnet_brain.commands.training_progress import clear, epoch_line, show, show_step
+
 if TYPE_CHECKING:
-    from pilotnet_brain.learning.train import EpochReport
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def collect(
@@ -57,8 +60,8 @@ def collect(
         full_frames=pictures,
     )
     for finished, worlds in collect_worlds(out, recipe, jobs):
-        _progress(f"world {finished} of {worlds}")
-    _end_progress()
+        show(f"world {finished} of {worlds}")
+    clear()
     typer.echo(f"the data set is in {out}: pilotnet train {out} --validation OTHER --out MODEL")
 
 
@@ -108,9 +111,9 @@ def train(
     learned = join([load_dataset(path) for path in datasets])
     held_out = join([load_dataset(path) for path in validation])
     typer.echo(f"{len(learned)} frames to learn from, {len(held_out)} to validate on")
-    for report in train_epochs(learned, held_out, plan, folder, _train_progress):
-        _end_progress()
-        typer.echo(_epoch_line(report))
+    for report in train_epochs(learned, held_out, plan, folder, show_step):
+        clear()
+        typer.echo(epoch_line(report))
     _export(folder, out, datasets, validation, plan.seed, held_out.frames)
 
 
@@ -120,22 +123,17 @@ def _export(
     datasets: list[Path],
     validation: list[Path],
     seed: int,
-    frames: object,
+    frames: NDArray[np.uint8],
 ) -> None:
-    import numpy as np
-
-    from pilotnet_brain.learning.export import export_torchscript
+    from pilotnet_brain.learning.export import export_torchscript, self_test_frames
     from pilotnet_brain.learning.train import best_network
 
-    held_out = np.asarray(frames)
-    chosen = np.linspace(0, len(held_out) - 1, 4).astype(int)
-    out.parent.mkdir(parents=True, exist_ok=True)
     export_torchscript(
         best_network(folder),
         out,
         name=out.stem,
         method="baseline",
-        self_test_frames=np.ascontiguousarray(held_out[chosen]),
+        self_test_frames=self_test_frames(frames),
         training={
             "datasets": [str(path) for path in datasets],
             "validation": [str(path) for path in validation],
@@ -144,26 +142,3 @@ def _export(
         rebuild="pilotnet " + " ".join(sys.argv[1:]),
     )
     typer.echo(f"{out} is written: pilotnet drive --model {out}")
-
-
-def _epoch_line(report: EpochReport) -> str:
-    kept = ", the best so far" if report.best else ""
-    return (
-        f"epoch {report.epoch + 1}: loss {report.training_loss:.5f}, "
-        f"validation {report.validation_loss:.5f} (speed {report.speed_rmse:.2f} m/s, "
-        f"yaw rate {report.yaw_rate_rmse:.3f} rad/s rms){kept}"
-    )
-
-
-def _train_progress(epoch: int, step: int, steps: int, loss: float) -> None:
-    _progress(f"epoch {epoch + 1}: step {step} of {steps}, loss {loss:.5f}")
-
-
-def _progress(text: str) -> None:
-    """Rewrite the terminal's line; nothing where the output is a file."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def _end_progress() -> None:
-    _progress("")

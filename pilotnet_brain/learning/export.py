@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pilotnet_brain.driving.model_file import ModelRecord, network_batch, save_model
+from pilotnet_brain.driving.model_record import SELF_TEST_FRAMES
 from pilotnet_brain.driving.output_range import JDEROBOT_RANGE, OutputRange
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 from pilotnet_brain.driving.torchscript import quiet_deprecation
@@ -32,6 +33,7 @@ def export_torchscript(
     scores: Mapping[str, Any] | None = None,
     rebuild: str = "",
     tolerance: float | None = None,
+    parameters: int | None = None,
 ) -> ModelRecord:
     """Trace the network and write it with its record and self-test.
 
@@ -51,6 +53,7 @@ def export_torchscript(
         scores: figures of the model, by name (values that JSON knows).
         rebuild: the command that makes the file anew.
         tolerance: of the self-test; by default by kind (see ``save_model``).
+        parameters: how many there are; counted by default, which misses int8 layers' weights.
 
     Returns:
         The record as written.
@@ -60,13 +63,14 @@ def export_torchscript(
             file cannot be written.
     """
     copied = copy.deepcopy(network).cpu().eval()
+    counted = sum(parameter.numel() for parameter in network.parameters()) or None
     record = ModelRecord(
         name=name,
         method=method,
         input_format=input_format,
         output_range=output_range,
         engines=engines,
-        parameters=sum(parameter.numel() for parameter in network.parameters()) or None,
+        parameters=parameters or counted,
         training=dict(training or {}),
         scores=dict(scores or {}),
         rebuild=rebuild,
@@ -74,6 +78,12 @@ def export_torchscript(
     return save_model(
         path, trace(copied, input_format), record, self_test_frames, tolerance=tolerance
     )
+
+
+def self_test_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return four frames, from the first to the last, for a model file's self-test."""
+    chosen = np.linspace(0, len(frames) - 1, SELF_TEST_FRAMES).astype(int)
+    return np.ascontiguousarray(frames[chosen])
 
 
 def trace(network: nn.Module, input_format: InputFormat = JDEROBOT) -> torch.jit.ScriptModule:

@@ -42,6 +42,7 @@ class TrainingPlan:
         patience: epochs without a better validation loss before training stops.
         seed: of weights, order and augmentation.
         threads: of torch on the CPU.
+        origin: what the network started from (a checksum); empty for one with fresh weights.
     """
 
     epochs: int = 14
@@ -52,6 +53,7 @@ class TrainingPlan:
     patience: int = 5
     seed: int = 1
     threads: int = 2
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def train(
     folder: Path,
     progress: Progress | None = None,
     network: nn.Module | None = None,
+    teacher: nn.Module | None = None,
+    after_step: Callable[[], None] | None = None,
 ) -> Iterator[EpochReport]:
     """Train and keep the best network in ``folder/checkpoint.pt``; yields every epoch's report.
 
@@ -90,6 +94,9 @@ def train(
         folder: for the checkpoint and TensorBoard's event files.
         progress: told of every tenth step.
         network: PilotNet with the plan's seed if none is given.
+        teacher: a network whose outputs are learned from as much as the labels (distillation,
+            Hinton et al. 2015); none: the labels alone.
+        after_step: called after every step, e.g. to hold pruned weights at zero.
 
     Raises:
         UserError: the folder holds a checkpoint of another plan; the loss is not finite.
@@ -98,6 +105,7 @@ def train(
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     learner = _Learner(network or PilotNet(), plan, len(training), device)
+    learner.teacher = teacher.to(device).eval() if teacher else None
     weights = _frame_weights(training, plan)
     targets = torch.from_numpy(training.targets())
     begin = learner.resume(folder / CHECKPOINT_FILE)
@@ -113,6 +121,8 @@ def train(
             chosen = order[step * plan.batch : (step + 1) * plan.batch]
             images = augmentation(images_of(training.frames, chosen.numpy()))
             total += learner.step(images, targets[chosen], epoch)
+            if after_step:
+                after_step()
             if progress and step % 10 == 0:
                 progress(epoch, step, steps, total / (step + 1))
         report = learner.finish_epoch(epoch, total / steps, validation, folder / CHECKPOINT_FILE)
@@ -140,8 +150,12 @@ def predict(network: nn.Module, frames: NDArray[np.uint8], batch: int = 512) -> 
     return np.concatenate(outputs)
 
 
-def best_network(folder: Path) -> PilotNet:
+def best_network(folder: Path, network: nn.Module | None = None) -> nn.Module:
     """Return the best network of a training folder, in evaluation mode.
+
+    Args:
+        folder: that was trained into.
+        network: of the build that was trained; its weights are replaced. Default: PilotNet.
 
     Raises:
         UserError: there is no checkpoint.
@@ -149,9 +163,9 @@ def best_network(folder: Path) -> PilotNet:
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: 'pilotnet train' makes it")
-    network = PilotNet()
+    network = network or PilotNet()
     network.load_state_dict(torch.load(path, weights_only=True)["best"])
-    return network.eval()
+    return network.cpu().eval()
 
 
 class _Learner:
@@ -173,6 +187,7 @@ class _Learner:
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, max_lr=plan.learning_rate, total_steps=steps, pct_start=0.1
         )
+        self.teacher: nn.Module | None = None
         self._best: dict[str, torch.Tensor] = {}
         self._best_loss = math.inf
         self.epochs_without_gain = 0
@@ -181,7 +196,12 @@ class _Learner:
         """Learn from one batch; returns its loss."""
         self._network.train()
         images, targets = images.to(self._device), targets.to(self._device)
-        loss = driving_loss(self._forward(images, epoch), targets)
+        outputs = self._forward(self._network, images, epoch)
+        loss = driving_loss(outputs, targets)
+        if self.teacher is not None:
+            with torch.no_grad():
+                taught = self._forward(self.teacher, images, epoch)
+            loss = 0.5 * (loss + driving_loss(outputs, taught))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
@@ -191,9 +211,8 @@ class _Learner:
             raise UserError(f"the loss became {value} in epoch {epoch}: lower the learning rate")
         return value
 
-    def _forward(self, images: torch.Tensor, epoch: int) -> torch.Tensor:
-        """Run the network; bfloat16 in the convolutions only, the outputs need their digits."""
-        network = self._network
+    def _forward(self, network: nn.Module, images: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Run a network; bfloat16 in the convolutions only, the outputs need their digits."""
         if not isinstance(network, PilotNet) or epoch >= self._plan.epochs - (
             self._plan.polish_epochs
         ):

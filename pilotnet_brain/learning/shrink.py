@@ -1,0 +1,127 @@
+"""Structured pruning: whole channels and neurons go, and a smaller dense network is left.
+
+A channel's importance is how much the loss would change without it, to first order: its activation
+times the loss's gradient with respect to it, summed over the picture, squared, averaged over frames
+(Molchanov et al., "Pruning Convolutional Neural Networks for Resource Efficient Inference", 2017).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pilotnet_brain.learning.pilotnet import PilotNet, Shape
+from pilotnet_brain.learning.train import driving_loss
+
+KEPT_CHANNELS, KEPT_NEURONS = 0.6, 0.25
+"""Shares of every convolution's channels and of every hidden layer's neurons that stay."""
+_NARROW = 12
+"""No layer is made narrower than this, or at all if it is narrower already."""
+
+
+def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> PilotNet:
+    """Return a smaller network made of the most important channels and neurons.
+
+    Args:
+        network: trained; it is left as it is.
+        images: float32 (N, 3, 66, 200), 0..1, to judge importance on.
+        targets: float32 (N, 2), their normalized labels.
+    """
+    kept = _most_important(network, images, targets)
+    convolutions = network.convolutions()
+    small = PilotNet(_shape(convolutions, [len(channels) for channels in kept]))
+    small.normalize.load_state_dict(network.normalize.state_dict())
+    inputs = torch.arange(3)
+    for old, new, outputs in zip(convolutions, small.convolutions(), kept, strict=False):
+        _copy_part(old, new, outputs, inputs)
+        inputs = outputs
+    linears = network.fully_connected()
+    inputs = _flattened(inputs, linears[0].in_features // convolutions[-1].out_channels)
+    rest = [*kept[len(convolutions) :], torch.arange(2)]
+    for layer, smaller, outputs in zip(linears, small.fully_connected(), rest, strict=True):
+        _copy_part(layer, smaller, outputs, inputs)
+        inputs = outputs
+    return small.eval()
+
+
+def _shape(convolutions: list[nn.Conv2d], widths: list[int]) -> Shape:
+    """Return the shape of these convolutions, and the hidden layers behind, at other widths."""
+    narrowed = [
+        (width, layer.kernel_size[0], layer.stride[0])
+        for width, layer in zip(widths, convolutions, strict=False)
+    ]
+    return Shape(tuple(narrowed), tuple(widths[len(convolutions) :]))
+
+
+def _copy_part(
+    old: nn.Conv2d | nn.Linear,
+    new: nn.Conv2d | nn.Linear,
+    outputs: torch.Tensor,
+    inputs: torch.Tensor,
+) -> None:
+    """Copy the weights between these inputs and outputs into the smaller layer."""
+    assert old.bias is not None and new.bias is not None
+    with torch.no_grad():
+        new.weight.copy_(old.weight[outputs][:, inputs])
+        new.bias.copy_(old.bias[outputs])
+
+
+def _flattened(channels: torch.Tensor, places: int) -> torch.Tensor:
+    """Return the places in the flattened features of the channels' values, ``places`` of each."""
+    return (channels[:, None] * places + torch.arange(places)).flatten()
+
+
+def _most_important(
+    network: PilotNet, images: torch.Tensor, targets: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return which channels and neurons stay, in order, for every layer but the outputs."""
+    importances = channel_importance(network, images, targets)
+    convolutions = len(network.convolutions())
+    kept = []
+    for number, importance in enumerate(importances):
+        share = KEPT_CHANNELS if number < convolutions else KEPT_NEURONS
+        count = min(len(importance), max(_NARROW, round(share * len(importance))))
+        kept.append(torch.topk(importance, count).indices.sort().values)
+    return kept
+
+
+def channel_importance(
+    network: PilotNet, images: torch.Tensor, targets: torch.Tensor, batch: int = 64
+) -> list[torch.Tensor]:
+    """Return the importance of every channel or neuron, float32 (channels,), layer by layer.
+
+    Args:
+        network: in evaluation mode; the outputs' layer is left out.
+        images: float32 (N, 3, 66, 200), 0..1.
+        targets: float32 (N, 2), normalized labels.
+        batch: frames at a time.
+    """
+    seen: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        output.retain_grad()
+        seen.append(output)
+
+    rectifiers = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    hooks = [rectifier.register_forward_hook(keep) for rectifier in rectifiers]
+    totals: list[torch.Tensor] = []
+    try:
+        for begin in range(0, len(images), batch):
+            seen.clear()
+            span = slice(begin, begin + batch)
+            (driving_loss(network(images[span]), targets[span]) * len(images[span])).backward()
+            found = [_squared_change(activation) for activation in seen]
+            totals = [a + b for a, b in zip(totals, found, strict=True)] if totals else found
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.zero_grad(set_to_none=True)
+    return [total / len(images) for total in totals]
+
+
+def _squared_change(activation: torch.Tensor) -> torch.Tensor:
+    """Return the sum over frames of each channel's squared first-order change of the loss."""
+    assert activation.grad is not None
+    change = activation.detach() * activation.grad
+    per_channel = change.flatten(2).sum(2) if change.dim() == 4 else change
+    return (per_channel**2).sum(0)
