@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.driving.input_norm import fold_input_norm
+from pilotnet_brain.driving.cuda_form import Form, Network, fastest
+from pilotnet_brain.driving.device_forms import device_forms
 from pilotnet_brain.driving.model_archive import (
     FRAMES_ENTRY,
     RECORD_ENTRY,
@@ -22,18 +23,23 @@ from pilotnet_brain.driving.model_archive import (
     without_debug_files,
 )
 from pilotnet_brain.driving.model_record import SELF_TEST_FRAMES, ModelRecord, SelfTest
-from pilotnet_brain.driving.preprocess import InputFormat, scale_input
+from pilotnet_brain.driving.preprocess import InputFormat
 from pilotnet_brain.driving.torchscript import (
     adopt_thread_count,
-    convolve_channels_last,
-    freeze,
     holds_quantized_kernels,
     load_bytes,
     save_bytes,
 )
+from pilotnet_brain.driving.trial import (
+    Outputs,
+    first_line,
+    largest_difference,
+    network_batch,
+    tried_outputs,
+)
 
-__all__ = ["DEVICES", "Model", "ModelError", "ModelRecord", "load_as_saved", "load_model",
-           "save_model"]  # fmt: skip
+__all__ = ["DEVICES", "Model", "ModelError", "ModelRecord", "load_as_saved", "load_forms",
+           "load_model", "network_batch", "save_model"]  # fmt: skip
 
 DEVICES = ("auto", "cpu", "cuda")
 FLOAT_TOLERANCE = 1e-3
@@ -57,9 +63,10 @@ class Model:
         channels_last: the memory layout that ``module`` wants its input in.
         form: how the network is run, in words, e.g. "frozen, input norm folded, channels last".
         note: what the user should know, e.g. why the device is not the asked one; else empty.
+        batch: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor.
     """
 
-    module: torch.jit.ScriptModule
+    module: Network
     record: ModelRecord
     path: Path
     sha256: str
@@ -68,6 +75,7 @@ class Model:
     channels_last: bool
     form: str
     note: str = ""
+    batch: torch.Tensor | None = None
 
     @property
     def name(self) -> str:
@@ -109,7 +117,7 @@ def save_model(
     quantized = record.quantized or holds_quantized_kernels(scripted)
     if tolerance is None:
         tolerance = QUANTIZED_TOLERANCE if quantized else FLOAT_TOLERANCE
-    outputs = _tried_outputs(path, scripted, self_test_frames, "cpu", channels_last=False)
+    outputs = tried_outputs(path, scripted, self_test_frames, "cpu", channels_last=False)
     record = replace(
         record,
         quantized=quantized,
@@ -137,6 +145,7 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
 
     The network is run on the self-test's frames as it was saved and as it will be driven; both
     must meet the record. Without a record it is taken as JdeRobot's PilotNet and run on patterns.
+    Where there is more than one form to run it in (CUDA), the fastest here is chosen.
 
     Args:
         path: the file.
@@ -146,18 +155,48 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     Raises:
         ModelError: the file is not fit to drive with, the device is unknown or absent.
     """
+    models = load_forms(path, device)
+    if len(models) == 1:
+        return models[0]
+    fmt = models[0].record.input_format
+    batch = network_batch(np.full(fmt.input_shape, 128, np.uint8), "cpu", channels_last=True)
+    forms = [Form(model.module, model.form, model.channels_last, model.batch) for model in models]
+    return models[forms.index(fastest(forms, batch, models[0].device))]
+
+
+def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
+    """Return a model file in every form that it can be driven in on the device.
+
+    One on the CPU; on CUDA float32 and float16, each as it is and as a CUDA graph, as far as they
+    meet the self-test. Otherwise as ``load_model``.
+
+    Raises:
+        ModelError: as ``load_model``.
+    """
     archive = read_archive(path)
     record = archive.record or ModelRecord(name=archive.path.stem)
     as_saved = _module_of(archive, record)
     quantized = record.quantized or holds_quantized_kernels(as_saved)
     device, note = _choose_device(archive.path, device, quantized)
-    frames = _frames_of(archive, record)
-    expected = _tried_outputs(archive.path, as_saved, frames, "cpu", channels_last=False)
+    frames = frames_of(archive, record)
+    expected = tried_outputs(archive.path, as_saved, frames, "cpu", channels_last=False)
     _meet_self_test(archive.path, record, expected, "as it was saved")
-    module, channels_last, form = _optimized(archive, as_saved, frames, expected, device)
-    return Model(
-        module, record, archive.path, archive.sha256, device, quantized, channels_last, form, note
-    )
+    tolerance = record.self_test.tolerance if record.self_test else FLOAT_TOLERANCE
+    return [
+        Model(
+            form.network,
+            record,
+            archive.path,
+            archive.sha256,
+            device,
+            quantized,
+            form.channels_last,
+            form.name,
+            note,
+            form.batch,
+        )
+        for form in device_forms(archive, as_saved, frames, expected, device, tolerance)
+    ]
 
 
 def load_as_saved(path: str | Path) -> torch.jit.ScriptModule:
@@ -171,16 +210,10 @@ def load_as_saved(path: str | Path) -> torch.jit.ScriptModule:
     archive = read_archive(path)
     record = archive.record or ModelRecord(name=archive.path.stem)
     module = _module_of(archive, record)
-    frames = _frames_of(archive, record)
-    outputs = _tried_outputs(archive.path, module, frames, "cpu", channels_last=False)
+    frames = frames_of(archive, record)
+    outputs = tried_outputs(archive.path, module, frames, "cpu", channels_last=False)
     _meet_self_test(archive.path, record, outputs, "as it was saved")
     return module
-
-
-def network_batch(frame: NDArray[np.uint8], device: str, channels_last: bool) -> torch.Tensor:
-    """Return one frame of input pixels, uint8 (height, width, 3), as the network's batch."""
-    batch = torch.from_numpy(scale_input(frame)[None]).permute(0, 3, 1, 2)
-    return (batch if channels_last else batch.contiguous()).to(device)
 
 
 def _module_of(archive: ModelArchive, record: ModelRecord) -> torch.jit.ScriptModule:
@@ -191,7 +224,7 @@ def _module_of(archive: ModelArchive, record: ModelRecord) -> torch.jit.ScriptMo
         return load_bytes(archive.data)
     except Exception as error:  # whatever torch raises here, the file is what it is about
         raise ModelError(
-            f"{archive.path}: torch cannot load it: {_first_line(error)}{_other_torch(record)}"
+            f"{archive.path}: torch cannot load it: {first_line(error)}{_other_torch(record)}"
         ) from error
 
 
@@ -226,8 +259,14 @@ def _choose_device(path: Path, device: str, quantized: bool) -> tuple[str, str]:
     return device, ""
 
 
-def _frames_of(archive: ModelArchive, record: ModelRecord) -> NDArray[np.uint8]:
-    """Return the frames to try the network on, uint8 (4, height, width, 3)."""
+def frames_of(archive: ModelArchive, record: ModelRecord) -> NDArray[np.uint8]:
+    """Return the frames to try the network on, uint8 (4, height, width, 3).
+
+    The self-test's, which are real; of a file without one, patterns.
+
+    Raises:
+        ModelError: the self-test's frames are missing or damaged.
+    """
     if record.self_test is None:
         return _patterns(record.input_format)
     shape = (SELF_TEST_FRAMES, *record.input_format.input_shape)
@@ -248,110 +287,16 @@ def _patterns(fmt: InputFormat) -> NDArray[np.uint8]:
     return frames
 
 
-def _optimized(
-    archive: ModelArchive,
-    as_saved: torch.jit.ScriptModule,
-    frames: NDArray[np.uint8],
-    expected: tuple[tuple[float, float], ...],
-    device: str,
-) -> tuple[torch.jit.ScriptModule, bool, str]:
-    """Return the module to drive with, whether it wants channels-last input, and its form.
-
-    A network that cannot be frozen, or gives other outputs then, is driven as it was saved.
-    """
-    path = archive.path
-    record = archive.record or ModelRecord()
-    tolerance = record.self_test.tolerance if record.self_test else FLOAT_TOLERANCE
-    if device == "cuda":
-        # TensorFloat-32 rounds to 10 bits, and wins nothing on one small picture.
-        torch.backends.cudnn.allow_tf32 = False
-    try:
-        # A second copy: the first stays as it is, whatever moving and freezing do.
-        module = freeze(load_bytes(archive.data).to(device))
-        folded = fold_input_norm(module)
-        convolve_channels_last(module)
-        outputs = _tried_outputs(path, module, frames, device, channels_last=True)
-        if _largest_difference(outputs, expected) <= tolerance:
-            form = "frozen, input norm folded" if folded else "frozen"
-            return module, True, f"{form}, channels last"
-        reason = "frozen, it gives other outputs"
-    except (ModelError, RuntimeError) as error:
-        reason = _first_line(error)
-    module = as_saved.to(device)
-    outputs = _tried_outputs(path, module, frames, device, channels_last=False)
-    if _largest_difference(outputs, expected) > tolerance:
-        raise ModelError(f"{path}: on {device} it gives other outputs than on the CPU; use cpu")
-    return module, False, f"as saved ({reason})"
-
-
-def _tried_outputs(
-    path: Path,
-    module: torch.jit.ScriptModule,
-    frames: NDArray[np.uint8],
-    device: str,
-    channels_last: bool,
-) -> tuple[tuple[float, float], ...]:
-    """Run the network on each frame, twice; refuse what cannot be driven with."""
-    outputs = []
-    for frame in frames:
-        batch = network_batch(frame, device, channels_last)
-        first = _try(path, module, batch)
-        again = _try(path, module, batch)
-        if not math.isclose(first[0], again[0], rel_tol=1e-3, abs_tol=1e-3) or not math.isclose(
-            first[1], again[1], rel_tol=1e-3, abs_tol=1e-3
-        ):
-            raise ModelError(
-                f"{path}: two runs on one frame give {first} and {again}: it was exported in "
-                "training mode (dropout); call .eval() and export it again"
-            )
-        outputs.append(first)
-    return tuple(outputs)
-
-
-def _try(path: Path, module: torch.jit.ScriptModule, batch: torch.Tensor) -> tuple[float, float]:
-    shape = tuple(batch.shape)
-    try:
-        with torch.inference_mode():
-            output = module(batch)
-    except Exception as error:  # whatever torch raises, the network does not take this input
-        raise ModelError(
-            f"{path}: it does not take an input of shape {shape}: {_first_line(error)}"
-        ) from error
-    if not isinstance(output, torch.Tensor) or tuple(output.shape) != (1, 2):
-        kind = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise ModelError(
-            f"{path}: for an input of shape {shape} it gives {kind}: (1, 2) is needed "
-            "(normalized speed and yaw rate)"
-        )
-    if not output.dtype.is_floating_point:
-        raise ModelError(f"{path}: its outputs are {output.dtype}: floating point is needed")
-    speed, yaw_rate = output[0].tolist()
-    if not (math.isfinite(speed) and math.isfinite(yaw_rate)):
-        raise ModelError(
-            f"{path}: its outputs are ({speed}, {yaw_rate}): not finite; it is damaged, or its "
-            "training diverged"
-        )
-    return speed, yaw_rate
-
-
-def _meet_self_test(
-    path: Path, record: ModelRecord, outputs: tuple[tuple[float, float], ...], when: str
-) -> None:
+def _meet_self_test(path: Path, record: ModelRecord, outputs: Outputs, when: str) -> None:
     if record.self_test is None:
         return
-    difference = _largest_difference(outputs, record.self_test.outputs)
+    difference = largest_difference(outputs, record.self_test.outputs)
     if difference > record.self_test.tolerance:
         raise ModelError(
             f"{path}: fails its self-test {when}: outputs differ by {difference:.3g}, "
             f"{record.self_test.tolerance:.3g} is allowed; the file is damaged, or this machine "
             f"computes it otherwise{_other_torch(record)}"
         )
-
-
-def _largest_difference(
-    outputs: tuple[tuple[float, float], ...], expected: tuple[tuple[float, float], ...]
-) -> float:
-    return float(np.abs(np.subtract(outputs, expected)).max())
 
 
 def _other_torch(record: ModelRecord) -> str:
@@ -361,10 +306,3 @@ def _other_torch(record: ModelRecord) -> str:
     if not saved_by or saved_by == torch.__version__:
         return mend
     return f" (saved by torch {saved_by}, this is torch {torch.__version__}){mend}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # torch's interpreter puts the cause last, under the traceback of TorchScript.
-    causes = [line for line in lines if line.startswith("RuntimeError:")]
-    return (causes or lines or [type(error).__name__])[0][:300]
