@@ -34,8 +34,8 @@ from pilotnet_brain.simulation.mujoco_world import (
     CAMERA_NAME,
     HIDDEN_GROUP,
     build_world,
-    chunk_count,
 )
+from pilotnet_brain.simulation.road_surfaces import chunk_count
 
 __all__ = ["TIME_STEP_S", "MujocoSimulator"]
 

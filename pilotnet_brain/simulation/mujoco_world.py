@@ -8,23 +8,27 @@ import mujoco
 import numpy as np
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.simulation import car, surface_textures
+from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import Looks
-from pilotnet_brain.simulation.road_strips import Strip, ribbon, wall, wall_boxes
+from pilotnet_brain.simulation.road_strips import wall_boxes
+from pilotnet_brain.simulation.road_surfaces import (
+    WALL_THICKNESS_M,
+    Surface,
+    asphalt_half_width,
+    ground_square,
+    road_surfaces,
+    surface_pictures,
+)
 
-CHUNK_M = 16.0
-"""Length of the pieces that the road is drawn in: only those near the car are sent to draw."""
 HIDDEN_GROUP = 5
 """Geom group that is never drawn: what collides, and what is out of sight."""
 CAMERA_NAME = "camera"
 CAR_BODY = "base_link"
-_WALL_THICKNESS_M = 0.2
 # The car's velocity is set anew before every step: a soft wall would be pushed through.
 _STIFF_CONTACT = (2.0 * TIME_STEP_S, 1.0)
 _HARD_CONTACT = (0.99, 0.999, 0.001, 0.5, 2.0)
 _SKY_BANDS = 24
-_WHITE, _BLACK = (0.92, 0.92, 0.92), (0.06, 0.06, 0.06)
 
 
 def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
@@ -32,7 +36,7 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
 
     The car is a body with two slides and a hinge in the world frame, so its generalized position
     is x (m), y (m), yaw (rad). Drawn pieces of the road are geoms named ``chunk-K-...``, K counted
-    from the start line every `CHUNK_M`.
+    from the start line every `CHUNK_M`, so that only those near the car are sent to draw.
     """
     spec = mujoco.MjSpec()
     spec.modelname = circuit.name
@@ -41,17 +45,13 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     _add_materials(spec, looks)
     # Geoms are drawn in this order. What lies on top comes first, so that what it hides is not
     # shaded at all: a software renderer pays by the pixel.
-    _add_road(spec, circuit, looks)
+    for surface in road_surfaces(circuit, looks):
+        _add_surface(spec, surface)
     _add_ground(spec, circuit)
     if looks.walls:
         _add_wall_collisions(spec, circuit, looks)
     _add_car(spec, looks)
     return spec.compile()
-
-
-def chunk_count(circuit: Circuit) -> int:
-    """Return in how many pieces the circuit's road is drawn."""
-    return max(1, round(circuit.centerline.length / CHUNK_M))
 
 
 def _set_options(spec: mujoco.MjSpec) -> None:
@@ -92,20 +92,7 @@ def _add_light(spec: mujoco.MjSpec, looks: Looks) -> None:
 
 
 def _add_materials(spec: mujoco.MjSpec, looks: Looks) -> None:
-    rng = np.random.default_rng(looks.texture_seed)
-    strength = looks.texture_strength
-    grained = surface_textures.grained
-    pictures = {
-        "verge": grained(looks.verge, strength, rng),
-        "asphalt": grained(looks.asphalt, strength, rng),
-        "line": grained(looks.line, 0.4 * strength, rng),
-        "wall": surface_textures.wall_face(looks, rng),
-        "chequer": surface_textures.chequered(_WHITE, _BLACK, 16, 4),
-        "stripe": surface_textures.even(_WHITE),
-        "edge": surface_textures.even(looks.edge_lines or _WHITE),
-        "kerb": surface_textures.two_tone(*(looks.kerbs or (_WHITE, _BLACK))),
-    }
-    for name, picture in pictures.items():
+    for name, picture in surface_pictures(looks).items():
         height, width, channels = picture.shape
         texture = spec.add_texture(
             name=name,
@@ -121,12 +108,11 @@ def _add_materials(spec: mujoco.MjSpec, looks: Looks) -> None:
 
 
 def _add_ground(spec: mujoco.MjSpec, circuit: Circuit) -> None:
-    low, high = circuit.centerline.points.min(axis=0), circuit.centerline.points.max(axis=0)
-    middle, half = 0.5 * (low + high), 0.5 * float((high - low).max()) + 30.0
+    x, y, half = ground_square(circuit)
     spec.worldbody.add_geom(
         name="verge",
         type=mujoco.mjtGeom.mjGEOM_PLANE,
-        pos=[middle[0], middle[1], 0.0],
+        pos=[x, y, 0.0],
         size=[half, half, 1.0],
         material="verge",
         contype=0,
@@ -134,80 +120,33 @@ def _add_ground(spec: mujoco.MjSpec, circuit: Circuit) -> None:
     )
 
 
-def _add_road(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) -> None:
-    line = circuit.centerline
-    count = chunk_count(circuit)
-    length = line.length / count
-    half = circuit.asphalt_half_width * looks.asphalt_width_scale
-    paint = 0.5 * circuit.line_width * looks.line_width_scale
-    _add_crossings(spec, circuit, looks, half)
-    for k in range(count):
-        begin, end = k * length, (k + 1) * length
-        _add_strip(spec, k, "line", ribbon(line, begin, end, -paint, paint, 0.004), 1.0)
-        for name, side in (("left", 1.0), ("right", -1.0)):
-            if looks.walls:
-                face = wall(line, begin, end, side * half, circuit.wall_height)
-                _add_strip(spec, k, "wall", face, 16.0, name)
-            if looks.edge_lines:
-                inner, outer = sorted((side * (half - 0.2), side * (half - 0.1)))
-                edge = ribbon(line, begin, end, inner, outer, 0.003)
-                _add_strip(spec, k, "edge", edge, 1.0, name)
-            if looks.kerbs and np.abs(line.curvature(np.array([begin, end]))).max() > 0.05:
-                inner, outer = sorted((side * (half - 0.45), side * half))
-                kerb = ribbon(line, begin, end, inner, outer, 0.002)
-                _add_strip(spec, k, "kerb", kerb, 1.0, name)
-        _add_strip(spec, k, "asphalt", ribbon(line, begin, end, -half, half, 0.001), 2.0 * half)
-
-
-def _add_crossings(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks, half: float) -> None:
-    """Bands across the road, under the line as on JdeRobot's circuits, or over it."""
-    line, count = circuit.centerline, chunk_count(circuit)
-    rng = np.random.default_rng([looks.texture_seed, 1])
-    bands = [(0.0, "chequer", 1.0)] if looks.start_line else []
-    for _ in range(rng.poisson(looks.crossings * line.length / 1000.0)):
-        kind = str(rng.choice(["chequer", "stripe", "kerb"]))
-        bands.append((float(rng.uniform(0.0, line.length)), kind, float(rng.uniform(0.15, 1.5))))
-    for number, (begin, kind, width) in enumerate(bands):
-        height = 0.005 if rng.random() < 0.3 else 0.0025
-        band = ribbon(line, begin, begin + width, -half, half, height)
-        texture = band.texture - [0.0, begin]
-        chunk = int(begin / line.length * count) % count
-        strip = Strip(band.vertices, band.faces, texture)
-        _add_strip(spec, chunk, kind, strip, width, f"band{number}")
-
-
-def _add_strip(
-    spec: mujoco.MjSpec, chunk: int, material: str, strip: Strip, repeat: float, part: str = ""
-) -> None:
-    """Add a drawn surface; its texture repeats every `repeat` metres along the way."""
-    name = f"chunk-{chunk}-{material}{part and '-' + part}"
-    texture = strip.texture / [1.0, repeat]
+def _add_surface(spec: mujoco.MjSpec, surface: Surface) -> None:
+    name = f"chunk-{surface.chunk}-{surface.material}{surface.part and '-' + surface.part}"
+    strip = surface.strip
     mesh = spec.add_mesh(name=name)
     mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
     mesh.uservert = strip.vertices.ravel()
     mesh.userface = strip.faces.ravel()
-    mesh.usertexcoord = texture.ravel()
+    mesh.usertexcoord = strip.texture.ravel()
     spec.worldbody.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_MESH,
         meshname=name,
-        material=material,
+        material=surface.material,
         contype=0,
         conaffinity=0,
     )
 
 
 def _add_wall_collisions(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) -> None:
-    half = circuit.asphalt_half_width * looks.asphalt_width_scale
+    half = asphalt_half_width(circuit, looks)
     for side in (1.0, -1.0):
-        for x, y, yaw, half_length in wall_boxes(
-            circuit.centerline, side * half, _WALL_THICKNESS_M
-        ):
+        for x, y, yaw, half_length in wall_boxes(circuit.centerline, side * half, WALL_THICKNESS_M):
             spec.worldbody.add_geom(
                 type=mujoco.mjtGeom.mjGEOM_BOX,
                 pos=[x, y, 0.5 * circuit.wall_height],
                 quat=[math.cos(0.5 * yaw), 0.0, 0.0, math.sin(0.5 * yaw)],
-                size=[half_length, 0.5 * _WALL_THICKNESS_M, 0.5 * circuit.wall_height],
+                size=[half_length, 0.5 * WALL_THICKNESS_M, 0.5 * circuit.wall_height],
                 group=HIDDEN_GROUP,
                 friction=[0.0, 0.0, 0.0],
                 condim=1,

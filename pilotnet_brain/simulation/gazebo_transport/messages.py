@@ -1,0 +1,174 @@
+"""The few of Gazebo Classic 11's messages that a car's camera, clock and motion need.
+
+Built at import from a table instead of from ``.proto`` files: there is nothing to generate, and
+generated code would only run with the protobuf release that it was made for. Names, field numbers
+and types are those of Gazebo's transport (package gazebo.msgs); fields not listed here are skipped
+by the reader, as protobuf does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+_PACKAGE = "gazebo.msgs"
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    "bool": _FIELD.TYPE_BOOL,
+    "bytes": _FIELD.TYPE_BYTES,
+    "double": _FIELD.TYPE_DOUBLE,
+    "int32": _FIELD.TYPE_INT32,
+    "string": _FIELD.TYPE_STRING,
+    "uint32": _FIELD.TYPE_UINT32,
+    "uint64": _FIELD.TYPE_UINT64,
+}
+_LABELS = {
+    "required": _FIELD.LABEL_REQUIRED,
+    "optional": _FIELD.LABEL_OPTIONAL,
+    "repeated": _FIELD.LABEL_REPEATED,
+}
+
+# Message: its fields as "label type name number".
+_MESSAGES = {
+    "Time": ["required int32 sec 1", "required int32 nsec 2"],
+    "Packet": [
+        "required Time stamp 1",
+        "required string type 2",
+        "required bytes serialized_data 3",
+    ],
+    "GzString": ["required string data 1"],
+    "GzString_V": ["repeated string data 1"],
+    "Publish": [
+        "required string topic 1",
+        "required string msg_type 2",
+        "required string host 3",
+        "required uint32 port 4",
+    ],
+    "Publishers": ["repeated Publish publisher 1"],
+    "Subscribe": [
+        "required string topic 1",
+        "required string host 2",
+        "required uint32 port 3",
+        "required string msg_type 4",
+        "optional bool latching 5",
+    ],
+    "Vector3d": ["required double x 1", "required double y 2", "required double z 3"],
+    "Quaternion": [
+        "required double x 2",
+        "required double y 3",
+        "required double z 4",
+        "required double w 5",
+    ],
+    "Pose": [
+        "optional string name 1",
+        "optional uint32 id 2",
+        "required Vector3d position 3",
+        "required Quaternion orientation 4",
+    ],
+    "PosesStamped": ["required Time time 1", "repeated Pose pose 2"],
+    "Image": [
+        "required uint32 width 1",
+        "required uint32 height 2",
+        "required uint32 pixel_format 3",
+        "required uint32 step 4",
+        "required bytes data 5",
+    ],
+    "ImageStamped": ["required Time time 1", "required Image image 2"],
+    "WorldStatistics": [
+        "required Time sim_time 2",
+        "required Time pause_time 3",
+        "required Time real_time 4",
+        "required bool paused 5",
+        "required uint64 iterations 6",
+    ],
+    "WorldReset": [
+        "optional bool all 1",
+        "optional bool time_only 2",
+        "optional bool model_only 3",
+    ],
+    "WorldControl": [
+        "optional bool pause 1",
+        "optional bool step 2",
+        "optional uint32 multi_step 3",
+        "optional WorldReset reset 4",
+        "optional uint32 seed 5",
+    ],
+    "Physics": ["optional double real_time_update_rate 14", "optional double max_step_size 15"],
+    "Request": [
+        "required int32 id 1",
+        "required string request 2",
+        "optional string data 3",
+        "optional double dbl_data 4",
+    ],
+    "Response": [
+        "required int32 id 1",
+        "required string request 2",
+        "required string response 3",
+        "optional string type 4",
+        "optional bytes serialized_data 5",
+    ],
+    "Model": ["required string name 1", "optional uint32 id 2", "optional Pose pose 4"],
+    "Model_V": ["repeated Model models 1"],
+}
+
+
+def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="pilotnet_brain/gazebo_msgs.proto", package=_PACKAGE, syntax="proto2"
+    )
+    for name, rows in _MESSAGES.items():
+        described = file.message_type.add(name=name)
+        for row in rows:
+            label, kind, field_name, number = row.split()
+            field = described.field.add(name=field_name, number=int(number), label=_LABELS[label])
+            if kind in _SCALARS:
+                field.type = _SCALARS[kind]
+            else:
+                field.type = _FIELD.TYPE_MESSAGE
+                field.type_name = f".{_PACKAGE}.{kind}"
+    return file
+
+
+# A pool of its own: another package in this process may have Gazebo's full descriptions.
+_POOL = descriptor_pool.DescriptorPool()
+_POOL.Add(_file_descriptor())
+_CLASSES = {
+    name: message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+    for name in _MESSAGES
+}
+
+
+def new_message(name: str, **fields: Any) -> Any:
+    """Return a message, such as ``new_message("Time", sec=1, nsec=0)``.
+
+    Raises:
+        KeyError: no such message is described here.
+    """
+    return _CLASSES[name](**fields)
+
+
+def parse(name: str, data: bytes | memoryview) -> Any:
+    """Return the message that `data` holds.
+
+    Raises:
+        KeyError: no such message is described here.
+        BrokenMessage: the data is no such message.
+    """
+    try:
+        parsed = _CLASSES[name].FromString(bytes(data))
+    except message.DecodeError as problem:
+        raise BrokenMessage(f"not a {_PACKAGE}.{name}: {problem}") from problem
+    if not parsed.IsInitialized():
+        missing = ", ".join(parsed.FindInitializationErrors())
+        raise BrokenMessage(f"not a {_PACKAGE}.{name}: without {missing}")
+    return parsed
+
+
+def type_name(name: str) -> str:
+    """Return a message's full name, as publishers and subscribers state it."""
+    return f"{_PACKAGE}.{name}"
+
+
+class BrokenMessage(ValueError):  # noqa: N818  (named by what it is)
+    """Bytes that are not the message they should be."""
