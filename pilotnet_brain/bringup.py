@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_env
 DEVICES = ("auto", "cpu", "cuda")
 SIMULATORS = ("mujoco", "none")
 POSE_SOURCES = ("odom", "model_states")
+_TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
 def _argument(default: Any, description: str) -> Any:
@@ -69,6 +72,8 @@ class RunPlan:
         _one_of("device", self.device, DEVICES)
         _one_of("simulator", self.simulator, SIMULATORS)
         _one_of("pose_source", self.pose_source, POSE_SOURCES)
+        for topic in ("camera_topic", "cmd_vel_topic", "odom_topic"):
+            _topic_name(topic, getattr(self, topic))
         if not 1 <= self.laps <= 10000:
             raise UserError(f"laps is {self.laps}: it must be 1 to 10000")
         if not 0.01 <= self.rtf <= 100.0:
@@ -123,8 +128,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
-            reference lap that does not exist or is of another circuit, a device or an RViz that
-            this machine does not have.
+            reference lap that does not exist or is of another circuit, a device, an RViz or a
+            gazebo_msgs that this machine does not have.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
@@ -137,6 +142,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
         path = Path(plan.reference_lap).expanduser()
         check_on_circuit(path, read_reference_lap(path), circuit)
     read_archive(resolve_model(plan.model, trust=plan.trust_model))
+    if plan.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
+        raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
     if plan.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if plan.device == "cuda" and not _has_cuda_driver():
@@ -260,6 +267,14 @@ def _path_made_absolute(name_or_path: str) -> str:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UserError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+
+
+def _topic_name(argument: str, name: str) -> None:
+    if not _TOPIC_NAME.fullmatch(name):
+        raise UserError(
+            f"{argument} is {name!r}: a topic's name is words of letters, digits and single _ that "
+            "do not begin with a digit, joined by /"
+        )
 
 
 def _has_cuda_driver() -> bool:

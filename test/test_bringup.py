@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,11 @@ def test_the_camera_info_lies_beside_the_image() -> None:
         {"rtf": float("nan")},
         {"looks_seed": -1},
         {"time_limit": -1.0},
+        {"camera_topic": "a topic"},
+        {"cmd_vel_topic": ""},
+        {"odom_topic": "/car/2nd"},
+        {"odom_topic": "/car//odom"},
+        {"odom_topic": "/my__car/odom"},
     ],
 )
 def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:
@@ -120,6 +126,14 @@ def test_what_does_not_exist_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(UserError, match=text):
         checked_plan(RunPlan(**arguments))  # type: ignore[arg-type]
+
+
+def test_model_states_without_gazebo_msgs_are_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gazebo_msgs", None)
+    with pytest.raises(UserError, match="install it, or use odom"):
+        checked_plan(RunPlan(pose_source="model_states"))
 
 
 def test_every_argument_is_described() -> None:
