@@ -39,7 +39,8 @@ def live_run(plan: RunPlan) -> int:
         print(f"error: {reason}", file=sys.stderr, flush=True)
     if killed:
         print(f"killed, since they did not end: {', '.join(killed)}", file=sys.stderr, flush=True)
-    if first is not None and first[1] == USER_ERROR:
+    if was_refused(first):
+        folder.discard()
         return USER_ERROR
     completed = show_results(folder, plan, reason)
     if processes.received_signal is not None:
@@ -75,6 +76,17 @@ def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str
         return ""
     name, status = first
     return f"the {name} node ended ({how_it_ended(status)})"
+
+
+def was_refused(first: tuple[str, int] | None) -> bool:
+    """Whether a node refused the run, which it does before it begins: there is nothing to keep.
+
+    What its folder holds by then is the driving of another run in the same ROS domain, if any.
+
+    Args:
+        first: name and exit status of the node that ended first, if one did.
+    """
+    return first is not None and first[1] == USER_ERROR
 
 
 def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:

@@ -216,7 +216,8 @@ class MetricsNode(Node):
         if self._show:
             print(flush=True)
         print(run_summary(figures), flush=True)
-        self._draw()
+        if self._folder.trajectory_csv.exists():
+            self._draw()
 
     def _save(self) -> Figures:
         """Write metrics.json as of now; return the figures."""

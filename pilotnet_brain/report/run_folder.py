@@ -19,6 +19,7 @@ from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
 ROOM_NEEDED_BYTES = 200 * 2**20
 """A lap with its bag but without camera frames takes a few MB; with them some hundreds."""
 _FLUSH_EVERY_S = 1.0
+_RUN_NAME = re.compile(r"\d{8}-\d{6}-")
 
 
 class RunFolderError(UserError):
@@ -70,6 +71,20 @@ class RunFolder:
         if not folder.is_dir():
             raise RunFolderError(f"{folder}: no such run folder; runs/latest is the newest run")
         return cls(folder.resolve())
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began; ``latest`` becomes the newest other run."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+        root = self.path.parent
+        latest = root / "latest"
+        if not latest.is_symlink() or os.readlink(latest) != self.path.name:
+            return
+        others = sorted(path.name for path in root.iterdir() if _RUN_NAME.match(path.name))
+        if others:
+            _point_latest(root, others[-1])
+        else:
+            latest.unlink(missing_ok=True)
 
     @property
     def metrics_json(self) -> Path:

@@ -226,3 +226,18 @@ def test_a_second_run_in_the_domain_is_refused(start: Callable[..., Run]) -> Non
     assert first.process.poll() is None
     text = second.log.read_text()
     assert "ROS_DOMAIN_ID" in text
+    assert not list(second.output.iterdir())
+
+
+def test_a_run_that_never_drove_ends_without_a_word_on_what_it_cannot_have(
+    start: Callable[..., Run],
+) -> None:
+    # Nobody simulates: the metrics node waits for a pose that never comes.
+    run = start(simulator="none")
+    wait_for(lambda: "waiting for the car's pose" in run.log.read_text(), "the metrics node")
+    status, _ = run.end(signal.SIGINT)
+    text = run.log.read_text()
+    assert status == 128 + signal.SIGINT, text
+    assert run.metrics["ending"] == "stopped by SIGINT"
+    assert "trajectory.csv" not in text
+    assert "error" not in text

@@ -40,6 +40,25 @@ def test_paths_become_plain_words(tmp_path):
     assert RunFolder.create(tmp_path, "...", "", NOON).path.name.endswith("unnamed-unnamed")
 
 
+def test_a_discarded_run_leaves_latest_at_the_newest_other(tmp_path):
+    kept = RunFolder.create(tmp_path, "montreal", "baseline", NOON)
+    refused = RunFolder.create(tmp_path, "montmelo", "baseline", NOON.replace(hour=13))
+    refused.append_trajectory(ROW)
+    (tmp_path / "videos").mkdir()
+    refused.discard()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [kept.path.name, "latest", "videos"]
+    assert (tmp_path / "latest").resolve() == kept.path.resolve()
+    kept.discard()
+    assert [p.name for p in tmp_path.iterdir()] == ["videos"]
+
+
+def test_a_discarded_run_leaves_the_link_to_a_newer_one(tmp_path):
+    refused = RunFolder.create(tmp_path, "montreal", "baseline", NOON)
+    newer = RunFolder.create(tmp_path, "montmelo", "baseline", NOON)
+    refused.discard()
+    assert (tmp_path / "latest").resolve() == newer.path.resolve()
+
+
 def test_latest_that_is_no_link_is_left_alone(tmp_path):
     (tmp_path / "latest").mkdir()
     RunFolder.create(tmp_path, "montreal", "baseline", NOON)
