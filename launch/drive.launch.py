@@ -20,7 +20,7 @@ from launch_ros.actions import Node
 
 from pilotnet_brain.bringup import ARGUMENTS, Argument, NodeSpec, RunPlan
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.live_run import prepare_run, reason_of, show_results
+from pilotnet_brain.nodes.live_run import prepare_run, reason_of, show_results, was_refused
 from pilotnet_brain.nodes.stop_reason import write_stop_reason
 from pilotnet_brain.report.run_folder import RunFolder
 
@@ -59,6 +59,7 @@ class _Run:
         self._plan, self._folder = plan, folder
         self._running = {spec.name for spec in specs}
         self._reason = ""
+        self._first: tuple[str, int] | None = None
 
     def node(self, spec: NodeSpec) -> Node:
         """Return the launch action that starts a node."""
@@ -69,12 +70,13 @@ class _Run:
             self._running.discard(spec.name)
             actions = None
             if spec.ends_run and not context.is_shutdown:
-                self._reason = reason_of((spec.name, event.returncode), None)
+                self._first = spec.name, event.returncode
+                self._reason = reason_of(self._first, None)
                 if self._reason:
                     write_stop_reason(self._folder.path, self._reason)
                 actions = [Shutdown(reason=self._reason or "the run is over")]
             if not self._running:
-                show_results(self._folder, self._plan, self._reason or "launch was stopped")
+                self._end()
             return actions
 
         return Node(
@@ -88,6 +90,16 @@ class _Run:
             output="screen",
             on_exit=on_exit,
         )
+
+    def _end(self) -> None:
+        """Keep the results, or none of a run that was refused; tell launch if the run failed."""
+        if was_refused(self._first):
+            self._folder.discard()
+        elif show_results(self._folder, self._plan, self._reason or "launch was stopped"):
+            return
+        if self._first is not None:
+            # Ends launch with exit status 1; Ctrl-C, after which no node was the first, with 0.
+            raise RuntimeError(self._reason or "the laps were not completed")
 
 
 def _value(context: LaunchContext, argument: Argument) -> Any:
