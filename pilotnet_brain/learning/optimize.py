@@ -63,8 +63,7 @@ def parameter_count(network: nn.Module) -> int:
     """Return how many weights and biases there are, in float and int8 layers together."""
     count = sum(parameter.numel() for parameter in network.parameters())
     for module in network.modules():
-        unpack = getattr(module, "_weight_bias", None)
-        if callable(unpack):  # One of torch.ao's int8 layers, which have no Parameters.
-            weight, bias = unpack()
-            count += weight.numel() + (bias.numel() if bias is not None else 0)
+        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+        if callable(weight) and callable(bias):  # torch.ao's int8 layers have no Parameters.
+            count += sum(values.numel() for values in (weight(), bias()) if values is not None)
     return count
