@@ -1,0 +1,175 @@
+"""A circuit as a world for Gazebo Classic 11: the road, the car on its start line, light, physics.
+
+The folder that is written holds everything: ``CIRCUIT.world``, and ``models/`` for
+GAZEBO_MODEL_PATH.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation import gazebo_car
+from pilotnet_brain.simulation.car import TIME_STEP_S
+from pilotnet_brain.simulation.gazebo_car import CAR_NAME, Equipment, RosTopics
+from pilotnet_brain.simulation.gazebo_circuit import (
+    circuit_model_name,
+    write_circuit_model,
+    write_model_files,
+)
+from pilotnet_brain.simulation.looks import Looks
+from pilotnet_brain.simulation.sdf import document, tag, write_xml
+
+SDF_VERSION = "1.6"
+CAR_MODEL = "pilotnet_car"
+_LOOSE_CFM = 1e12
+
+
+@dataclass(frozen=True)
+class WorldFiles:
+    """Where a written world lies.
+
+    Attributes:
+        world: the world file.
+        models: the folder of its models, for Gazebo's search path.
+    """
+
+    world: Path
+    models: Path
+
+
+def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles:
+    """Write a world that needs nothing but Gazebo Classic: driven over Gazebo's own transport.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
+    # Contacts have a CFM of their own and hold.
+    loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
+    return _write_world(circuit, looks, folder, gazebo_car.bare_equipment(), (loose,), ())
+
+
+def write_ros_world(
+    circuit: Circuit, looks: Looks, folder: Path, topics: RosTopics | None = None
+) -> WorldFiles:
+    """Write a world whose car has gazebo_ros' plugins; gzserver needs its system plugins too.
+
+    These are libgazebo_ros_init.so (with the parameter publish_rate 200: /clock) and
+    libgazebo_ros_factory.so, given to gzserver by ``-s``.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    equipment = gazebo_car.ros_equipment(topics or RosTopics())
+    state = tag(
+        "plugin",
+        tag("ros", tag("namespace", "/gazebo")),
+        tag("update_rate", 100.0),
+        name="state",
+        filename="libgazebo_ros_state.so",
+    )
+    return _write_world(circuit, looks, folder, equipment, (), (state,))
+
+
+def _write_world(
+    circuit: Circuit,
+    looks: Looks,
+    folder: Path,
+    equipment: Equipment,
+    to_physics: tuple[Element, ...],
+    to_world: tuple[Element, ...],
+) -> WorldFiles:
+    models = folder / "models"
+    world = folder / f"{circuit_model_name(circuit)}.world"
+    start = circuit.start_pose()
+    try:
+        write_circuit_model(circuit, looks, models, SDF_VERSION)
+        write_model_files(
+            models / CAR_MODEL,
+            SDF_VERSION,
+            gazebo_car.car_model(looks, equipment),
+            "The car with its camera",
+        )
+        parts = (
+            scene(looks),
+            sun(looks),
+            _physics(to_physics),
+            _include(circuit_model_name(circuit)),
+            _include(CAR_MODEL, tag("name", CAR_NAME), tag("pose", on_road(start))),
+            _view(start),
+        )
+        # A world called "default" has the topics that JdeRobot's have.
+        write_xml(world, document(SDF_VERSION, tag("world", *parts, *to_world, name="default")))
+    except OSError as problem:
+        raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
+    return WorldFiles(world, models)
+
+
+def scene(looks: Looks) -> Element:
+    """Return the <scene>: light from everywhere, and the sky as an even background."""
+    return tag(
+        "scene",
+        tag("ambient", _opaque((looks.ambient,) * 3)),
+        tag("background", _opaque(looks.sky[0])),
+        tag("shadows", False),
+        tag("grid", False),
+    )
+
+
+def sun(looks: Looks) -> Element:
+    """Return the sun's <light>."""
+    level = math.cos(looks.sun_elevation)
+    direction = (
+        -level * math.cos(looks.sun_azimuth),
+        -level * math.sin(looks.sun_azimuth),
+        -math.sin(looks.sun_elevation),
+    )
+    return tag(
+        "light",
+        tag("cast_shadows", False),
+        tag("pose", (0.0, 0.0, 50.0, 0.0, 0.0, 0.0)),
+        tag("diffuse", _opaque((looks.sun,) * 3)),
+        tag("specular", _opaque((0.0, 0.0, 0.0))),
+        tag("direction", direction),
+        name="sun",
+        type="directional",
+    )
+
+
+def on_road(pose: tuple[float, float, float]) -> tuple[float, ...]:
+    """Return x, y, z, roll, pitch, yaw of base_link from its x, y (m) and yaw (rad)."""
+    x, y, yaw = pose
+    return x, y, 0.0, 0.0, 0.0, yaw
+
+
+def _physics(content: tuple[Element, ...]) -> Element:
+    return tag(
+        "physics",
+        tag("max_step_size", TIME_STEP_S),
+        tag("real_time_factor", 1.0),
+        tag("real_time_update_rate", 1.0 / TIME_STEP_S),
+        *content,
+        name="steps",
+        type="ode",
+    )
+
+
+def _include(model: str, *content: Element) -> Element:
+    return tag("include", tag("uri", f"model://{model}"), *content)
+
+
+def _view(start: tuple[float, float, float]) -> Element:
+    """Return where gzclient looks from: behind the car and above it."""
+    x, y, yaw = start
+    pose = (x - 5.0 * math.cos(yaw), y - 5.0 * math.sin(yaw), 2.5, 0.0, 0.35, yaw)
+    follow = tag("track_visual", tag("name", CAR_NAME))
+    return tag("gui", tag("camera", tag("pose", pose), follow, name="user_camera"))
+
+
+def _opaque(colour: tuple[float, ...]) -> tuple[float, ...]:
+    return (*colour, 1.0)
