@@ -7,6 +7,8 @@ times the loss's gradient with respect to it, summed over the picture, squared, 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -15,8 +17,11 @@ from pilotnet_brain.learning.train import driving_loss
 
 KEPT_CHANNELS, KEPT_NEURONS = 0.6, 0.25
 """Shares of every convolution's channels and of every hidden layer's neurons that stay."""
-_NARROW = 12
-"""No layer is made narrower than this, or at all if it is narrower already."""
+_LANES = 8
+"""Widths are rounded up to a multiple of it: vector units compute so many floats at once, and
+channels that do not fill one cost as much as those that do."""
+_NARROWEST = 16
+"""No layer is made narrower than this."""
 
 
 def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> PilotNet:
@@ -80,7 +85,8 @@ def _most_important(
     kept = []
     for number, importance in enumerate(importances):
         share = KEPT_CHANNELS if number < convolutions else KEPT_NEURONS
-        count = min(len(importance), max(_NARROW, round(share * len(importance))))
+        count = max(_NARROWEST, _LANES * math.ceil(share * len(importance) / _LANES))
+        count = min(len(importance), count)
         kept.append(torch.topk(importance, count).indices.sort().values)
     return kept
 
