@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pilotnet_brain.commands import circuits, drive, learning, measuring, models, optimize
+from pilotnet_brain.commands import circuits, drive, learning, measuring, models, optimize, worlds
 from pilotnet_brain.errors import UserError
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ def _pilotnet(context: typer.Context) -> None:
 
 app.command("drive", short_help="Drive laps with a network, live over ROS 2.")(drive.drive)
 app.add_typer(circuits.app, name="circuits")
+app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(worlds.world)
 app.add_typer(models.app, name="models")
 app.command("collect", short_help="Make a data set: the expert drives, the camera watches.")(
     learning.collect

@@ -43,11 +43,13 @@ class Equipment:
 
     Attributes:
         to_link: elements for base_link.
-        to_camera: elements for its camera sensor.
+        to_sensor: elements for its camera's <sensor>.
+        to_camera: elements for the <camera> in it.
         to_model: elements for the model: joints and plugins.
     """
 
     to_link: tuple[Element, ...] = ()
+    to_sensor: tuple[Element, ...] = ()
     to_camera: tuple[Element, ...] = ()
     to_model: tuple[Element, ...] = ()
 
@@ -71,7 +73,7 @@ def car_model(looks: Looks, equipment: Equipment) -> Element:
         ),
         _chassis(),
         *_body(),
-        _camera(looks, equipment.to_camera),
+        _camera(looks, equipment),
         *equipment.to_link,
         name=LINK_NAME,
     )
@@ -109,7 +111,7 @@ def ros_equipment(topics: RosTopics) -> Equipment:
         name="planar_move",
         filename="libgazebo_ros_planar_move.so",
     )
-    return Equipment(to_camera=(camera,), to_model=(move,))
+    return Equipment(to_sensor=(camera,), to_model=(move,))
 
 
 def bare_equipment() -> Equipment:
@@ -210,7 +212,7 @@ def _visual(
     )
 
 
-def _camera(looks: Looks, equipment: tuple[Element, ...]) -> Element:
+def _camera(looks: Looks, equipment: Equipment) -> Element:
     place = np.add(car.CAMERA_POSITION, looks.camera_offset)
     pose = (*place, looks.camera_roll, looks.camera_pitch, looks.camera_yaw)
     camera = tag(
@@ -223,6 +225,7 @@ def _camera(looks: Looks, equipment: tuple[Element, ...]) -> Element:
             tag("format", "R8G8B8"),
         ),
         tag("clip", tag("near", car.CAMERA_NEAR_M), tag("far", car.CAMERA_FAR_M)),
+        *equipment.to_camera,
     )
     return tag(
         "sensor",
@@ -231,7 +234,7 @@ def _camera(looks: Looks, equipment: tuple[Element, ...]) -> Element:
         tag("update_rate", car.CAMERA_HZ),
         tag("visualize", False),
         camera,
-        *equipment,
+        *equipment.to_sensor,
         name=SENSOR_NAME,
         type="camera",
     )

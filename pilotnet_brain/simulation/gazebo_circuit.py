@@ -16,16 +16,23 @@ from pilotnet_brain.simulation.gazebo_meshes import (
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.sdf import document, tag, write_xml
 
+SDF_VERSION = "1.6"
+"""What both Gazebo Classic 11 and Gazebo Sim read."""
 GROUND = "ground"
 WALLS = "walls"
 
 
+def file_stem(circuit: Circuit) -> str:
+    """Return the circuit's name without what a file name or an address should not have."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", circuit.name)
+
+
 def circuit_model_name(circuit: Circuit) -> str:
     """Return the name of the circuit's model and of its folder: JdeRobot's have the bare name."""
-    return "pilotnet_" + re.sub(r"[^A-Za-z0-9_-]+", "_", circuit.name)
+    return f"pilotnet_{file_stem(circuit)}"
 
 
-def write_circuit_model(circuit: Circuit, looks: Looks, models: Path, sdf_version: str) -> Path:
+def write_circuit_model(circuit: Circuit, looks: Looks, models: Path) -> Path:
     """Write the circuit's model folder into a folder of models; return it.
 
     The road is drawn in the world frame. One plane collides at height 0, and the walls do, with
@@ -47,7 +54,7 @@ def write_circuit_model(circuit: Circuit, looks: Looks, models: Path, sdf_versio
         parts.append(tag("collision", _mesh(name, f"{WALLS}.stl"), _without_friction(), name=WALLS))
     model = tag("model", tag("static", True), tag("link", *parts, name="road"), name=name)
     write_model_files(
-        folder, sdf_version, model, f"The circuit {circuit.name}, made from its centerline"
+        folder, SDF_VERSION, model, f"The circuit {circuit.name}, made from its centerline"
     )
     return folder
 

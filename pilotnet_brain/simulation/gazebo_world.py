@@ -17,16 +17,33 @@ from pilotnet_brain.simulation import gazebo_car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.gazebo_car import CAR_NAME, Equipment, RosTopics
 from pilotnet_brain.simulation.gazebo_circuit import (
+    SDF_VERSION,
     circuit_model_name,
+    file_stem,
     write_circuit_model,
     write_model_files,
 )
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.sdf import document, tag, write_xml
 
-SDF_VERSION = "1.6"
-CAR_MODEL = "pilotnet_car"
 _LOOSE_CFM = 1e12
+
+
+@dataclass(frozen=True)
+class _Flavour:
+    """What one way to drive the car adds to the common world.
+
+    Attributes:
+        car_folder: name of the car's model folder; cars of all flavours can lie side by side.
+        equipment: of the car.
+        to_physics: elements for <physics>.
+        to_world: elements for <world>.
+    """
+
+    car_folder: str
+    equipment: Equipment
+    to_physics: tuple[Element, ...] = ()
+    to_world: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,8 @@ def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles
     # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
     # Contacts have a CFM of their own and hold.
     loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
-    return _write_world(circuit, looks, folder, gazebo_car.bare_equipment(), (loose,), ())
+    flavour = _Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
+    return _write_world(circuit, looks, folder, flavour)
 
 
 def write_ros_world(
@@ -73,45 +91,45 @@ def write_ros_world(
         name="state",
         filename="libgazebo_ros_state.so",
     )
-    return _write_world(circuit, looks, folder, equipment, (), (state,))
+    flavour = _Flavour("pilotnet_car_ros", equipment, to_world=(state,))
+    return _write_world(circuit, looks, folder, flavour)
 
 
-def _write_world(
-    circuit: Circuit,
-    looks: Looks,
-    folder: Path,
-    equipment: Equipment,
-    to_physics: tuple[Element, ...],
-    to_world: tuple[Element, ...],
-) -> WorldFiles:
+def _write_world(circuit: Circuit, looks: Looks, folder: Path, flavour: _Flavour) -> WorldFiles:
     models = folder / "models"
-    world = folder / f"{circuit_model_name(circuit)}.world"
+    world = folder / f"{file_stem(circuit)}.world"
     start = circuit.start_pose()
     try:
-        write_circuit_model(circuit, looks, models, SDF_VERSION)
+        write_circuit_model(circuit, looks, models)
         write_model_files(
-            models / CAR_MODEL,
+            models / flavour.car_folder,
             SDF_VERSION,
-            gazebo_car.car_model(looks, equipment),
+            gazebo_car.car_model(looks, flavour.equipment),
             "The car with its camera",
         )
         parts = (
             scene(looks),
             sun(looks),
-            _physics(to_physics),
-            _include(circuit_model_name(circuit)),
-            _include(CAR_MODEL, tag("name", CAR_NAME), tag("pose", on_road(start))),
+            _physics(flavour.to_physics),
+            include(circuit_model_name(circuit)),
+            include(flavour.car_folder, tag("name", CAR_NAME), tag("pose", on_road(start))),
             _view(start),
         )
         # A world called "default" has the topics that JdeRobot's have.
-        write_xml(world, document(SDF_VERSION, tag("world", *parts, *to_world, name="default")))
+        write_xml(
+            world, document(SDF_VERSION, tag("world", *parts, *flavour.to_world, name="default"))
+        )
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
     return WorldFiles(world, models)
 
 
 def scene(looks: Looks) -> Element:
-    """Return the <scene>: light from everywhere, and the sky as an even background."""
+    """Return the <scene>: light from everywhere, and the sky, even in the horizon's colour.
+
+    Gazebo Classic's own sky takes a software renderer longer than all the rest of a frame, and
+    PilotNet's crop does not reach up to it.
+    """
     return tag(
         "scene",
         tag("ambient", _opaque((looks.ambient,) * 3)),
@@ -147,6 +165,11 @@ def on_road(pose: tuple[float, float, float]) -> tuple[float, ...]:
     return x, y, 0.0, 0.0, 0.0, yaw
 
 
+def include(model: str, *content: Element) -> Element:
+    """Return an <include> of a model by its folder's name."""
+    return tag("include", tag("uri", f"model://{model}"), *content)
+
+
 def _physics(content: tuple[Element, ...]) -> Element:
     return tag(
         "physics",
@@ -157,10 +180,6 @@ def _physics(content: tuple[Element, ...]) -> Element:
         name="steps",
         type="ode",
     )
-
-
-def _include(model: str, *content: Element) -> Element:
-    return tag("include", tag("uri", f"model://{model}"), *content)
 
 
 def _view(start: tuple[float, float, float]) -> Element:
