@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 import typer
 
-from pilotnet_brain.commands import circuits, drive, learning, measuring, models, optimize, worlds
+from pilotnet_brain.commands import (
+    circuits,
+    drive,
+    evaluate,
+    learning,
+    measuring,
+    models,
+    optimize,
+    worlds,
+)
 from pilotnet_brain.errors import UserError
 
 app = typer.Typer(
@@ -56,6 +65,9 @@ app.command("train", short_help="Train PilotNet on data sets; writes a TorchScri
 )
 app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
     optimize.optimize
+)
+app.command("evaluate", short_help="Compare models offline: size, error, inference time.")(
+    evaluate.evaluate
 )
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
