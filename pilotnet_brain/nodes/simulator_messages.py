@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import TransformStamped, Twist
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from pilotnet_brain.simulation import car
@@ -76,6 +77,17 @@ def fill_odometry(message: Odometry, state: CarState, stamp: Time) -> None:
     pose.orientation.z, pose.orientation.w = math.sin(0.5 * state.yaw), math.cos(0.5 * state.yaw)
     message.twist.twist.linear.x = state.speed
     message.twist.twist.angular.z = state.yaw_rate
+
+
+def finite_command(node: Node, message: Twist) -> tuple[float, float]:
+    """Return a command's speed (m/s) and yaw rate (rad/s); zeros, with a warning, if not finite."""
+    speed, yaw_rate = message.linear.x, message.angular.z
+    if math.isfinite(speed) and math.isfinite(yaw_rate):
+        return speed, yaw_rate
+    node.get_logger().warning(
+        f"a command of {speed} m/s, {yaw_rate} rad/s: car stopped", throttle_duration_sec=1.0
+    )
+    return 0.0, 0.0
 
 
 class Transforms:

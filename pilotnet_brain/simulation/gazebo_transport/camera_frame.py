@@ -56,9 +56,10 @@ def _pixels(image: memoryview) -> NDArray[np.uint8]:
     data = _spans(image).get(_DATA, memoryview(b""))
     numbers = {number: value for number, value in _fields(image) if isinstance(value, int)}
     width, height, step = (numbers.get(number, 0) for number in (_WIDTH, _HEIGHT, _STEP))
-    if numbers.get(_PIXEL_FORMAT) != _RGB_INT8:
+    pixel_format = numbers.get(_PIXEL_FORMAT)
+    if pixel_format != _RGB_INT8:
         raise BrokenMessage(
-            f"pixel format {numbers.get(_PIXEL_FORMAT)}: the camera must have <format>R8G8B8</format>"
+            f"pixel format {pixel_format}: the camera needs <format>R8G8B8</format>"
         )
     if width == 0 or height == 0 or step < 3 * width or len(data) != step * height:
         raise BrokenMessage(f"{len(data)} bytes for {width}x{height} pixels in rows of {step}")

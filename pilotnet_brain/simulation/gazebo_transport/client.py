@@ -28,6 +28,10 @@ _ANSWER_LIMIT_S = 5.0
 _SPOKEN = (9, 10, 11)
 """Gazebo's major versions that speak this transport with these messages."""
 
+_LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
+"""The master's other news: namespaces (so misspelled), and that someone left a topic of ours, whose
+connection closes as well."""
+
 Handler = Callable[[memoryview], None]
 
 
@@ -77,13 +81,12 @@ class GazeboClient:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._address = f"{host}:{port}"
+        self.address = f"{host}:{port}"
         self._selector = selectors.DefaultSelector()
         self._subscriptions: dict[str, tuple[str, Handler]] = {}
         self._sources: dict[tuple[str, str, int], FramedSocket] = {}
         self._advertised: dict[str, Advertised] = {}
         self._publishers: dict[tuple[str, str, int], str] = {}
-        self.worlds: list[str] = []
         self.version = ""
         self.broken = 0
         """Messages that could not be understood so far."""
@@ -93,7 +96,7 @@ class GazeboClient:
             self._master = _connected(host, port)
         except OSError as problem:
             self._listener.close()
-            raise GazeboUnreachable(f"no Gazebo answers at {self._address}: {problem}") from problem
+            raise GazeboUnreachable(f"no Gazebo answers at {self.address}: {problem}") from problem
         self._watch(self._listener, self._accept)
         self._watch(self._master, self._hear_master)
         self._await_greeting()
@@ -121,12 +124,24 @@ class GazeboClient:
         return True
 
     def topic(self, name: str) -> str:
-        """Return a topic's full name: ``~/…`` is in the (first) world's namespace."""
+        """Return a topic's full name: ``~/…`` is in the world's namespace.
+
+        Raises:
+            GazeboUnreachable: the Gazebo has no world (yet).
+        """
         if not name.startswith("~/"):
             return name
-        if not self.worlds:
-            raise GazeboUnreachable(f"the Gazebo at {self._address} has no world yet")
-        return f"/gazebo/{self.worlds[0]}/{name[2:]}"
+        if self.world is None:
+            raise GazeboUnreachable(f"the Gazebo at {self.address} has no world")
+        return f"/gazebo/{self.world}/{name[2:]}"
+
+    @property
+    def world(self) -> str | None:
+        """The running world's name, None until it has been loaded."""
+        for topic in self.published:
+            if topic.startswith("/gazebo/") and topic.endswith("/world_stats"):
+                return topic[len("/gazebo/") : -len("/world_stats")]
+        return None
 
     @property
     def published(self) -> dict[str, str]:
@@ -139,15 +154,20 @@ class GazeboClient:
     def subscribe(self, name: str, message_type: str, handler: Handler) -> None:
         """Have `handler` called with every message of a topic, as bytes that are valid in the call.
 
-        What the handler raises as BrokenMessage is counted in `broken`.
+        What the handler raises as BrokenMessage is counted in `broken`. Subscribing again changes
+        the handler.
         """
         topic = self.topic(name)
+        known = topic in self._subscriptions
         self._subscriptions[topic] = (message_type, handler)
-        self._tell_master("subscribe", self._subscription(topic))
+        if not known:
+            self._tell_master("subscribe", self._subscription(topic))
 
     def advertise(self, name: str, message_type: str) -> Advertised:
-        """Offer a topic; messages go out with `publish`."""
+        """Offer a topic; messages go out with `publish`. Offering it again changes nothing."""
         topic = self.topic(name)
+        if topic in self._advertised:
+            return self._advertised[topic]
         advertised = self._advertised[topic] = Advertised(topic, message_type)
         self._tell_master(
             "advertise",
@@ -183,13 +203,13 @@ class GazeboClient:
             raise
         if not heard:
             self.close()
-            raise UserError(f"whoever listens at {self._address} is no Gazebo: it says nothing")
+            raise UserError(f"whoever listens at {self.address} is no Gazebo: it says nothing")
         words = self.version.split()
         major = words[1].partition(".")[0] if len(words) == 2 else ""
         if words[0] != "gazebo" or not major.isdecimal() or int(major) not in _SPOKEN:
             self.close()
             raise UserError(
-                f"{self._address} is {self.version!r}: Gazebo Classic 9 to 11 is understood"
+                f"{self.address} is {self.version!r}: Gazebo Classic 9 to 11 is understood"
             )
 
     # What the master says.
@@ -199,7 +219,7 @@ class GazeboClient:
             for frame in self._master.received():
                 self._take_packet(frame)
         except ConnectionLost as problem:
-            raise GazeboUnreachable(f"the Gazebo at {self._address} is gone: {problem}") from None
+            raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
 
     def _take_packet(self, frame: memoryview) -> None:
         try:
@@ -211,10 +231,6 @@ class GazeboClient:
     def _take_news(self, kind: str, data: bytes) -> None:
         if kind == "version_init":
             self.version = parse("GzString", data).data
-        elif kind == "topic_namepaces_init":  # so spelled by Gazebo
-            self.worlds = list(parse("GzString_V", data).data)
-        elif kind == "topic_namespace_add":
-            self.worlds.append(parse("GzString", data).data)
         elif kind == "publishers_init":
             for publisher in parse("Publishers", data).publisher:
                 self._note(publisher)
@@ -227,9 +243,7 @@ class GazeboClient:
                 self._forget(source)
         elif kind in ("publisher_advertise", "publisher_subscribe", "publisher_update"):
             self._connect_to(parse("Publish", data))
-        elif kind == "unsubscribe":
-            pass  # the subscriber closes its connection as well
-        else:
+        elif kind not in _LEFT_ALONE:
             self.broken += 1
 
     def _note(self, publisher: Any) -> None:
@@ -249,19 +263,18 @@ class GazeboClient:
                 "machine that this one reaches"
             ) from problem
         self._sources[key] = source
-        handler = self._subscriptions[publisher.topic][1]
-        self._watch(source, lambda: self._hear_publisher(source, handler))
+        self._watch(source, lambda: self._hear_publisher(source, publisher.topic))
         packet = _packet("sub", self._subscription(publisher.topic))
         source.send(packet)
         self._watch_for_writing(source)
 
     # What publishers and subscribers say.
 
-    def _hear_publisher(self, source: FramedSocket, handler: Handler) -> None:
+    def _hear_publisher(self, source: FramedSocket, topic: str) -> None:
         try:
             for frame in source.received():
                 try:
-                    handler(frame)
+                    self._subscriptions[topic][1](frame)
                 except BrokenMessage:
                     self.broken += 1
         except ConnectionLost:
@@ -306,7 +319,7 @@ class GazeboClient:
         try:
             self._master.send(_packet(kind, message))
         except ConnectionLost as problem:
-            raise GazeboUnreachable(f"the Gazebo at {self._address} is gone: {problem}") from None
+            raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
         self._watch_for_writing(self._master)
 
     def _subscription(self, topic: str) -> Any:
@@ -332,7 +345,7 @@ class GazeboClient:
             connection.send_rest()
         except ConnectionLost as problem:
             if connection is self._master:
-                raise GazeboUnreachable(f"the Gazebo at {self._address} is gone") from problem
+                raise GazeboUnreachable(f"the Gazebo at {self.address} is gone") from problem
             self._forget(connection)
         else:
             self._watch_for_writing(connection)

@@ -38,7 +38,6 @@ _MESSAGES = {
         "required bytes serialized_data 3",
     ],
     "GzString": ["required string data 1"],
-    "GzString_V": ["repeated string data 1"],
     "Publish": [
         "required string topic 1",
         "required string msg_type 2",
@@ -94,7 +93,7 @@ _MESSAGES = {
         "optional WorldReset reset 4",
         "optional uint32 seed 5",
     ],
-    "Physics": ["optional double real_time_update_rate 14", "optional double max_step_size 15"],
+    "Physics": ["optional double real_time_update_rate 14"],
     "Request": [
         "required int32 id 1",
         "required string request 2",
@@ -109,7 +108,7 @@ _MESSAGES = {
         "optional bytes serialized_data 5",
     ],
     "Model": ["required string name 1", "optional uint32 id 2", "optional Pose pose 4"],
-    "Model_V": ["repeated Model models 1"],
+    "Model_V": ["repeated Model models 2"],
 }
 
 

@@ -34,11 +34,11 @@ def framed(message: bytes) -> bytes:
 def greeting(version: str = GOOD_VERSION, *topics: tuple[str, str]) -> bytes:
     """Return what a master says first; `topics` are names and message types."""
     publishers = new_message("Publishers")
-    for topic, message_type in topics:
+    for topic, message_type in (*topics, ("/gazebo/default/world_stats", "")):
         publishers.publisher.add(topic=topic, msg_type=message_type, host="127.0.0.1", port=1)
     return (
         packet("version_init", new_message("GzString", data=version))
-        + packet("topic_namepaces_init", new_message("GzString_V", data=["default"]))
+        + packet("topic_namepaces_init", new_message("GzString", data="default"))
         + packet("publishers_init", publishers)
     )
 
