@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,5 +90,9 @@ def self_test_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def trace(network: nn.Module, input_format: InputFormat = JDEROBOT) -> torch.jit.ScriptModule:
     """Return the network, on the CPU in evaluation mode, as TorchScript."""
     grey = np.full(input_format.input_shape, 128, np.uint8)
-    with torch.no_grad(), quiet_deprecation():
+    with torch.no_grad(), quiet_deprecation(), warnings.catch_warnings():
+        # An int8 network's scales become constants of its graph: as they should.
+        warnings.filterwarnings(
+            "ignore", "Converting a tensor to a Python (float|integer)", torch.jit.TracerWarning
+        )
         return torch.jit.trace(network, network_batch(grey, "cpu", channels_last=False))

@@ -23,9 +23,9 @@ from pilotnet_brain.learning.workshop import Workshop
 TINY = Shape(((16, 5, 2), (24, 5, 2), (32, 3, 2), (32, 3, 2)), (64, 16))
 """Every convolution halves the picture: a third of PilotNet's multiplications, 73,000 weights."""
 
-_FINE_TUNING = TrainingPlan(epochs=3, learning_rate=3e-4, polish_epochs=1, patience=3)
-_WITH_INT8 = TrainingPlan(epochs=2, learning_rate=1e-4, patience=2)
-_SHRUNK = TrainingPlan(epochs=8, learning_rate=1e-3, polish_epochs=2, patience=8)
+_FINE_TUNING = TrainingPlan(epochs=2, learning_rate=3e-4, polish_epochs=1)
+_WITH_INT8 = TrainingPlan(epochs=1, learning_rate=1e-4)
+_SHRUNK = TrainingPlan(epochs=6, learning_rate=1e-3, polish_epochs=2)
 _DISTILLED = TrainingPlan(epochs=16, learning_rate=2e-3, polish_epochs=2, patience=16)
 
 
