@@ -21,8 +21,8 @@ RUN_FILES := $(wildcard requirements/run.txt requirements/ros.txt requirements/c
 
 # `make drive CIRCUIT=montreal` is `pilotnet drive --circuit montreal`.
 VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed output reference_lap time_limit \
-    camera_topic cmd_vel_topic odom_topic pose_source
-SWITCH_OPTIONS := record record_camera reliable trust_model rviz
+    camera_topic cmd_vel_topic odom_topic pose_source world car
+SWITCH_OPTIONS := record record_camera reliable trust_model lockstep gui rviz
 
 dashed = $(subst _,-,$(1))
 upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst d,D,$(subst e,E,$(subst f,F,$(subst g,G,$(subst \
@@ -61,6 +61,7 @@ help: ## What can be made, and with which variables
 	@echo '    make drive CIRCUIT=montreal LAPS=2          another circuit, two laps'
 	@echo '    make drive MODEL=my/model.pt DEVICE=cpu     a TorchScript file of yours'
 	@echo '    make drive RTF=0.5 RECORD_CAMERA=1          at half speed, frames in the bag'
+	@echo '    make drive SIMULATOR=gazebo LOCKSTEP=1      in Gazebo Classic, where it is installed'
 	@echo '    make drive SIMULATOR=none                   a car that is driven elsewhere'
 	@echo '    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))' | fold -sw 76 \
 	    | sed '2,$$s/^/    /'
@@ -132,5 +133,5 @@ distclean: clean ## Remove the environment too
 $(RUN_STAMP): $(RUN_FILES)
 	@requirements/make_environment.sh $(VENV) run $(FLAVOUR)
 
-$(DEV_STAMP): $(RUN_FILES) requirements/dev.txt
+$(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt
 	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)

@@ -15,9 +15,12 @@ from typing import Any
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
+from pilotnet_brain.simulation.gazebo_server import check_gazebo, ros_prefixes
 
 DEVICES = ("auto", "cpu", "cuda")
-SIMULATORS = ("mujoco", "none")
+SIMULATORS = ("mujoco", "gazebo", "none")
+_WORLD_LOADS_WITHIN_S = 120.0
+"""The world is made, and gzserver loads it, while the bridge waits."""
 POSE_SOURCES = ("odom", "model_states")
 _TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
@@ -40,7 +43,9 @@ class RunPlan:
     )
     device: str = _argument("auto", "Where the model runs: auto, cpu or cuda")
     simulator: str = _argument(
-        "mujoco", "Simulator: mujoco (the embedded one) or none (one that runs already)"
+        "mujoco",
+        "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
+        "is installed) or none (one that runs already)",
     )
     laps: int = _argument(1, "Laps after which the run ends")
     rtf: float = _argument(1.0, "Simulated seconds per real second that the simulator aims at")
@@ -66,6 +71,14 @@ class RunPlan:
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
     )
+    world: str = _argument(
+        "", "Gazebo: path of a world file of your own; empty is a world made of the circuit"
+    )
+    car: str = _argument("f1_renault", "Gazebo: the car's model name in the world")
+    lockstep: bool = _argument(
+        False, "Gazebo: the physics waits for the camera, so that a slow machine drops no frame"
+    )
+    gui: bool = _argument(False, "Gazebo: show the world in gzclient")
     rviz: bool = _argument(False, "Show the run in RViz, where it is installed")
 
     def __post_init__(self) -> None:
@@ -128,8 +141,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
 
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
-            reference lap that does not exist or is of another circuit, a device, an RViz or a
-            gazebo_msgs that this machine does not have.
+            reference lap that does not exist or is of another circuit, a device, an RViz, a Gazebo
+            or a gazebo_msgs that this machine does not have, another Gazebo on the port.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
@@ -144,6 +157,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
     read_archive(resolve_model(plan.model, trust=plan.trust_model))
     if plan.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
         raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
+    if plan.simulator == "gazebo":
+        check_gazebo(plan.world, plan.gui)
     if plan.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if plan.device == "cuda" and not _has_cuda_driver():
@@ -157,6 +172,9 @@ def run_graph(plan: RunPlan, run_dir: Path) -> list[NodeSpec]:
     if plan.simulator == "mujoco":
         # First, since it takes longest to make its world ready.
         nodes.insert(0, _simulator(plan))
+    elif plan.simulator == "gazebo":
+        with_ros = bool(ros_prefixes())
+        nodes = [_gazebo(plan, run_dir, with_ros), *([] if with_ros else [_bridge(plan)]), *nodes]
     if plan.record:
         nodes.append(_recorder(plan, run_dir))
     if plan.rviz:
@@ -172,11 +190,58 @@ def _simulator(plan: RunPlan) -> NodeSpec:
             "circuit": _path_made_absolute(plan.circuit),
             "looks_seed": plan.looks_seed,
             "rtf": plan.rtf,
-            "wait_for": ["brain", "metrics", *(["recorder"] if plan.record else [])],
+            "wait_for": _everyone(plan),
         },
         remappings=_remappings(plan),
         environment=dds_environment(IMAGE_PUBLISHER),
     )
+
+
+def _gazebo(plan: RunPlan, run_dir: Path, with_ros: bool) -> NodeSpec:
+    """Gazebo's own programs, which take no remappings: the car's topics are in its world."""
+    arguments = {
+        "--circuit": _path_made_absolute(plan.circuit),
+        "--looks-seed": str(plan.looks_seed),
+        "--folder": str(run_dir.resolve() / "world"),
+        "--camera": plan.camera_topic,
+        "--camera-info": camera_info_topic(plan.camera_topic),
+        "--cmd-vel": plan.cmd_vel_topic,
+        "--odom": plan.odom_topic,
+    }
+    if plan.world:
+        arguments["--world"] = _path_made_absolute(plan.world)
+    switches = {"--ros": with_ros, "--lockstep": plan.lockstep, "--gui": plan.gui}
+    return NodeSpec(
+        executable="gazebo_server",
+        name="gazebo",
+        arguments=[
+            *(word for pair in arguments.items() for word in pair),
+            *(name for name, on in switches.items() if on),
+        ],
+        parameters={},
+        remappings=[],
+        environment=dds_environment(IMAGE_PUBLISHER),
+    )
+
+
+def _bridge(plan: RunPlan) -> NodeSpec:
+    return NodeSpec(
+        executable="gazebo_bridge",
+        name="gazebo_bridge",
+        parameters={
+            "car": plan.car,
+            "rtf": plan.rtf,
+            "patience": _WORLD_LOADS_WITHIN_S,
+            "wait_for": _everyone(plan),
+        },
+        remappings=_remappings(plan),
+        environment=dds_environment(IMAGE_PUBLISHER) | _ONE_THREAD,
+    )
+
+
+def _everyone(plan: RunPlan) -> list[str]:
+    """Return whom a simulator waits for before it starts the clock."""
+    return ["brain", "metrics", *(["recorder"] if plan.record else [])]
 
 
 def _brain(plan: RunPlan) -> NodeSpec:
@@ -207,6 +272,7 @@ def _metrics(plan: RunPlan, run_dir: Path) -> NodeSpec:
             "reference_lap": _path_made_absolute(plan.reference_lap),
             "time_limit": plan.time_limit,
             "pose_source": plan.pose_source,
+            "car": plan.car,
             "model": plan.model,
             "simulator": plan.simulator,
         },

@@ -26,9 +26,9 @@ from pilotnet_brain.simulation.gazebo_transport.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo_transport.client import (
     GazeboClient,
     GazeboUnreachable,
-    master_address,
 )
 from pilotnet_brain.simulation.gazebo_transport.live_car import LiveCar
+from pilotnet_brain.simulation.gazebo_transport.master_address import master_address
 
 _CLOCK_HZ, _ODOM_HZ = 200.0, 50.0
 _TURN_S = 0.005

@@ -6,13 +6,11 @@ straight to each subscriber, over a TCP connection of their own.
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo_transport.framed_socket import ConnectionLost, FramedSocket
@@ -23,7 +21,6 @@ from pilotnet_brain.simulation.gazebo_transport.messages import (
     type_name,
 )
 
-DEFAULT_PORT = 11345
 _ANSWER_LIMIT_S = 5.0
 _SPOKEN = (9, 10, 11)
 """Gazebo's major versions that speak this transport with these messages."""
@@ -37,26 +34,6 @@ Handler = Callable[[memoryview], None]
 
 class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
     """No Gazebo answers, or the one that did is gone."""
-
-
-def master_address(uri: str | None = None) -> tuple[str, int]:
-    """Return host and port of the master.
-
-    Args:
-        uri: such as ``http://127.0.0.1:11345`` (default: GAZEBO_MASTER_URI, else that one).
-
-    Raises:
-        UserError: not such an address.
-    """
-    text = uri or os.environ.get("GAZEBO_MASTER_URI") or f"http://127.0.0.1:{DEFAULT_PORT}"
-    parts = urlsplit(text if "//" in text else f"//{text}")
-    try:
-        host, port = parts.hostname, parts.port or DEFAULT_PORT
-    except ValueError:
-        host = None
-    if not host:
-        raise UserError(f"{text!r} is no address of a Gazebo: write http://HOST:PORT")
-    return host, port
 
 
 class Advertised:

@@ -13,8 +13,8 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo_transport.client import (
     GazeboClient,
     GazeboUnreachable,
-    master_address,
 )
+from pilotnet_brain.simulation.gazebo_transport.master_address import master_address
 from pilotnet_brain.simulation.gazebo_transport.messages import new_message, parse
 
 CAMERA = ("/gazebo/default/car/base_link/camera/image", "gazebo.msgs.ImageStamped")
