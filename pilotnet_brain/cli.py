@@ -15,6 +15,7 @@ from pilotnet_brain.commands import (
     circuits,
     drive,
     evaluate,
+    export,
     learning,
     measuring,
     models,
@@ -69,6 +70,7 @@ app.command("optimize", short_help="Make quantized, pruned and smaller models fr
 app.command("evaluate", short_help="Compare models offline: size, error, inference time.")(
     evaluate.evaluate
 )
+app.command("export", short_help="Export a float model to ONNX, for other runtimes.")(export.export)
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
 
