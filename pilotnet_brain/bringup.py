@@ -273,6 +273,7 @@ def _metrics(plan: RunPlan, run_dir: Path) -> NodeSpec:
             "time_limit": plan.time_limit,
             "pose_source": plan.pose_source,
             "car": plan.car,
+            "place_car": plan.simulator == "none",
             "model": plan.model,
             "simulator": plan.simulator,
         },

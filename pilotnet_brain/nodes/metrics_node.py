@@ -22,6 +22,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
 from pilotnet_brain.nodes import diagnostics
+from pilotnet_brain.nodes.car_placing import CarPlacing
 from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
 from pilotnet_brain.nodes.line_messages import DrivenLine, centerline_message
 from pilotnet_brain.nodes.parameters import declare
@@ -71,6 +72,9 @@ class MetricsNode(Node):
         self._saved = False
         self._create_topics()
         self._show = sys.stdout.isatty()
+        if self._place_car:
+            start = self._circuit.start_pose()
+            self._placing = CarPlacing(self, self._car, start, self._start_over)
 
     def _declare_parameters(self) -> None:
         self._circuit_name: str = declare(
@@ -94,6 +98,9 @@ class MetricsNode(Node):
         )
         self._car: str = declare(
             self, "car", "f1_renault", "The car's name in /gazebo/model_states"
+        )
+        self._place_car: bool = declare(
+            self, "place_car", False, "Put the car on the start line of a Gazebo that runs already"
         )
         self._model: str = declare(self, "model", "", "Model, for the results")
         self._simulator: str = declare(self, "simulator", "", "Simulator, for the results")
@@ -200,12 +207,15 @@ class MetricsNode(Node):
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._start_over()
+        response.success, response.message = True, "the run starts over"
+        return response
+
+    def _start_over(self) -> None:
         self._metrics.reset()
         self._line.clear()
         self._over_since = None
         self._epoch = self._laps_saved = 0
-        response.success, response.message = True, "the run starts over"
-        return response
 
     def _finish(self) -> None:
         if self._saved:

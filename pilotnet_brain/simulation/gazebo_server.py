@@ -29,7 +29,7 @@ HOW_TO_GET = (
     "install Gazebo Classic 11 (Ubuntu 22.04 and Debian 11: apt-get install gazebo; with ROS 2 "
     "Humble: ros-humble-gazebo-ros-pkgs), or drive in the embedded simulator: simulator mujoco"
 )
-_ENDS_WITHIN_S = 2.0
+_ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.1
 _PR_SET_PDEATHSIG = 1
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
