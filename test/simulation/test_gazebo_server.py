@@ -1,0 +1,162 @@
+"""Starting Gazebo: what can be said before, and what gzserver's own words mean."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.gazebo_server import (
+    GazeboServer,
+    ServerPlan,
+    check_gazebo,
+    explained,
+    ros_prefixes,
+    server_command,
+    server_environment,
+)
+
+
+def on_path(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an executable shell script on PATH."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+    monkeypatch.setenv("GAZEBO_MASTER_URI", f"http://127.0.0.1:{port}")
+    return port
+
+
+# As gzserver 11.1 says them, colours included.
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        (
+            "\x1b[1;31m[Err] [Master.cc:95] \x1b[0m\x1b[1;31mEXCEPTION: \x1b[0m\x1b[1;31mUnable to "
+            "start server[bind: Address already in use]. There is probably another Gazebo process "
+            "running.",
+            "GAZEBO_MASTER_URI",
+        ),
+        ("Error Code 12 Msg: Unable to find uri[model://no_such_thing]", "model://no_such_thing"),
+        (
+            "\x1b[1;31m[Err] [Server.cc:392] \x1b[0m\x1b[1;31mCould not open file[\x1b[0m\x1b[1;31m"
+            "nowhere.world\x1b[0m\x1b[1;31m]",
+            "nowhere.world",
+        ),
+        ("\x1b[1;31m[Err] [RenderEngine.cc:744] \x1b[0mCan't open display: \x1b[0m", "xvfb-run"),
+        ("[Wrn] [RenderEngine.cc:87] Unable to create X window. Rendering will be disabled", "DIS"),
+    ],
+)
+def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) -> None:
+    explanation = explained(line)
+    assert explanation is not None
+    assert meaning in explanation
+    assert "\n" not in explanation
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Err] [OpenAL.cc:84] Unable to open audio device[default]",
+        "[Wrn] [Publisher.cc:136] Queue limit reached for topic /gazebo/default/pose/local/info",
+        "[Wrn] [ModelDatabase.cc:212] Unable to connect to model database using "
+        "[//database.config]. Only locally installed models will be available.",
+        "[Msg] Publicized address: 127.0.0.1",
+    ],
+)
+def test_what_it_goes_on_after_is_left_alone(line: str) -> None:
+    assert explained(line) is None
+
+
+def test_a_machine_without_gazebo_is_told_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="gzserver is not installed: install Gazebo Classic 11"):
+        check_gazebo("", gui=False)
+
+
+def test_a_missing_world_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    on_path(tmp_path, "gzserver", "exit 0", monkeypatch)
+    with pytest.raises(UserError, match=r"world .*no\.world: there is no such file"):
+        check_gazebo(str(tmp_path / "no.world"), gui=False)
+
+
+def test_a_port_that_is_taken_is_named_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    on_path(tmp_path, "gzserver", "exit 0", monkeypatch)
+    check_gazebo("", gui=False)
+    with (
+        socket.create_server(("127.0.0.1", free_port)),
+        pytest.raises(UserError, match=f"already runs at 127.0.0.1:{free_port}.*simulator none"),
+    ):
+        check_gazebo("", gui=False)
+
+
+def test_gzclient_needs_a_display(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    on_path(tmp_path, "gzserver", "exit 0", monkeypatch)
+    with pytest.raises(UserError, match="gzclient is not installed"):
+        check_gazebo("", gui=True)
+    on_path(tmp_path, "gzclient", "exit 0", monkeypatch)
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(UserError, match="set DISPLAY"):
+        check_gazebo("", gui=True)
+
+
+def test_gazebo_ros_is_found_where_ament_has_it(tmp_path: Path) -> None:
+    ros, workspace = tmp_path / "ros", tmp_path / "workspace"
+    index = ros / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    environment = {"AMENT_PREFIX_PATH": f"{workspace}:{ros}"}
+    assert ros_prefixes(environment) == []
+    (index / "gazebo_ros").touch()
+    assert ros_prefixes(environment) == [ros]
+    plan = ServerPlan(Path("x.world"), (Path("/models"),), with_ros=True)
+    assert server_environment(plan, environment)["GAZEBO_PLUGIN_PATH"] == str(ros / "lib")
+
+
+def test_the_search_paths_of_a_user_stay_behind_ours() -> None:
+    plan = ServerPlan(Path("x.world"), (Path("/ours"),))
+    environment = server_environment(plan, {"GAZEBO_MODEL_PATH": "/theirs"})
+    assert environment["GAZEBO_MODEL_PATH"] == "/ours:/theirs"
+    assert environment["GAZEBO_MODEL_DATABASE_URI"] == ""
+
+
+def test_gazebo_ros_gets_its_plugins_and_a_clock_of_200_hz() -> None:
+    command = server_command(ServerPlan(Path("x.world"), with_ros=True, lockstep=True))
+    assert "--lockstep" in command
+    assert "libgazebo_ros_init.so" in command
+    assert command[-3:] == ["--ros-args", "-p", "publish_rate:=200.0"]
+    assert "--ros-args" not in server_command(ServerPlan(Path("x.world")))
+
+
+def test_a_gzserver_that_cannot_go_on_is_ended_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "echo 'Error Code 12 Msg: Unable to find uri[model://kerb]'; exec sleep 100"
+    on_path(tmp_path, "gzserver", words, monkeypatch)
+    server = GazeboServer(ServerPlan(Path("x.world")))
+    with pytest.raises(UserError, match="needs model://kerb.*GAZEBO_MODEL_PATH"):
+        server.run(lambda: False)
+
+
+def test_a_gzserver_that_hangs_on_its_way_out_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_path(tmp_path, "gzserver", "trap '' INT; while :; do sleep 0.1; done", monkeypatch)
+    assert GazeboServer(ServerPlan(Path("x.world"))).run(lambda: True) == -9
