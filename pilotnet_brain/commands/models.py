@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="The models: list them, inspect or score one.", rich_markup_mode=None)
+from pilotnet_brain.commands.training_progress import clear, show
+
+app = typer.Typer(
+    help="The models: list them, inspect, score or prove them.", rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -83,7 +88,7 @@ def score_model(
       pilotnet models score checkpoints/mine.pt --circuit nurburgring --circuit random-7
     """
     from pilotnet_brain.circuits.catalogue import circuit_names
-    from pilotnet_brain.driving.model_catalogue import add_to_manifest, resolve_model
+    from pilotnet_brain.driving.model_catalogue import add_scores, resolve_model
     from pilotnet_brain.driving.model_file import load_model
     from pilotnet_brain.evaluation.lap_scores import lap_scores
 
@@ -93,11 +98,80 @@ def score_model(
     for name, figures in lap_scores(load_model(path, "cpu"), circuit or circuit_names()):
         scores[name] = figures
         typer.echo(f"    {name:<16} {_score_line(figures)}")
-    add_to_manifest(path, scores)
+    add_scores(path, scores)
     typer.echo(f"the scores are in {path.parent / 'manifest.json'}")
 
 
+@app.command("prove")
+def prove_models(
+    models: Annotated[list[str], typer.Argument(help="Names or paths; all: the manifest's.")],
+    series: Annotated[
+        list[str] | None,
+        typer.Option(help="plain, looks or unseen; give it more than once. Default: all three."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
+) -> None:
+    """Drive the laps in lock-step that show whether a model drives, and keep their figures.
+
+    \b
+    Series:
+      plain    every shipped circuit in its plain look
+      looks    the test circuits, three drawn looks each
+      unseen   20 random circuits that training never drew, each with a look of its own
+
+    Every lap is kept at once in laps.json beside the model, its summary goes into the manifest.
+    Stopped, it goes on where it was; a model file that has changed is driven anew.
+
+    \b
+    Examples:
+      pilotnet models prove all
+      pilotnet models prove static_quant qat --series unseen
+    """
+    from pilotnet_brain.driving.model_catalogue import read_manifest, resolve_model
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.evaluation.closed_loop import series as all_series
+
+    chosen = list(all_series()) if series is None else series
+    for name in chosen:
+        if name not in all_series():
+            raise UserError(f"unknown series {name!r}; there are {', '.join(all_series())}")
+    names = list(read_manifest()) if models == ["all"] else models
+    # The manifest is brought up to date here, so its old sha256 does not stand in the way.
+    for path in [resolve_model(name, trust=True) for name in names]:
+        _prove(path, chosen, jobs)
+
+
+def _prove(path: Path, chosen: list[str], jobs: int) -> None:
+    from pilotnet_brain.driving.model_archive import read_archive
+    from pilotnet_brain.driving.model_catalogue import add_scores
+    from pilotnet_brain.evaluation.closed_loop import drive_laps, series, summary
+    from pilotnet_brain.evaluation.lap_store import LAPS_FILE, LapStore
+
+    sha256 = read_archive(path).sha256
+    store = LapStore(path.parent / LAPS_FILE)
+    done = store.laps(path.stem, sha256)
+    wanted = {name: series()[name] for name in chosen}
+    waiting = [lap for laps in wanted.values() for lap in laps if lap not in done]
+    for count, (lap, figures) in enumerate(drive_laps(path, waiting, jobs), start=1):
+        done[lap] = figures
+        store.add(path.stem, sha256, lap, figures)
+        show(f"{path.stem}: {count} of {len(waiting)} laps, {lap.name}: {_score_line(figures)}")
+    clear()
+    scores: dict[str, Any] = {}
+    for name, laps in wanted.items():
+        if name == "plain":
+            scores |= {lap.circuit: done[lap] for lap in laps}
+        else:
+            scores[name] = summary({lap: done[lap] for lap in laps})
+        whole = summary({lap: done[lap] for lap in laps})
+        typer.echo(f"{path.stem}: {name:<8} {_score_text(whole)}")
+    add_scores(path, scores)
+
+
 def _score_line(figures: Any) -> str:
+    """Return one lap's figures in words."""
+    if figures["average_speed"] is None or figures["position_deviation_mae"] is None:
+        return "it never set off"
     lap = "lap completed" if figures["lap_completed"] else f"{figures['completion']:.0%} of a lap"
     return (
         f"{lap}, {figures['average_speed']:.2f} m/s, "
@@ -109,6 +183,14 @@ def _score_text(score: Any) -> str:
     """Return a lap's figures in words, any other score as it is."""
     if not isinstance(score, dict):
         return f"{score:.4g}" if isinstance(score, float) else str(score)
+    if {"laps", "finished"} <= set(score):
+        count = f"{score['finished']} of {score['laps']} laps completed"
+        if score["average_speed"] is None or score["position_deviation_mae"] is None:
+            return count
+        return (
+            f"{count}, {score['average_speed']:.2f} m/s, {score['position_deviation_mae']:.3f} m "
+            f"off the line on average, {score['position_deviation_max']:.2f} m at the worst"
+        )
     if "lap_completed" not in score:
         return ", ".join(_lines(score))
     if not score["lap_completed"]:

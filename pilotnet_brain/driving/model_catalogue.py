@@ -156,6 +156,18 @@ def add_to_manifest(path: Path, scores: Mapping[str, Any] | None = None) -> Mani
     return entry
 
 
+def add_scores(path: Path, scores: Mapping[str, Any]) -> ManifestEntry:
+    """Enter figures of a model file in its folder's manifest, beside those it has there.
+
+    Figures of the same name are replaced; those of another file of that name are forgotten.
+
+    Raises:
+        ModelError, ManifestError: as ``add_to_manifest``.
+    """
+    entry = add_to_manifest(path)
+    return add_to_manifest(path, {**entry.scores, **scores})
+
+
 def _find(asked: str, folder: Path) -> Path | None:
     listed = read_manifest(folder)
     if asked in listed:
