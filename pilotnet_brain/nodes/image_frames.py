@@ -26,7 +26,7 @@ def rgb_frame(image: Image) -> NDArray[np.uint8]:
     """Return a message's pixels as RGB.
 
     Through cv_bridge where it is installed; the path without it gives the same bytes. An rgb8
-    frame is not copied: the array then shares the message's memory.
+    frame needs no conversion (cv_bridge would copy it): the array shares the message's memory.
 
     Args:
         image: rgb8, bgr8, rgba8, bgra8 or mono8, rows padded or not.
@@ -38,7 +38,8 @@ def rgb_frame(image: Image) -> NDArray[np.uint8]:
         BrokenFrame: zero size, unknown encoding, or sizes that contradict each other.
     """
     pixels = packed_pixels(image)
-    if _BRIDGE is not None and image.step % CHANNELS[image.encoding] == 0:
+    needs_bridge = image.encoding != "rgb8" and image.step % CHANNELS[image.encoding] == 0
+    if _BRIDGE is not None and needs_bridge:
         return _through_bridge(image)
     return reordered(pixels, image.encoding)
 
