@@ -65,12 +65,12 @@ class Run:
 
         wait_for(drives, f"the car to drive: {self.log}")
 
-    def end(self, number: int | None = None) -> tuple[int, float]:
+    def end(self, number: int | None = None, patience_s: float = PATIENCE_S) -> tuple[int, float]:
         """Send a signal, if given; return the exit status and how long the end took (s)."""
         begin = time.monotonic()
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S), time.monotonic() - begin
+        return self.process.wait(patience_s), time.monotonic() - begin
 
 
 def command_line(pid: int) -> str:
