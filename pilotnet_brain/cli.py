@@ -13,6 +13,7 @@ import typer
 
 from pilotnet_brain.commands import (
     circuits,
+    dataset,
     drive,
     evaluate,
     export,
@@ -61,6 +62,7 @@ app.add_typer(models.app, name="models")
 app.command("collect", short_help="Make a data set: the expert drives, the camera watches.")(
     learning.collect
 )
+app.add_typer(dataset.app, name="dataset")
 app.command("train", short_help="Train PilotNet on data sets; writes a TorchScript model.")(
     learning.train
 )

@@ -14,8 +14,8 @@ from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
 
 COMMANDS = (
-    "drive", "circuits", "models", "collect", "train", "optimize", "evaluate", "export", "bench",
-    "metrics",
+    "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",
+    "bench", "metrics",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 
@@ -28,7 +28,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [name for name in COMMANDS if name not in ("circuits", "models")]
+    "command", [name for name in COMMANDS if name not in ("circuits", "dataset", "models")]
 )
 def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
