@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import trimesh
@@ -59,14 +58,24 @@ def wall_collision_mesh(circuit: Circuit, looks: Looks) -> trimesh.Trimesh:
     Gazebo collides with a static mesh as it is, concave too.
     """
     half = asphalt_half_width(circuit, looks)
-    boxes = []
-    for side in (1.0, -1.0):
-        for x, y, yaw, half_length in wall_boxes(circuit.centerline, side * half, WALL_THICKNESS_M):
-            place = trimesh.transformations.rotation_matrix(yaw, [0.0, 0.0, 1.0])
-            place[:3, 3] = x, y, 0.5 * circuit.wall_height
-            extents = (2.0 * half_length, WALL_THICKNESS_M, circuit.wall_height)
-            boxes.append(trimesh.creation.box(extents, transform=place))
-    return cast(trimesh.Trimesh, trimesh.util.concatenate(boxes))
+    sides = [wall_boxes(circuit.centerline, y, WALL_THICKNESS_M) for y in (half, -half)]
+    x, y, yaw, half_length = np.concatenate(sides).T
+    box = trimesh.creation.box((1.0, 1.0, 1.0))
+    along, across, up = box.vertices.T
+    # One row a box, one column a corner.
+    forward = np.outer(2.0 * half_length, along)
+    cosine, sine = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+    corners = np.stack(
+        [
+            x[:, None] + cosine * forward - sine * WALL_THICKNESS_M * across,
+            y[:, None] + sine * forward + cosine * WALL_THICKNESS_M * across,
+            np.broadcast_to(circuit.wall_height * (up + 0.5), forward.shape),
+        ],
+        axis=-1,
+    )
+    firsts = len(box.vertices) * np.arange(len(x))
+    faces = box.faces[None] + firsts[:, None, None]
+    return trimesh.Trimesh(corners.reshape(-1, 3), faces.reshape(-1, 3), process=False)
 
 
 def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:

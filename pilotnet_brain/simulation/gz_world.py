@@ -28,9 +28,11 @@ from pilotnet_brain.simulation.gazebo_world import include, on_road, scene, sun
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.sdf import document, tag, write_xml
 
-_SDF_VERSION = "1.9"
+# Gazebo Sim reads it, and so does the libsdformat that the tests have.
+_SDF_VERSION = "1.7"
 _CAR_MODEL = "pilotnet_car_gz"
 _RATE_HZ = 1.0 / TIME_STEP_S
+# gz-sim publishes the camera_info beside the image.
 _IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
 _CMD_VEL, _ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
 _POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
@@ -129,10 +131,7 @@ def _equipment() -> Equipment:
     )
     return Equipment(
         to_sensor=(tag("topic", _IMAGE),),
-        to_camera=(
-            tag("camera_info_topic", _CAMERA_INFO),
-            tag("optical_frame_id", "camera_optical_frame"),
-        ),
+        to_camera=(tag("optical_frame_id", "camera_optical_frame"),),
         to_model=(move, odometry, pose),
     )
 
