@@ -10,7 +10,7 @@ import typer
 from pilotnet_brain.commands.training_progress import clear, show
 
 app = typer.Typer(
-    help="The models: list them, inspect, score or prove them.", rich_markup_mode=None
+    help="The models: list, inspect, score and prove them; write their card.", rich_markup_mode=None
 )
 
 
@@ -139,6 +139,41 @@ def prove_models(
     # The manifest is brought up to date here, so its old sha256 does not stand in the way.
     for path in [resolve_model(name, trust=True) for name in names]:
         _prove(path, chosen, jobs)
+
+
+@app.command("card")
+def write_card(
+    folder: Annotated[
+        Path | None, typer.Option(help="Of the models; default: the shipped ones.")
+    ] = None,
+) -> None:
+    """Write the model card, README.md beside the models, from the manifest and the evaluation.
+
+    Its words are in card_template.md there, its figures are those of 'pilotnet evaluate' and
+    'pilotnet models prove'.
+
+    \b
+    Examples:
+      pilotnet models card
+    """
+    from pilotnet_brain.atomic_file import write_atomically
+    from pilotnet_brain.driving.model_catalogue import models_dir, read_manifest
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.evaluation.offline_row import read_rows
+    from pilotnet_brain.learning.methods import METHODS
+    from pilotnet_brain.report.model_card import model_card
+
+    folder = models_dir() if folder is None else folder
+    descriptions = {name: method.description for name, method in METHODS.items()}
+    descriptions["baseline"] = "PilotNet as it was trained, float32"
+    rows = read_rows(folder / "evaluation.json")
+    try:
+        template = (folder / "card_template.md").read_text(encoding="utf-8")
+        card = model_card(template, read_manifest(folder), rows, descriptions)
+        write_atomically(folder / "README.md", card.encode())
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"{folder}: the card cannot be written: {problem}") from problem
+    typer.echo(folder / "README.md")
 
 
 def _prove(path: Path, chosen: list[str], jobs: int) -> None:
