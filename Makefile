@@ -114,6 +114,12 @@ test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
 	@exec $(VENV)/bin/python -m pytest -m soak -s test/nodes/test_start_up.py
 
+# Exit status 3: Gazebo cannot be had on this machine.
+.PHONY: test-gazebo
+test-gazebo: $(DEV_STAMP) ## Run the tests in a real Gazebo Classic 11, made once (root, Debian's packages)
+	@test/gazebo/make_gazebo11.sh >/dev/null
+	@exec $(VENV)/bin/python -m pytest -m gazebo $(if $(filter test,$(TESTS)),test/gazebo,$(TESTS))
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Check style and types
 	@$(VENV)/bin/python -m ruff check .
