@@ -21,6 +21,7 @@ from launch_ros.actions import Node
 from pilotnet_brain.bringup import ARGUMENTS, Argument, NodeSpec, RunPlan
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.live_run import prepare_run, reason_of, show_results, was_refused
+from pilotnet_brain.nodes.parent_process import leader_environment
 from pilotnet_brain.nodes.stop_reason import write_stop_reason
 from pilotnet_brain.report.run_folder import RunFolder
 
@@ -86,7 +87,7 @@ class _Run:
             parameters=[spec.parameters],
             remappings=spec.remappings,
             arguments=spec.arguments,
-            additional_env=spec.environment,
+            additional_env=spec.environment | leader_environment(),
             output="screen",
             on_exit=on_exit,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 
 from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.parent_process import end_with_parent
 
 _POLL_S = 0.02
 _ZERO_COMMAND_S = 0.15
@@ -24,7 +24,6 @@ _ZERO_COMMAND_S = 0.15
 _BRAIN_ENDS_S = 1.0
 """...and how long the simulator and the recorder do."""
 _KILL_AFTER_S = 4.0
-_PR_SET_PDEATHSIG = 1
 
 
 class RunProcesses:
@@ -182,10 +181,7 @@ def _python_path() -> str:
     return os.pathsep.join([root, *(path for path in present if path != root)])
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
 def _own_group_ended_with_parent() -> None:
     """In the child: its own process group, and told to end when the parent dies, however."""
     os.setpgid(0, 0)
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent()

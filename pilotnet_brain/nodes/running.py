@@ -21,6 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment
+from pilotnet_brain.nodes.parent_process import end_with_leader
 
 USER_ERROR = 2
 _EXIT_LIMIT_S = 4.5
@@ -73,6 +74,7 @@ def run(
             nodes find theirs in the environment.
     """
     stop = StopSignal()
+    end_with_leader()
     os.environ.update(dds_environment(dds_profile))
     rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
