@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from pilotnet_brain.commands import (
+    agreement,
     circuits,
     dataset,
     drive,
@@ -74,6 +75,9 @@ app.command("evaluate", short_help="Compare models offline: size, error, inferen
 )
 app.command("export", short_help="Export a float model to ONNX, for other runtimes.")(export.export)
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
+app.command("agreement", short_help="Compare the embedded simulator with a real Gazebo.")(
+    agreement.agreement
+)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
 
 

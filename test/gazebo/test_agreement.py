@@ -1,0 +1,29 @@
+"""The embedded simulator and the real Gazebo, driven alike, stay within the stated bounds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from gazebo_server import GZSERVER, free_port
+
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.evaluation.gazebo_agreement import CONSTANT, compare
+from pilotnet_brain.report.agreement_picture import draw_agreement
+
+pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
+
+
+def test_both_worlds_move_the_car_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAZEBO_MASTER_URI", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("PATH", str(GZSERVER.parent), prepend=os.pathsep)
+    circuit = load_circuit("nurburgring")
+    done = compare(circuit, expert_s=8.0)
+    assert len(done) == len(CONSTANT) + 1
+    for comparison in done:
+        assert comparison.apart_m <= comparison.bound_m, comparison.name
+        # Both drove: a car that stood would agree too.
+        for track in (comparison.embedded, comparison.gazebo):
+            assert track[-1, 0] >= 1.9
+    assert draw_agreement(tmp_path / "agreement.png", circuit, done).stat().st_size > 10_000
