@@ -8,7 +8,7 @@ import sys
 from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
 from pilotnet_brain.nodes.shared_memory import remove_dead_files
-from pilotnet_brain.nodes.stop_reason import write_stop_reason
+from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
 from pilotnet_brain.report.finish_run import finish_run
 from pilotnet_brain.report.run_folder import RunFolder
 from pilotnet_brain.report.run_record import run_record
@@ -100,6 +100,8 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
     from pilotnet_brain.report.run_table import run_table
 
     figures = finish_run(folder, reason, laps=plan.laps, simulator=plan.simulator)
+    # Read by the metrics node, unless it was the one that died.
+    take_stop_reason(folder.path)
     Console().print(run_table(figures))
     print(f"results in {folder.path}", flush=True)
     return bool(figures.get("lap_completed"))

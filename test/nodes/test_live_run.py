@@ -163,6 +163,7 @@ def test_a_killed_node_ends_the_run_by_name_and_the_results_stay(
     assert not run.metrics["lap_completed"]
     assert len(read_trajectory(run.folder / "trajectory.csv")) >= 20
     assert (run.folder / "lap.png").exists()
+    assert not list(run.folder.glob(".*"))
     messages = read_bag(run.folder / "bag")
     assert TOPICS - {"/diagnostics"} <= set(messages)
     assert killed_at - messages["/clock"][-1][0] < 1.5e9
