@@ -35,11 +35,13 @@ from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
 CONSTANT = (Command(5.0, 0.0), Command(10.0, 2.0), Command(13.0, -1.0), Command(6.5, 7.0))
 """Constant commands that are compared, m/s and rad/s."""
 CONSTANT_S = 2.0
-EXPERT_BOUND_M = 0.05
-"""The expert's two paths lie this close together everywhere."""
+EXPERT_BOUND_M = 0.1
+"""The expert's two paths lie this close together everywhere: a command that comes one step late
+costs 0.08 m of way at 16 m/s."""
 _FINE_STEP_M = 0.02
 _NOISE_M = 0.002
-_RTF = 0.5
+_STEPS_A_COMMAND = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
+_HALF_STEP_S = 0.5 * TIME_STEP_S
 _PATIENCE_S = 120.0
 
 Driver = Callable[[CarState], Command]
@@ -125,49 +127,41 @@ def paths_apart(one: Path2, other: Path2) -> float:
 
 
 class _GazeboDrives:
-    """Drives in one running Gazebo."""
+    """Drives in one running Gazebo, whose time goes on from command to command only.
+
+    So a busy machine changes nothing, but that a command may come a step late.
+    """
 
     def __init__(self, client: GazeboClient) -> None:
         self._client = client
         self._states: list[CarState] = []
         self._car = LiveCar(client, CAR_NAME, self._states.append, lambda _: None)
-        self._car.aim_at(_RTF)
+        self._car.pause(True)
 
     def track(self, driver: Driver, seconds: float) -> Path2:
         self._start_over()
-        told_at = -1.0
-        begin = 0
-
-        def driven() -> bool:
-            nonlocal told_at, begin
-            state = self._states[-1]
-            if state.time_s - told_at > 1.0 / CAMERA_HZ - 1e-6:
-                told_at = state.time_s
-                self._car.command(*driver(state))
-            while begin < len(self._states) and self._states[begin].speed == 0.0:
-                begin += 1
-            return begin < len(self._states) and _since(self._states, begin) >= seconds
-
-        if not self._client.poll_until(driven, _PATIENCE_S):
-            raise UserError(f"gazebo: the car drove no {seconds:g} s within {_PATIENCE_S:g} s")
-        # The state before the first that moved is where it began.
+        for count in range(1, round(seconds * CAMERA_HZ) + 1):
+            self._car.command(*driver(self._states[-1]))
+            self._car.step(_STEPS_A_COMMAND)
+            self._await_time(count / CAMERA_HZ)
+        # Where it began is the state before the first that moved.
+        begin = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
         moved = self._states[max(begin - 1, 0) :]
         return np.array([(s.time_s - moved[0].time_s, s.x, s.y) for s in moved])
 
     def _start_over(self) -> None:
-        self._car.command(0.0, 0.0)
         self._car.reset()
+        self._car.step(1)
         self._states.clear()
-        standing = [False]
-
-        def stands_at_start() -> bool:
-            if self._states and self._states[-1].time_s < 0.5 and self._states[-1].speed == 0.0:
-                standing[0] = True
-            return standing[0]
-
-        if not self._client.poll_until(stands_at_start, _PATIENCE_S):
-            raise UserError("gazebo: the world could not be reset")
+        self._await(lambda: bool(self._states) and self._states[-1].time_s < 2.0 * TIME_STEP_S)
         del self._states[:-1]
+
+    def _await_time(self, time_s: float) -> None:
+        self._await(lambda: self._states[-1].time_s > time_s - _HALF_STEP_S)
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        if not self._client.poll_until(condition, _PATIENCE_S):
+            raise UserError(f"gazebo: the world made no step within {_PATIENCE_S:g} s")
 
 
 @contextmanager
@@ -208,17 +202,12 @@ def _both(
 def _embedded_track(simulator: MujocoSimulator, driver: Driver, seconds: float) -> Path2:
     state = simulator.reset()
     rows = [(0.0, state.x, state.y)]
-    steps_a_command = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
     for step in range(round(seconds / TIME_STEP_S)):
-        if step % steps_a_command == 0:
+        if step % _STEPS_A_COMMAND == 0:
             simulator.command(*driver(state))
         state = simulator.step()
         rows.append(((step + 1) * TIME_STEP_S, state.x, state.y))
     return np.array(rows)
-
-
-def _since(states: list[CarState], begin: int) -> float:
-    return states[-1].time_s - states[begin].time_s
 
 
 def _way(track: Path2) -> NDArray[np.float64]:
