@@ -54,7 +54,7 @@ def write_circuit_model(circuit: Circuit, looks: Looks, models: Path) -> Path:
         parts.append(tag("collision", _mesh(name, f"{WALLS}.stl"), _without_friction(), name=WALLS))
     model = tag("model", tag("static", True), tag("link", *parts, name="road"), name=name)
     write_model_files(
-        folder, SDF_VERSION, model, f"The circuit {circuit.name}, made from its centerline"
+        folder, SDF_VERSION, model, f"The circuit {file_stem(circuit)}, made from its centerline"
     )
     return folder
 

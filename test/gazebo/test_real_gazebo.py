@@ -18,6 +18,7 @@ from driven_car import DrivenCar
 from gazebo_server import PATIENCE_S, GazeboServer
 
 from pilotnet_brain.circuits.catalogue import circuit_names, load_circuit
+from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo_world import WorldFiles, write_bare_world, write_ros_world
@@ -65,11 +66,22 @@ def test_a_circuit_loads_without_an_error_and_the_camera_sees_its_line(
     assert frames[-1].pixels.shape == (480, 640, 3)
     gaps = np.diff([frame.time_s for frame in frames])
     assert gaps == pytest.approx(1.0 / car.CAMERA_HZ)
-    # The camera is 4 cm left of the line and 9.6 cm above its paint, over the start.
     for row in (470, 420):
-        below = row + 0.5 - 0.5 * car.CAMERA_HEIGHT
-        expected = 0.5 * car.CAMERA_WIDTH - 0.5 + below * 0.04 / 0.096
+        expected = line_column(load_circuit(name), row)
         assert red_middle(frames[-1].pixels, row) == pytest.approx(expected, abs=6.0)
+
+
+def line_column(circuit: Circuit, row: int) -> float:
+    """Return where a pinhole camera on the start line sees the painted line's middle in a row."""
+    below = row + 0.5 - 0.5 * car.CAMERA_HEIGHT
+    ahead, left, height = car.CAMERA_POSITION
+    depth = car.camera_focal_length() * (height - 0.004) / below
+    x, y, yaw = circuit.start_pose()
+    from_car = circuit.centerline.position(np.linspace(0.0, 3.0, 300)) - (x, y)
+    along = from_car @ (math.cos(yaw), math.sin(yaw))
+    across = from_car @ (-math.sin(yaw), math.cos(yaw))
+    to_right = left - float(np.interp(ahead + depth, along, across))
+    return 0.5 * car.CAMERA_WIDTH - 0.5 + car.camera_focal_length() * to_right / depth
 
 
 @pytest.mark.parametrize(
