@@ -35,11 +35,11 @@ from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
 CONSTANT = (Command(5.0, 0.0), Command(10.0, 2.0), Command(13.0, -1.0), Command(6.5, 7.0))
 """Constant commands that are compared, m/s and rad/s."""
 CONSTANT_S = 2.0
-EXPERT_BOUND_M = 0.1
-"""The expert's two paths lie this close together everywhere: a command that comes one step late
-costs 0.08 m of way at 16 m/s."""
+EXPERT_BOUND_M = 0.05
+"""The expert's two paths lie this close together everywhere."""
 _FINE_STEP_M = 0.02
 _NOISE_M = 0.002
+_LEFT_OUT_M = 1.0
 _STEPS_A_COMMAND = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
 _HALF_STEP_S = 0.5 * TIME_STEP_S
 _PATIENCE_S = 120.0
@@ -117,11 +117,11 @@ def same_time_apart(one: Path2, other: Path2) -> float:
 def paths_apart(one: Path2, other: Path2) -> float:
     """Return the greatest distance from the one drive's points to the other's path, m.
 
-    The end of the longer one is left out.
+    The last metre is left out: the two may not have come equally far.
     """
     fine = _resampled(other)
     way = _way(one)
-    reached = one[way <= _way(other)[-1]]
+    reached = one[way <= min(way[-1], _way(other)[-1]) - _LEFT_OUT_M]
     distances, _ = cKDTree(fine).query(reached[:, 1:])
     return float(distances.max())
 
