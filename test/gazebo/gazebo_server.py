@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
 GZSERVER = Path(__file__).parent / "bin" / "gzserver"
-MASTER_ANSWERS = "Connected to gazebo master"
 PATIENCE_S = 120.0
 """For a busy machine that reads Gazebo from a cold disk."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -33,7 +32,6 @@ class GazeboServer:
     def __init__(self, world: Path, models: Path, *options: str, port: int | None = None) -> None:
         self.port = port or free_port()
         self.lines: list[str] = []
-        self._unread: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
             [GZSERVER, "--verbose", *options, world],
             env={
@@ -86,16 +84,19 @@ class GazeboServer:
         for line in self.process.stdout:
             plain = _COLOURS.sub("", line).rstrip()
             self.lines.append(plain)
-            self._unread.put(plain)
-        self._unread.put(None)
 
     def _wait_for_master(self) -> None:
-        try:
-            while MASTER_ANSWERS not in (line := self._unread.get(timeout=PATIENCE_S) or ""):
-                if not line and self.process.poll() is not None:
-                    raise AssertionError(self._story("gzserver ended at its start"))
-        except queue.Empty:
-            raise AssertionError(self._story(f"no master within {PATIENCE_S} s")) from None
+        """Wait until the port answers; what gzserver says of it may stay in its buffer."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+                return
+            if self.process.poll() is not None:
+                raise AssertionError(self._story("gzserver ended at its start"))
+            if time.monotonic() > until:
+                raise AssertionError(self._story(f"no master within {PATIENCE_S} s"))
+            time.sleep(0.05)
 
     def _story(self, what: str) -> str:
         return "\n".join([f"{what}:", *self.lines[-20:]])
