@@ -118,7 +118,7 @@ def as_published(path: Path, record: ModelRecord, device: str) -> TimedNetwork:
 
 
 def time_networks(
-    networks: Sequence[TimedNetwork],
+    load: Callable[[], Sequence[TimedNetwork]],
     frames: NDArray[np.uint8],
     plan: TimingPlan = TimingPlan(),  # noqa: B008  (frozen)
     progress: Callable[[str], None] | None = None,
@@ -126,7 +126,9 @@ def time_networks(
     """Time networks against each other; the process's number of threads comes back after.
 
     Args:
-        networks: that take turns.
+        load: loads the networks that take turns, always the same ones. It is called for one
+            thread and for all, because int8 weights are packed for the number of threads at load:
+            packed for two and run on one, a network takes 1.6 times as long.
         frames: uint8 (N, height, width, 3): their input pixels, taken in turns.
         plan: how much to time.
         progress: told what is being timed.
@@ -136,10 +138,11 @@ def time_networks(
     try:
         with torch.inference_mode():
             torch.set_num_threads(1)
+            networks = load()
             one = _in_turns(networks, frames, plan, lambda text: tell(f"one thread, {text}"))
             paced = _paced(networks, frames, plan, tell)
             torch.set_num_threads(all_threads())
-            every = _in_turns(networks, frames, plan, lambda text: tell(f"all threads, {text}"))
+            every = _in_turns(load(), frames, plan, lambda text: tell(f"all threads, {text}"))
     finally:
         torch.set_num_threads(before)
     return [InferenceTimes(*times) for times in zip(one, every, paced, strict=True)]

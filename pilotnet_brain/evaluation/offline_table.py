@@ -88,16 +88,21 @@ def _times(
 ) -> dict[tuple[Path, str], InferenceTimes]:
     """Time every form of every file, and the reference as it was saved, against each other."""
     first = forms[reference][0]
-    networks: dict[tuple[Path, str], TimedNetwork] = {
-        (reference, AS_SAVED): as_published(reference, first.record, first.device)
-    }
-    for path, found in forms.items():
-        for model in found:
-            networks[path, model.form] = as_driven(model)
+    names = [(path, model.form) for path, found in forms.items() for model in found]
+
+    def load() -> list[TimedNetwork]:
+        anew = {
+            (path, model.form): as_driven(model)
+            for path in forms
+            for model in load_forms(path, first.device)
+        }
+        published = as_published(reference, first.record, first.device)
+        return [published, *(anew[name] for name in names)]
+
     chosen = np.linspace(0, len(data) - 1, min(_TIMED_FRAMES, len(data))).astype(int)
     frames = np.asarray(data.frames[chosen])
-    taken = time_networks(list(networks.values()), frames, plan, tell)
-    return dict(zip(networks, taken, strict=True))
+    taken = time_networks(load, frames, plan, tell)
+    return dict(zip([(reference, AS_SAVED), *names], taken, strict=True))
 
 
 @dataclass(frozen=True)

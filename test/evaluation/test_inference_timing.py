@@ -61,7 +61,7 @@ def test_networks_take_turns_and_warm_up(frames):
     networks = [
         TimedNetwork(network_that(lambda x, n=n: order.append(n)), "cpu", SHAPE, True) for n in "ab"
     ]
-    time_networks(networks, frames, PLAN)
+    time_networks(lambda: networks, frames, PLAN)
     blocks = [(name, len(list(calls))) for name, calls in itertools.groupby(order)]
     warm, paced = WARM_CALLS + PLAN.calls, WARM_CALLS + PLAN.paced_calls
     assert blocks == [(n, warm) for n in "abab"] + [(n, paced) for n in "ab"] + [
@@ -75,7 +75,7 @@ def test_threads_are_set_and_come_back(frames):
     network = TimedNetwork(
         network_that(lambda x: seen.append(torch.get_num_threads())), "cpu", SHAPE, True
     )
-    time_networks([network], frames, PLAN)
+    time_networks(lambda: [network], frames, PLAN)
     assert list(dict.fromkeys(seen)) == list(dict.fromkeys([1, all_threads()]))
     assert torch.get_num_threads() == before
 
@@ -85,7 +85,7 @@ def test_a_slower_network_takes_longer(frames):
         TimedNetwork(network_that(lambda x, s=s: time.sleep(s)), "cpu", SHAPE, True)
         for s in (0.0, 0.02)
     )
-    times = time_networks([quick, slow], frames, PLAN)
+    times = time_networks(lambda: [quick, slow], frames, PLAN)
     for taken in (times[1].one_thread, times[1].all_threads, times[1].paced):
         assert 0.02 <= taken.median_s <= taken.p99_s
     assert times[0].one_thread.median_s < times[1].one_thread.median_s
