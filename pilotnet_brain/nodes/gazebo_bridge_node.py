@@ -20,7 +20,7 @@ from pilotnet_brain.nodes.run_start import SimulatorTopics, Turn, await_answer, 
 from pilotnet_brain.nodes.running import RunningNode, StopSignal, run
 from pilotnet_brain.nodes.simulator_messages import finite_command
 from pilotnet_brain.nodes.simulator_output import NEWEST, SimulatorOutput
-from pilotnet_brain.simulation.car import CarState
+from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo_car import CAR_NAME
 from pilotnet_brain.simulation.gazebo_transport.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo_transport.client import (
@@ -177,6 +177,8 @@ class GazeboBridgeNode(Node):
             self._await_frame(car, turn, stop)
             await_answer(self, self._output.frame, lambda: self._answered, turn, stop)
         car.reset()
+        while stop.number is None and car.state.time_s > 0.5 * TIME_STEP_S:
+            turn(_TURN_S)
         car.command(*self._command)
         car.pause(False)
 

@@ -35,7 +35,7 @@ def live_run(plan: RunPlan) -> int:
         if reason:
             write_stop_reason(folder.path, reason)
         killed = processes.stop()
-    if reason and processes.received_signal is None:
+    if reason and processes.received_signal is None and not was_refused(first):
         print(f"error: {reason}", file=sys.stderr, flush=True)
     if killed:
         print(f"killed, since they did not end: {', '.join(killed)}", file=sys.stderr, flush=True)
