@@ -129,7 +129,8 @@ def server_command(plan: ServerPlan) -> list[str]:
             command += ["-s", plugin]
     command.append(str(plan.world))
     if plan.with_ros:
-        command += ["--ros-args", "-p", f"publish_rate:={CLOCK_HZ}"]
+        # gzserver takes -p for a log file to play.
+        command += ["--ros-args", "--param", f"publish_rate:={CLOCK_HZ}"]
     return command
 
 

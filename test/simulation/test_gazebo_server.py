@@ -141,7 +141,7 @@ def test_gazebo_ros_gets_its_plugins_and_a_clock_of_200_hz() -> None:
     command = server_command(ServerPlan(Path("x.world"), with_ros=True, lockstep=True))
     assert "--lockstep" in command
     assert "libgazebo_ros_init.so" in command
-    assert command[-3:] == ["--ros-args", "-p", "publish_rate:=200.0"]
+    assert command[-3:] == ["--ros-args", "--param", "publish_rate:=200.0"]
     assert "--ros-args" not in server_command(ServerPlan(Path("x.world")))
 
 
