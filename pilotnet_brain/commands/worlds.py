@@ -77,7 +77,8 @@ def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
     typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
     typer.echo(
         f"  GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
-        " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so --ros-args --param publish_rate:=200.0"
+        " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so"
+        " --ros-args --param publish_rate:=200.0"
     )
 
 
