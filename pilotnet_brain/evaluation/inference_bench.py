@@ -22,18 +22,11 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.driving.model_file import load_as_saved, load_model
 from pilotnet_brain.driving.pilot import Drive, Pilot, use_threads
+from pilotnet_brain.evaluation.durations import Durations
 from pilotnet_brain.evaluation.reference_loop import ReferenceLoop
 
 CALLS_PER_BLOCK = 50
 WARM_CALLS = 10
-
-
-@dataclass(frozen=True)
-class Durations:
-    """Median and 99th percentile of one step, in seconds."""
-
-    median_s: float
-    p99_s: float
 
 
 @dataclass(frozen=True)
@@ -106,13 +99,13 @@ class _Loop:
                 self.inference_s.append(drive.inference_s)
 
     def figures(self, reference_path_s: float) -> LoopFigures:
-        path = _durations(self.path_s)
+        path = Durations.of(self.path_s)
         return LoopFigures(
             self.name,
             self.form,
             self.device,
-            _durations(self.preprocess_s),
-            _durations(self.inference_s),
+            Durations.of(self.preprocess_s),
+            Durations.of(self.inference_s),
             path,
             path.median_s / reference_path_s,
             self.note,
@@ -198,8 +191,3 @@ def _reference_loop(path: str | Path, device: str) -> _Loop:
     loop = ReferenceLoop(load_as_saved(path), model.record, model.device)
     form = f"plain loop, {model.name} as saved"
     return _Loop("reference", form, model.device, model.note, loop.drive)
-
-
-def _durations(seconds: list[float]) -> Durations:
-    median, p99 = np.percentile(seconds, [50.0, 99.0])
-    return Durations(float(median), float(p99))

@@ -20,26 +20,22 @@ from numpy.typing import NDArray
 from pilotnet_brain.driving.cuda_form import Network
 from pilotnet_brain.driving.model_file import Model, ModelRecord, load_as_saved
 from pilotnet_brain.driving.preprocess import scale_input
+from pilotnet_brain.evaluation.durations import Durations
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 WARM_CALLS = 10
 
 
 @dataclass(frozen=True)
-class CallTimes:
-    """Median and 99th percentile of one call, seconds; copies to and from the device counted."""
-
-    median_s: float
-    p99_s: float
-
-
-@dataclass(frozen=True)
 class InferenceTimes:
-    """One network's times: on one thread, on all of the processor's, and paced on one thread."""
+    """One network's times: on one thread, on all of the processor's, and paced on one thread.
 
-    one_thread: CallTimes
-    all_threads: CallTimes
-    paced: CallTimes
+    Of one call, copies to and from the device counted.
+    """
+
+    one_thread: Durations
+    all_threads: Durations
+    paced: Durations
 
 
 @dataclass(frozen=True)
@@ -160,7 +156,7 @@ def _in_turns(
     frames: NDArray[np.uint8],
     plan: TimingPlan,
     tell: Callable[[str], None],
-) -> list[CallTimes]:
+) -> list[Durations]:
     seconds: list[list[float]] = [[] for _ in networks]
     for turn in range(plan.rounds):
         tell(f"round {turn + 1} of {plan.rounds}")
@@ -169,7 +165,7 @@ def _in_turns(
                 took = network.call(frames[call % len(frames)])
                 if call >= 0:
                     taken.append(took)
-    return [_times(taken) for taken in seconds]
+    return [Durations.of(taken) for taken in seconds]
 
 
 def _paced(
@@ -177,7 +173,7 @@ def _paced(
     frames: NDArray[np.uint8],
     plan: TimingPlan,
     tell: Callable[[str], None],
-) -> list[CallTimes]:
+) -> list[Durations]:
     found = []
     for number, network in enumerate(networks, start=1):
         tell(f"paced at {CAMERA_HZ:g} Hz, network {number} of {len(networks)}")
@@ -189,10 +185,5 @@ def _paced(
             due += 1.0 / CAMERA_HZ
             time.sleep(max(0.0, due - time.perf_counter()))
             taken.append(network.call(frames[call % len(frames)]))
-        found.append(_times(taken))
+        found.append(Durations.of(taken))
     return found
-
-
-def _times(seconds: list[float]) -> CallTimes:
-    median, p99 = np.percentile(seconds, [50.0, 99.0]).tolist()
-    return CallTimes(median, p99)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from rich.table import Table
 
-from pilotnet_brain.evaluation.inference_bench import Durations, InferenceBench
+from pilotnet_brain.evaluation.durations import Durations
+from pilotnet_brain.evaluation.inference_bench import InferenceBench
 
 
 class SimulatorRow(Protocol):

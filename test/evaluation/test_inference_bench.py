@@ -12,9 +12,9 @@ from rich.console import Console
 from pilotnet_brain.driving.model_file import load_as_saved, load_model
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.evaluation.bench_frames import bench_frames
+from pilotnet_brain.evaluation.durations import Durations
 from pilotnet_brain.evaluation.inference_bench import (
     CALLS_PER_BLOCK,
-    Durations,
     InferenceBench,
     LoopFigures,
     bench_inference,
