@@ -13,6 +13,7 @@ from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
     from pilotnet_brain.learning.train import EpochReport
+    from pilotnet_brain.learning.workshop import Workshop
 
 _ALL = "all"
 
@@ -56,21 +57,43 @@ def optimize(
       pilotnet optimize all
       pilotnet optimize qat tiny_quant --baseline models/mine.pt --out mine
     """
-    from pilotnet_brain.learning.dataset import check_trainable, join, load_dataset
     from pilotnet_brain.learning.methods import METHODS
     from pilotnet_brain.learning.optimize import optimize as make_model
+
+    chosen = _chosen(method, list(METHODS))
+    shop = _workshop(baseline, data, validation, folder, seed, threads)
+    given = f"--baseline {baseline} --data {data} --validation {validation} --seed {seed}"
+    for number, name in enumerate(chosen, start=1):
+        begin = time.monotonic()
+        typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
+        path = out / f"{name}.pt"
+        make_model(name, shop, out, rebuild=f"pilotnet optimize {name} {given} --out {out}")
+        took = time.monotonic() - begin
+        typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
+    typer.echo(f"now: pilotnet drive --model {out / chosen[-1]}.pt")
+
+
+def _chosen(asked: list[str], methods: list[str]) -> list[str]:
+    """Return the methods asked for, or refuse one that there is not."""
+    for name in asked:
+        if name not in (*methods, _ALL):
+            raise UserError(
+                f"unknown method {name!r}; methods: {', '.join(methods)}, or {_ALL} of them"
+            )
+    return methods if _ALL in asked else asked
+
+
+def _workshop(
+    baseline: Path, data: Path, validation: Path, folder: Path, seed: int, threads: int
+) -> Workshop:
+    """Read the baseline and the data that may be learned from."""
+    from pilotnet_brain.learning.dataset import check_trainable, join, load_dataset
     from pilotnet_brain.learning.workshop import Workshop, baseline_weights
 
-    for name in method:
-        if name not in (*METHODS, _ALL):
-            raise UserError(
-                f"unknown method {name!r}; methods: {', '.join(METHODS)}, or {_ALL} of them"
-            )
-    chosen = list(METHODS) if _ALL in method else method
     weights, origin = baseline_weights(baseline)
     for path in (data, validation):
         check_trainable(path)
-    shop = Workshop(
+    return Workshop(
         weights=weights,
         origin=origin,
         training=join([load_dataset(data)]),
@@ -82,14 +105,6 @@ def optimize(
         reported=_report,
         progress=show_step,
     )
-    for number, name in enumerate(chosen, start=1):
-        begin = time.monotonic()
-        typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
-        make_model(name, shop, out, rebuild=f"pilotnet optimize {name} --seed {seed}")
-        path = out / f"{name}.pt"
-        took = time.monotonic() - begin
-        typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
-    typer.echo(f"now: pilotnet drive --model {out / chosen[-1]}.pt")
 
 
 def _report(method: str, report: EpochReport) -> None:

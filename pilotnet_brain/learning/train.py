@@ -42,7 +42,7 @@ class TrainingPlan:
         patience: epochs without a better validation loss before training stops.
         seed: of weights, order and augmentation.
         threads: of torch on the CPU.
-        origin: what the network started from (a checksum); empty for one with fresh weights.
+        origin: what the network started from and learns from, in words; may be empty.
     """
 
     epochs: int = 14

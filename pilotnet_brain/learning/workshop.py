@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,11 +36,12 @@ class Workshop:
 
     Attributes:
         weights: the baseline's, by name.
-        origin: the baseline file's sha256: checkpoints of another baseline are not taken up.
+        origin: the baseline file's sha256.
         training: frames to calibrate with and to learn from.
         validation: frames of other circuits; choose the best epoch.
         folder: for a folder of checkpoints by method.
-        sources: where the data came from, for the models' records.
+        sources: where the data came from, for the models' records. Checkpoints of another baseline
+            or of other data are not taken up.
         seed: of order, augmentation and fresh weights.
         threads: of torch on the CPU.
         reported: told of every finished epoch, with the method's name.
@@ -92,7 +94,8 @@ class Workshop:
             teacher: see `train`.
             after_step: see `train`.
         """
-        plan = replace(plan, seed=self.seed, threads=self.threads, origin=self.origin)
+        origin = json.dumps({"baseline": self.origin, **self.sources}, sort_keys=True)
+        plan = replace(plan, seed=self.seed, threads=self.threads, origin=origin)
         folder = self.folder / method
         reports = train(
             self.training,

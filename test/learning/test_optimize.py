@@ -141,10 +141,13 @@ def test_finished_training_is_taken_up_and_not_done_again(made, records, tmp_pat
     assert again.self_test == records["qat"].self_test
 
 
-def test_another_baselines_checkpoint_is_refused(made, records, tmp_path):
+@pytest.mark.parametrize("other", [{"origin": "another"}, {"sources": {"datasets": ["dots"]}}])
+def test_a_checkpoint_of_another_baseline_or_of_other_data_is_refused(
+    made, records, tmp_path, other
+):
     _, shop = made
     with pytest.raises(UserError, match="another plan"):
-        optimize("qat", replace(shop, origin="another"), tmp_path)
+        optimize("qat", replace(shop, **other), tmp_path)
     assert not (tmp_path / "qat.pt").exists()
 
 
