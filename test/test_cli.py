@@ -12,10 +12,11 @@ import pytest
 from pilotnet_brain.bringup import ARGUMENTS
 from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
+from pilotnet_brain.learning.methods import METHODS
 
 COMMANDS = (
     "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",
-    "bench", "metrics",
+    "bench", "metrics", "world", "agreement",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +34,13 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"  pilotnet {command} " in capsys.readouterr().out.split("Examples:")[1]
+
+
+def test_optimizes_help_names_every_method(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["optimize", "--help"]) == 0
+    text = capsys.readouterr().out
+    for method in (*METHODS, "all"):
+        assert f"\n    {method} " in text
 
 
 def test_without_a_command_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +70,8 @@ def test_drive_takes_every_argument_of_a_run(capsys: pytest.CaptureFixture[str])
         (["circuits", "show", "nowhere"], tuple(circuit_names())),
         (["models", "inspect", "nothing"], ("nothing",)),
         (["metrics", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (["optimize", "nonsense"], (*METHODS, "all")),
+        (["optimize", "qat", "--baseline", "no.pt"], ("no.pt",)),
         (
             ["train", "no/such/set", "--validation", "no/such/set", "--out", "x.pt"],
             ("no/such/set",),
