@@ -100,6 +100,16 @@ baseline: data ## Collect the data and train the shipped baseline anew (under an
 	    --threads 2 --out models/baseline.pt
 	$(VENV)/bin/pilotnet models score baseline
 
+RACING := --max-speed 19 --lateral-acceleration 20
+.PHONY: race
+race: $(RUN_STAMP) ## Collect a racing expert's data and train the shipped race model anew
+	$(VENV)/bin/pilotnet collect datasets/race_train --frames 40000 --seed 4 $(RACING)
+	$(VENV)/bin/pilotnet collect datasets/race_validation --frames 4000 --seed 5 --random-share 1 \
+	    $(RACING)
+	$(VENV)/bin/pilotnet train datasets/race_train --validation datasets/race_validation \
+	    --epochs 10 --threads 2 --out models/race.pt
+	$(VENV)/bin/pilotnet models prove race
+
 # Takes up where it was cut off, too.
 .PHONY: optimize
 optimize: data ## Make all optimized models from the baseline (under 90 minutes on 2 cores)

@@ -15,7 +15,8 @@ _TABLE_WIDTH = 110
 
 def evaluate(
     models: Annotated[
-        list[str] | None, typer.Argument(help="Names or paths; default: all of the manifest.")
+        list[str] | None,
+        typer.Argument(help="Names or paths; default: the reference and what was made of it."),
     ] = None,
     data: Annotated[Path, typer.Option(help="The test set's folder.")] = Path("datasets/test"),
     out: Annotated[
@@ -36,7 +37,7 @@ def evaluate(
 
     \b
     Examples:
-      pilotnet evaluate                              the whole set
+      pilotnet evaluate                              the baseline and all made from it
       pilotnet evaluate static_quant                 one model anew, the other rows kept
       pilotnet evaluate my/model.pt --out checkpoints/mine
       pilotnet evaluate baseline structured_prune --device cuda
@@ -44,7 +45,7 @@ def evaluate(
     from rich.console import Console
 
     from pilotnet_brain.atomic_file import write_atomically
-    from pilotnet_brain.driving.model_catalogue import models_dir, read_manifest, resolve_model
+    from pilotnet_brain.driving.model_catalogue import family_of, models_dir, resolve_model
     from pilotnet_brain.errors import UserError
     from pilotnet_brain.evaluation.inference_timing import TimingPlan
     from pilotnet_brain.evaluation.offline_row import merge_rows, read_rows, write_rows
@@ -58,7 +59,7 @@ def evaluate(
 
     folder = models_dir() if out is None else out
     earlier = read_rows(folder / "evaluation.json")
-    paths = [resolve_model(name) for name in models or list(read_manifest())]
+    paths = [resolve_model(name) for name in models or family_of(resolve_model(reference))]
     rows = offline_rows(
         paths,
         resolve_model(reference),

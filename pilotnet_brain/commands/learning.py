@@ -29,6 +29,12 @@ def collect(
     plain_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of worlds with the plain look.")
     ] = 0.15,
+    max_speed: Annotated[
+        float, typer.Option(min=6.5, max=24.0, help="The expert's on straights, m/s.")
+    ] = 16.0,
+    lateral_acceleration: Annotated[
+        float, typer.Option(min=1.0, help="The expert's in bends, m/s^2: more is faster.")
+    ] = 12.0,
     pictures: Annotated[
         bool,
         typer.Option(
@@ -47,7 +53,9 @@ def collect(
       pilotnet collect datasets/train --frames 40000
       pilotnet collect datasets/validation --frames 4000 --seed 2 --random-share 1
       pilotnet collect datasets/png --frames 1000 --pictures
+      pilotnet collect datasets/fast --max-speed 19 --lateral-acceleration 20
     """
+    from pilotnet_brain.driving.expert import DrivingStyle
     from pilotnet_brain.learning.collect import TRAINING_CIRCUITS, Recipe
     from pilotnet_brain.learning.collect import collect as collect_worlds
 
@@ -57,6 +65,7 @@ def collect(
         circuits=tuple(circuit) if circuit else TRAINING_CIRCUITS,
         random_share=random_share,
         plain_share=plain_share,
+        style=DrivingStyle(max_speed=max_speed, lateral_acceleration=lateral_acceleration),
         full_frames=pictures,
     )
     for finished, worlds in collect_worlds(out, recipe, jobs):

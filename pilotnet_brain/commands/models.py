@@ -166,6 +166,7 @@ def write_card(
     folder = models_dir() if folder is None else folder
     descriptions = {name: method.description for name, method in METHODS.items()}
     descriptions["baseline"] = "PilotNet as it was trained, float32"
+    descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"
     rows = read_rows(folder / "evaluation.json")
     try:
         template = (folder / "card_template.md").read_text(encoding="utf-8")

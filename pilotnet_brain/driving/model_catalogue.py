@@ -86,6 +86,26 @@ def model_names(folder: Path | None = None) -> list[str]:
     return list(dict.fromkeys([*listed, *others]))
 
 
+def family_of(path: Path) -> list[str]:
+    """Return the models of the manifest that were made from a model file, itself first.
+
+    They drive in its style, so their errors on one test set can be compared; a model that learned
+    from another expert is not among them.
+
+    Raises:
+        ManifestError: the manifest cannot be read.
+    """
+    manifest = read_manifest(path.parent)
+    parent = _sha256(path)
+    own = [name for name, entry in manifest.items() if entry.sha256 == parent]
+    made = [
+        name
+        for name, entry in manifest.items()
+        if entry.record.get("training", {}).get("baseline") == parent
+    ]
+    return own + made
+
+
 def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
     """Return the file of a model, by its name or by a path to a file.
 

@@ -34,7 +34,7 @@ def model_card(
         template: text with ``$files``, ``$evaluation``, ``$laps`` and ``$finding`` in it.
         models: the manifest.
         rows: of the evaluation; those of files that have changed since are left out.
-        descriptions: what each method does, in a line.
+        descriptions: what each method does, in a line; a model's own name goes before its method.
 
     Raises:
         UserError: the template has other names in it.
@@ -58,10 +58,11 @@ def model_card(
 
 def _files(models: Mapping[str, ManifestEntry], descriptions: Mapping[str, str]) -> str:
     lines = ["| file | size, MB | what it is | made by |", "| --- | --- | --- | --- |"]
-    for entry in models.values():
+    for name, entry in models.items():
         method = str(entry.record.get("method", "unknown"))
         lines.append(
-            f"| `{entry.file}` | {entry.bytes / 1e6:.2f} | {descriptions.get(method, method)} | "
+            f"| `{entry.file}` | {entry.bytes / 1e6:.2f} | "
+            f"{descriptions.get(name) or descriptions.get(method, method)} | "
             f"`{entry.record.get('rebuild') or '-'}` |"
         )
     total = sum(entry.bytes for entry in models.values())

@@ -12,6 +12,7 @@ from pilotnet_brain.driving.model_catalogue import (
     ManifestError,
     UnknownModelError,
     add_to_manifest,
+    family_of,
     model_names,
     read_manifest,
     resolve_model,
@@ -28,6 +29,18 @@ def folder(tmp_path, small_file, monkeypatch):
     add_to_manifest(models / "listed.pt", {"average_speed": 11.5})
     monkeypatch.setattr(model_catalogue, "models_dir", lambda: models)
     return models
+
+
+def test_a_family_is_a_model_and_what_was_made_from_it(folder):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    listed = manifest["models"]["listed"]
+    for name, parent in (("child", listed["sha256"]), ("stranger", "0" * 64)):
+        record = {**listed["record"], "training": {"baseline": parent}}
+        sha256 = name[0].encode().hex() * 32
+        manifest["models"][name] = {**listed, "sha256": sha256, "record": record}
+    path.write_text(json.dumps(manifest))
+    assert family_of(folder / "listed.pt") == ["listed", "child"]
 
 
 def test_the_manifest_tells_of_the_file(folder, small_file):

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from pilotnet_brain.circuits.catalogue import UnknownCircuitError, load_circuit
+from pilotnet_brain.cli import main
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.learning.collect import (
     FRAMES_PER_WORLD,
+    TRAINING_CIRCUITS,
     Recipe,
     collect,
     recovery_share,
     reversed_circuit,
     worlds_of,
 )
-from pilotnet_brain.learning.dataset import DataSetError, load_dataset
+from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSetError, load_dataset
 
 RECIPE = Recipe(frames=2 * FRAMES_PER_WORLD, seed=11)
 
@@ -122,19 +124,34 @@ def test_both_directions_are_driven():
 
 
 def test_no_two_data_sets_share_a_look_or_a_random_circuit():
-    """The recipes of make data: training, validation and test."""
+    """The recipes of make data: training, validation, test; of make race: training, validation."""
     test_circuits = ("simple_circuit", "montreal", "montmelo")
     recipes = [
         Recipe(40_000, 1),
         Recipe(4_000, 2, random_share=1.0),
         Recipe(5_120, 3, test_circuits, random_share=0.0),
+        Recipe(40_000, 4),
+        Recipe(4_000, 5, random_share=1.0),
     ]
     looks = [
         {world.looks_seed for world in worlds_of(recipe) if world.looks_seed is not None}
         for recipe in recipes
     ]
-    circuits = [{world.circuit for world in worlds_of(recipe)} for recipe in recipes]
-    for first, second in itertools.combinations(range(3), 2):
+    circuits = [
+        {world.circuit for world in worlds_of(recipe)} - set(TRAINING_CIRCUITS)
+        for recipe in recipes
+    ]
+    for first, second in itertools.combinations(range(len(recipes)), 2):
         assert not looks[first] & looks[second]
         assert not circuits[first] & circuits[second]
     assert circuits[2] == set(test_circuits)
+
+
+def test_the_experts_style_can_be_asked_for(tmp_path):
+    fast = ["--max-speed", "19", "--lateral-acceleration", "20", "--jobs", "1"]
+    assert main(["collect", str(tmp_path), "--frames", "160", "--seed", "4", *fast]) == 0
+    style = json.loads((tmp_path / RECIPE_FILE).read_text())["style"]
+    assert (style["max_speed"], style["lateral_acceleration"]) == (19.0, 20.0)
+    table = load_dataset(tmp_path).table
+    # v = sqrt(a / k) and at the most 19 m/s; 16 m/s is what the standard style never exceeds.
+    assert 16.0 < table["v"].max() <= 19.0
