@@ -20,8 +20,8 @@ RUN_FILES := $(wildcard requirements/run.txt requirements/ros.txt requirements/c
     requirements/make_environment.sh
 
 # `make drive CIRCUIT=montreal` is `pilotnet drive --circuit montreal`.
-VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed output reference_lap time_limit \
-    camera_topic cmd_vel_topic odom_topic pose_source world car
+VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed start_arc_length output \
+    reference_lap time_limit camera_topic cmd_vel_topic odom_topic pose_source world car
 SWITCH_OPTIONS := record record_camera reliable trust_model lockstep gui rviz
 
 dashed = $(subst _,-,$(1))

@@ -52,6 +52,9 @@ class RunPlan:
     looks_seed: int = _argument(
         0, "Seed of the embedded world's colours, light and textures; 0 is the plain look"
     )
+    start_arc_length: float = _argument(
+        0.0, "Where on the line the embedded simulator's car starts, m from the start line"
+    )
     record: bool = _argument(True, "Record the run's topics to bag/ (MCAP)")
     record_camera: bool = _argument(False, "Record the camera frames too (18 MB a second)")
     output: str = _argument("runs", "Directory in which the run's own directory is made")
@@ -93,6 +96,13 @@ class RunPlan:
             raise UserError(f"rtf is {self.rtf}: it must be 0.01 to 100")
         if not 0 <= self.looks_seed < 2**31:
             raise UserError(f"looks_seed is {self.looks_seed}: it must be 0 to {2**31 - 1}")
+        if not 0.0 <= self.start_arc_length < float("inf"):
+            raise UserError(f"start_arc_length is {self.start_arc_length}: it must be 0 or more m")
+        if self.start_arc_length > 0.0 and self.simulator != "mujoco":
+            raise UserError(
+                f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
+                "car elsewhere than on the start line"
+            )
         if not 0.0 <= self.time_limit < float("inf"):
             raise UserError(f"time_limit is {self.time_limit}: it must be 0 (none) or more seconds")
 
@@ -189,6 +199,7 @@ def _simulator(plan: RunPlan) -> NodeSpec:
         parameters={
             "circuit": _path_made_absolute(plan.circuit),
             "looks_seed": plan.looks_seed,
+            "start_arc_length": plan.start_arc_length,
             "rtf": plan.rtf,
             "wait_for": _everyone(plan),
         },

@@ -33,6 +33,22 @@ def test_a_simulator_that_runs_already_is_not_started(tmp_path: Path) -> None:
     assert "simulator" not in graph(tmp_path, simulator="none")
 
 
+def test_the_embedded_simulators_car_starts_where_it_is_told(tmp_path: Path) -> None:
+    parameters = graph(tmp_path, start_arc_length=120.5)["simulator"].parameters
+    assert parameters["start_arc_length"] == 120.5
+
+
+@pytest.mark.parametrize("arguments", [{"start_arc_length": -1.0}, {"start_arc_length": 1e999}])
+def test_a_start_that_is_no_place_is_refused(arguments: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="start_arc_length"):
+        RunPlan(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_start_elsewhere_is_refused_where_no_simulator_takes_it() -> None:
+    with pytest.raises(UserError, match="only simulator mujoco"):
+        RunPlan(simulator="gazebo", start_arc_length=10.0)
+
+
 def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     nodes = graph(tmp_path, record=False)
     assert "recorder" not in nodes
