@@ -22,6 +22,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.figure_texts import figure_text, outcome
+from pilotnet_brain.report.rows_by_lap import rows_by_lap
 from pilotnet_brain.report.run_folder import RunFolder
 
 _WIDTH_IN = 11.0
@@ -72,7 +73,7 @@ def draw_lap_picture(
     _write_head(figure, circuit, figures)
     norm = track.deviation_norm(rows[:, COLUMNS.index("lateral_deviation")])
     _draw_map(map_axes, circuit, points, rows, figures, norm)
-    laps = _by_lap(rows, circuit.centerline.length)
+    laps = rows_by_lap(rows, circuit.centerline.length)
     _draw_speed(speed_axes, rows, laps)
     _draw_deviation(deviation_axes, circuit, rows, laps, norm)
     FigureCanvasAgg(figure).print_png(str(path))
@@ -162,23 +163,6 @@ def _draw_colour_bar(axes: Axes, norm: Normalize) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=track.FAINT_INK)
     bar.ax.set_title("off the\nline, m", fontsize=8.5, color=track.FAINT_INK, loc="left", pad=8)
-
-
-def _by_lap(rows: NDArray[np.float64], length: float) -> list[tuple[slice, NDArray[np.float64]]]:
-    """Return for every lap its rows and their distance (m) along the line since its begin."""
-    if not len(rows):
-        return []
-    steps = np.diff(rows[:, COLUMNS.index("arc_length")])
-    steps -= length * np.round(steps / length)
-    progress = np.concatenate([[0.0], np.cumsum(steps)])
-    lap = np.floor(np.maximum.accumulate(progress) / length).astype(int)
-    laps = []
-    for number in range(lap[-1] + 1):
-        first, end = np.searchsorted(lap, [number, number + 1])
-        # The moment after the line alone makes no lap worth drawing.
-        if end - first > 2 or number == 0:
-            laps.append((slice(first, end), progress[first:end] - number * length))
-    return laps
 
 
 def _draw_speed(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
@@ -107,6 +108,11 @@ class RunFolder:
         return self.path / "lap.png"
 
     @property
+    def report_html(self) -> Path:
+        """The page of the run."""
+        return self.path / "report.html"
+
+    @property
     def bag(self) -> Path:
         """The rosbag2 folder (made by who records)."""
         return self.path / "bag"
@@ -131,17 +137,24 @@ class RunFolder:
         text = yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True)
         write_atomically(self.run_yaml, text)
 
+    def read_run_record(self) -> dict[str, Any]:
+        """Return what run.yaml holds; nothing where there is no (readable) file."""
+        import yaml
+
+        try:
+            record = yaml.safe_load(self.run_yaml.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
     def circuit_name(self) -> str:
         """Return the circuit's name or path as the run was asked for it.
 
         Raises RunFolderError where neither run.yaml nor metrics.json says it.
         """
-        import yaml
-
         try:
-            record = yaml.safe_load(self.run_yaml.read_text(encoding="utf-8"))
-            return str(record["parameters"]["circuit"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            return str(self.read_run_record()["parameters"]["circuit"])
+        except (KeyError, TypeError):
             named = (self.read_metrics() or {}).get("circuit")
         if not isinstance(named, str):
             raise RunFolderError(
