@@ -13,6 +13,7 @@ import typer
 
 from pilotnet_brain.commands import (
     agreement,
+    benchmark,
     circuits,
     dataset,
     drive,
@@ -22,6 +23,7 @@ from pilotnet_brain.commands import (
     measuring,
     models,
     optimize,
+    video,
     worlds,
 )
 from pilotnet_brain.errors import UserError
@@ -74,10 +76,14 @@ app.command("evaluate", short_help="Compare models offline: size, error, inferen
     evaluate.evaluate
 )
 app.command("export", short_help="Export a float model to ONNX, for other runtimes.")(export.export)
+app.command("benchmark", short_help="Drive models x circuits x repetitions; one table.")(
+    benchmark.benchmark
+)
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
 app.command("agreement", short_help="Compare the embedded simulator with a real Gazebo.")(
     agreement.agreement
 )
+app.command("video", short_help="Make a video of a run, or a short moving picture.")(video.video)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
 
 

@@ -8,6 +8,7 @@ record by record, until the bytes make no sense any more, and the result carries
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,6 +80,47 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     return contents
 
 
+def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
+    """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
+
+    A bag that was cut off is read as far as it goes; what cannot be read is left out silently.
+
+    Args:
+        path: as for `read_bag`.
+        wanted: chooses topics.
+
+    Raises:
+        BagError: no such path.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise BagError(f"{path}: no such bag")
+    newest_ns = -1
+    try:
+        for raw in _raw_by_index(path, wanted):
+            if raw.data is not None:
+                newest_ns = raw.log_time_ns
+                yield from _decoded_one(raw)
+        if newest_ns >= 0:
+            return
+    except Exception:  # a damaged file raises anything; the rest is read without its index
+        pass
+    for file in _storage_files(path) if path.is_dir() else [path]:
+        with suppress(Exception):
+            for raw in _raw_reader(file)(file):
+                if raw.data is None or raw.log_time_ns <= newest_ns:
+                    continue
+                if wanted(raw.topic, raw.type):
+                    yield from _decoded_one(raw)
+
+
+def _decoded_one(raw: RawMessage) -> Iterator[BagMessage]:
+    """Yield the message; nothing where its bytes are broken."""
+    with suppress(Exception):
+        message = _deserialize(raw.encoding, raw.type, raw.data or b"")
+        yield BagMessage(raw.topic, raw.type, raw.log_time_ns, message)
+
+
 def is_bag(path: Path) -> bool:
     """Whether a path looks like a bag: a .bag, .mcap or .db3 file, or a folder holding such."""
     if path.is_dir():
@@ -108,14 +150,17 @@ def _read_from_begin(path: Path, wanted: Wanted) -> BagContents:
     files = _storage_files(path) if path.is_dir() else [path]
     contents = BagContents()
     for file in files:
-        reader = {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
         try:
             # The generator is drained into `contents`: what came before an error is kept.
-            _decoded(reader(file), wanted, contents)
+            _decoded(_raw_reader(file)(file), wanted, contents)
         except Exception as problem:  # as above
             contents.warning = f"{file.name} breaks off: {_one_line(problem)}"
     contents.messages.sort(key=lambda message: message.log_time_ns)
     return contents
+
+
+def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
+    return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
 
 
 def _storage_files(folder: Path) -> list[Path]:

@@ -164,7 +164,7 @@ class _Feeder:
         elif message.topic == self._topics.frames:
             self._feed_records(message.message)
         elif message.topic == self._topics.camera_info:
-            self._metrics.add_published_frame(_seconds(message.message.header.stamp))
+            self._metrics.add_published_frame(stamp_seconds(message.message.header.stamp))
         return ()
 
     def _feed_pose(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
@@ -174,7 +174,7 @@ class _Feeder:
         self._poses_fed += 1
         rows = self._metrics.add_pose(
             {
-                _Times.STAMPS: _seconds(odometry.header.stamp),
+                _Times.STAMPS: stamp_seconds(odometry.header.stamp),
                 _Times.LOG: since_first_s,
                 _Times.UNKNOWN: self._poses_fed * _PSEUDO_STEP_S,
             }[self._times],
@@ -206,14 +206,15 @@ def yaw_of(quaternion: Any) -> float:
     return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
-def _seconds(stamp: Any) -> float:
+def stamp_seconds(stamp: Any) -> float:
+    """Return the time, s, of a stamp with the fields sec and nanosec."""
     return float(stamp.sec + stamp.nanosec * 1e-9)
 
 
 def _times_of_poses(contents: BagContents, topic: str) -> _Times:
     """Tell how the poses are timed: some recorders leave the stamps zero, or write all at once."""
     messages = [message for message in contents.messages if message.topic == topic]
-    stamps = {_seconds(message.message.header.stamp) for message in messages[:1000]}
+    stamps = {stamp_seconds(message.message.header.stamp) for message in messages[:1000]}
     if len(messages) < 2 or len(stamps) > 1:
         return _Times.STAMPS
     places = [message.message.pose.pose.position for message in messages]
