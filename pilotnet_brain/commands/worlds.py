@@ -28,6 +28,13 @@ def world(
             help="Whether Gazebo Classic's car has gazebo_ros' camera and planar move.",
         ),
     ] = False,
+    scenery: Annotated[
+        Path | None,
+        typer.Option(help="A world file to put the car into, in the place of its own; classic."),
+    ] = None,
+    replace: Annotated[
+        str, typer.Option(help="With --scenery: the car there, by its name or folder.")
+    ] = "f1_renault",
     looks_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the colours and markings; 0 is the plain look.")
     ] = 0,
@@ -43,6 +50,7 @@ def world(
       pilotnet world montreal --out worlds/montreal --gazebo-ros   ROS 2 Humble's gazebo_ros
       pilotnet world random-7 --out worlds/seven --looks-seed 3
       pilotnet world montreal --out worlds/montreal --format gz    Gazebo Sim, experimental
+      pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.errors import UserError
@@ -54,12 +62,31 @@ def world(
         raise UserError("gazebo_ros belongs to Gazebo Classic: leave it out, or use format classic")
     loaded = load_circuit(circuit)
     looks = random_looks(looks_seed) if looks_seed else PLAIN
-    if world_format == "gz":
+    if scenery is not None:
+        if world_format == "gz" or looks_seed:
+            raise UserError("scenery: a world of Gazebo Classic that has its own looks already")
+        _write_around(loaded, scenery, replace, gazebo_ros, out)
+    elif world_format == "gz":
         _write_gz(loaded, looks, out)
     elif gazebo_ros:
         _write_ros(loaded, looks, out)
     else:
         _write_bare(loaded, looks, out)
+
+
+def _write_around(
+    circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
+) -> None:
+    from pilotnet_brain.simulation.gazebo_scenery import write_world_with_our_car
+    from pilotnet_brain.simulation.gazebo_world import bare, with_gazebo_ros
+
+    flavour = with_gazebo_ros() if gazebo_ros else bare()
+    files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
+    typer.echo(f"{files.world}\ndrive in it, with the folder of its own models in THEIRS:")
+    typer.echo(
+        f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS pilotnet drive "
+        f"--simulator gazebo --circuit {circuit.name} --world {files.world}"
+    )
 
 
 def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:

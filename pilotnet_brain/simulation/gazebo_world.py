@@ -30,7 +30,7 @@ _LOOSE_CFM = 1e12
 
 
 @dataclass(frozen=True)
-class _Flavour:
+class Flavour:
     """What one way to drive the car adds to the common world.
 
     Attributes:
@@ -59,17 +59,34 @@ class WorldFiles:
     models: Path
 
 
+def bare() -> Flavour:
+    """Return what a world needs that is driven over Gazebo's own transport."""
+    # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
+    # Contacts have a CFM of their own and hold.
+    loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
+    return Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
+
+
+def with_gazebo_ros(topics: RosTopics | None = None) -> Flavour:
+    """Return what a world needs that is driven by gazebo_ros' plugins."""
+    equipment = gazebo_car.ros_equipment(topics or RosTopics())
+    state = tag(
+        "plugin",
+        tag("ros", tag("namespace", "/gazebo")),
+        tag("update_rate", 100.0),
+        name="state",
+        filename="libgazebo_ros_state.so",
+    )
+    return Flavour("pilotnet_car_ros", equipment, to_world=(state,))
+
+
 def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles:
     """Write a world that needs nothing but Gazebo Classic: driven over Gazebo's own transport.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
-    # Contacts have a CFM of their own and hold.
-    loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
-    flavour = _Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
-    return _write_world(circuit, looks, folder, flavour)
+    return _write_world(circuit, looks, folder, bare())
 
 
 def write_ros_world(
@@ -83,36 +100,22 @@ def write_ros_world(
     Raises:
         UserError: the folder cannot be written.
     """
-    equipment = gazebo_car.ros_equipment(topics or RosTopics())
-    state = tag(
-        "plugin",
-        tag("ros", tag("namespace", "/gazebo")),
-        tag("update_rate", 100.0),
-        name="state",
-        filename="libgazebo_ros_state.so",
-    )
-    flavour = _Flavour("pilotnet_car_ros", equipment, to_world=(state,))
-    return _write_world(circuit, looks, folder, flavour)
+    return _write_world(circuit, looks, folder, with_gazebo_ros(topics))
 
 
-def _write_world(circuit: Circuit, looks: Looks, folder: Path, flavour: _Flavour) -> WorldFiles:
+def _write_world(circuit: Circuit, looks: Looks, folder: Path, flavour: Flavour) -> WorldFiles:
     models = folder / "models"
     world = folder / f"{file_stem(circuit)}.world"
     start = circuit.start_pose()
     try:
         write_circuit_model(circuit, looks, models)
-        write_model_files(
-            models / flavour.car_folder,
-            SDF_VERSION,
-            gazebo_car.car_model(looks, flavour.equipment),
-            "The car with its camera",
-        )
+        write_car(looks, flavour, models)
         parts = (
             scene(looks),
             sun(looks),
-            _physics(flavour.to_physics),
+            physics(flavour),
             include(circuit_model_name(circuit)),
-            include(flavour.car_folder, tag("name", CAR_NAME), tag("pose", on_road(start))),
+            include_car(flavour, start),
             _view(start),
         )
         # A world called "default" has the topics that JdeRobot's have.
@@ -170,13 +173,25 @@ def include(model: str, *content: Element) -> Element:
     return tag("include", tag("uri", f"model://{model}"), *content)
 
 
-def _physics(content: tuple[Element, ...]) -> Element:
+def write_car(looks: Looks, flavour: Flavour, models: Path) -> None:
+    """Write the car's model folder. Raises OSError."""
+    car = gazebo_car.car_model(looks, flavour.equipment)
+    write_model_files(models / flavour.car_folder, SDF_VERSION, car, "The car with its camera")
+
+
+def include_car(flavour: Flavour, start: tuple[float, float, float]) -> Element:
+    """Return the <include> of the car at x, y (m) and yaw (rad)."""
+    return include(flavour.car_folder, tag("name", CAR_NAME), tag("pose", on_road(start)))
+
+
+def physics(flavour: Flavour) -> Element:
+    """Return the <physics>: as fine steps as the embedded simulator's, in real time."""
     return tag(
         "physics",
         tag("max_step_size", TIME_STEP_S),
         tag("real_time_factor", 1.0),
         tag("real_time_update_rate", 1.0 / TIME_STEP_S),
-        *content,
+        *flavour.to_physics,
         name="steps",
         type="ode",
     )
