@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
@@ -17,6 +21,23 @@ LAPS_DONE, ENDED_OTHERWISE, USER_ERROR = 0, 1, 2
 """Exit statuses of a run; a signal gives 128 + its number."""
 
 
+@dataclass(frozen=True)
+class RunEnd:
+    """How the nodes of a run ended.
+
+    Attributes:
+        reason: why the run ended before its time, empty where it ended as it should.
+        refused: whether a node refused the run before it began: there is nothing to keep.
+        received_signal: that told this process to end the run, if one did.
+        killed: names of the nodes that had to be killed.
+    """
+
+    reason: str
+    refused: bool
+    received_signal: int | None
+    killed: list[str]
+
+
 def live_run(plan: RunPlan) -> int:
     """Drive one run from start to end, show its table, and return its exit status.
 
@@ -25,42 +46,70 @@ def live_run(plan: RunPlan) -> int:
     """
     folder, specs = prepare_run(plan)
     print(f"{plan.circuit} with {plan.model}: results in {folder.path}", flush=True)
-    processes = RunProcesses(specs)
-    reason = "the run could not be started"
-    try:
-        first = processes.run()
-        reason = reason_of(first, processes.received_signal)
-    finally:
-        # Results are kept whatever happened, so the metrics node must know why it ends.
-        if reason:
-            write_stop_reason(folder.path, reason)
-        killed = processes.stop()
-    if reason and processes.received_signal is None and not was_refused(first):
-        print(f"error: {reason}", file=sys.stderr, flush=True)
-    if killed:
-        print(f"killed, since they did not end: {', '.join(killed)}", file=sys.stderr, flush=True)
-    if was_refused(first):
+    end = run_nodes(folder, specs)
+    if end.reason and end.received_signal is None and not end.refused:
+        print(f"error: {end.reason}", file=sys.stderr, flush=True)
+    if end.killed:
+        killed = ", ".join(end.killed)
+        print(f"killed, since they did not end: {killed}", file=sys.stderr, flush=True)
+    if end.refused:
         folder.discard()
         return USER_ERROR
-    completed = show_results(folder, plan, reason)
-    if processes.received_signal is not None:
-        return 128 + processes.received_signal
+    completed = show_results(folder, plan, end.reason)
+    if end.received_signal is not None:
+        return 128 + end.received_signal
     return LAPS_DONE if completed else ENDED_OTHERWISE
 
 
-def prepare_run(plan: RunPlan) -> tuple[RunFolder, list[NodeSpec]]:
+def prepare_run(plan: RunPlan, path: Path | None = None) -> tuple[RunFolder, list[NodeSpec]]:
     """Check a plan, make the run's folder with run.yaml in it, and clear what dead runs left.
+
+    Args:
+        plan: of the run.
+        path: the run's folder; None: a new one, named by time, under the plan's output.
 
     Raises:
         UserError: something is wrong with the plan; nothing was made.
     """
     checked_plan(plan)
     remove_dead_files()
-    folder = RunFolder.create(plan.output, plan.circuit, plan.model)
+    if path is None:
+        folder = RunFolder.create(plan.output, plan.circuit, plan.model)
+    else:
+        folder = RunFolder.make(path)
     specs = run_graph(plan, folder.path)
     nodes = {spec.name: spec.parameters for spec in specs}
     folder.write_run_record(run_record({**plan.as_dict(), "nodes": nodes}))
     return folder, specs
+
+
+def run_nodes(
+    folder: RunFolder,
+    specs: Sequence[NodeSpec],
+    output: IO[bytes] | None = None,
+    patience_s: float | None = None,
+) -> RunEnd:
+    """Start a run's nodes, wait until one of them ends the run, and end the others.
+
+    Args:
+        folder: of the run.
+        specs: what to start.
+        output: takes what the nodes print; None: as this process's own.
+        patience_s: real seconds after which the run is ended all the same.
+    """
+    processes = RunProcesses(specs, output)
+    reason, first = "the run could not be started", None
+    try:
+        first = processes.run(patience_s)
+        reason = reason_of(first, processes.received_signal)
+        if first is None and processes.received_signal is None:
+            reason = f"no end within {patience_s:g} s of real time"
+    finally:
+        # Results are kept whatever happened, so the metrics node must know why it ends.
+        if reason:
+            write_stop_reason(folder.path, reason)
+        killed = processes.stop()
+    return RunEnd(reason, was_refused(first), processes.received_signal, killed)
 
 
 def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
@@ -35,19 +36,25 @@ class RunProcesses:
 
     Args:
         specs: what to start.
+        output: takes what the nodes print; None: as this process's own.
     """
 
-    def __init__(self, specs: Sequence[NodeSpec]) -> None:
+    def __init__(self, specs: Sequence[NodeSpec], output: IO[bytes] | None = None) -> None:
         self._specs = list(specs)
+        self._output = output
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._received: int | None = None
 
-    def run(self) -> tuple[str, int] | None:
+    def run(self, patience_s: float | None = None) -> tuple[str, int] | None:
         """Start the nodes and wait until one of them ends or this process is told to.
+
+        Args:
+            patience_s: real seconds after which the waiting ends; None: never.
 
         Returns:
             Name and exit status (negative: the signal that killed it) of the node that ended
-            first, or None when a signal came; see `received_signal`.
+            first, or None when a signal came (see `received_signal`) or the patience was at its
+            end.
         """
         previous = {
             number: signal.signal(number, self._on_signal)
@@ -55,8 +62,8 @@ class RunProcesses:
         }
         try:
             for spec in self._specs:
-                self._processes[spec.name] = start_node(spec)
-            return self._first_to_end()
+                self._processes[spec.name] = start_node(spec, output=self._output)
+            return self._first_to_end(patience_s)
         finally:
             for number, handler in previous.items():
                 # A second Ctrl-C must not leave the children behind either.
@@ -98,8 +105,9 @@ class RunProcesses:
         process = self._processes.get(name)
         return None if process is None else process.poll()
 
-    def _first_to_end(self) -> tuple[str, int] | None:
-        while self._received is None:
+    def _first_to_end(self, patience_s: float | None) -> tuple[str, int] | None:
+        until = math.inf if patience_s is None else time.monotonic() + patience_s
+        while self._received is None and time.monotonic() < until:
             for spec in self._specs:
                 status = self._processes[spec.name].poll()
                 if status is not None and spec.ends_run:
@@ -123,13 +131,16 @@ class RunProcesses:
 
 
 def start_node(
-    spec: NodeSpec, environment: Mapping[str, str] | None = None
+    spec: NodeSpec,
+    environment: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start one node in a process group of its own; its output is this process's.
+    """Start one node in a process group of its own.
 
     Args:
         spec: what to start.
         environment: added to this process's environment and the spec's.
+        output: takes what it prints; None: as this process's own.
 
     Raises:
         UserError: the executable of another package is not installed.
@@ -138,6 +149,8 @@ def start_node(
         command_line(spec),
         env={**os.environ, "PYTHONPATH": _python_path(), **spec.environment, **(environment or {})},
         stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
         preexec_fn=_own_group_ended_with_parent,
     )
 

@@ -66,6 +66,21 @@ class RunFolder:
         return cls(path)
 
     @classmethod
+    def make(cls, path: Path) -> RunFolder:
+        """Make the folder `path` itself, for a run that its benchmark names.
+
+        What a run that was cut off left there is removed first.
+
+        Raises:
+            RunFolderError: the place cannot be written, or has less than 200 MB of room.
+        """
+        shutil.rmtree(path, ignore_errors=True)
+        _make_root(path)
+        _check_room(path)
+        _check_writable(path)
+        return cls(path.resolve())
+
+    @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """Return an existing run's folder. Raises RunFolderError where there is none."""
         folder = Path(path).expanduser()
