@@ -1,0 +1,231 @@
+"""``pilotnet benchmark``: models x circuits x repetitions, driven and compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
+    from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
+    from pilotnet_brain.evaluation.case import Case
+
+_RESULTS_EVERY_S = 10.0
+_TABLE_WIDTH = 150
+_SOME_FAILED, _STOPPED = 1, 130
+
+
+def benchmark(
+    plan: Annotated[
+        Path | None, typer.Argument(help="YAML file with the keys below; options come first.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/benchmark"),
+    mode: Annotated[str | None, typer.Option(help="live or lockstep.")] = None,
+    simulator: Annotated[str | None, typer.Option(help="Of live runs: mujoco or gazebo.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Name or path; more than once. Default: all.")
+    ] = None,
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or path, or NAME=REPETITIONS; more than once. Default: all."),
+    ] = None,
+    repetitions: Annotated[int | None, typer.Option(help="Of circuits that say none.")] = None,
+    looks: Annotated[
+        str | None, typer.Option(help="Seeds, as in 0,1,2 (0 is the plain look), or drawn.")
+    ] = None,
+    start_points: Annotated[
+        str | None, typer.Option(help="Metres from the start line, as in 0,100, or drawn.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
+    disturbance: Annotated[
+        list[str] | None, typer.Option(help="NAME=AMOUNT,AMOUNT...; more than once; lockstep.")
+    ] = None,
+    laps: Annotated[int | None, typer.Option(help="Of every run.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Simulated seconds that end a run.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Of live runs: auto, cpu or cuda.")] = None,
+    record: Annotated[
+        bool | None, typer.Option("--record/--no-record", help="Keep a bag of every live run.")
+    ] = None,
+    reference_laps: Annotated[
+        str | None, typer.Option(help="Folder of <circuit>.csv, for the published score.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes in lock-step; -1: one a core.")] = -1,
+    cluster: Annotated[
+        str, typer.Option(help="A Dask scheduler to drive on in lock-step, tcp://...")
+    ] = "",
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Resuming, drive runs that failed anew, too.")
+    ] = False,
+) -> None:
+    """Drive models x circuits x repetitions and compare them in one table.
+
+    \b
+    Modes:
+      live       the real node graph over DDS in real time, one run after the other:
+                 the figures that may be published
+      lockstep   simulator and model in one process, as fast as the machine goes,
+                 the same figures for the same seed: many laps, disturbances
+
+    \b
+    Repetitions:
+      Live ones are the same lap again (start line, plain look): their spread is that of
+      real time. --looks and --start-points have them differ, in turn. In lock-step, where
+      a repetition would be the same to the bit, looks and start points are drawn, for
+      every circuit and repetition, alike for all models.
+
+    \b
+    A plan is a YAML file with the options' names as keys:
+      models: [baseline, my/model.pt]                 or all
+      circuits: {simple_circuit: 3, montreal: 1}      repetitions of each; or a list, or all
+      looks: [0, 1, 2]                                or drawn
+      disturbances: {latency: [0.05, 0.1]}            lock-step only
+      mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
+      reference_laps
+    Circuits random-1001..1100 are a hundred.
+
+    \b
+    Results in the --out folder:
+      results.md, .csv, .json   the table, every run, both; a run that fails is a row
+      runs/                     a folder for each run
+      plan.yaml                 what was asked
+    Stopped, it goes on where it was when started again with the same plan and folder.
+
+    \b
+    Examples:
+      pilotnet benchmark --model baseline --model static_quant --circuit simple_circuit=3
+      pilotnet benchmark benchmarks/live.yaml --out runs/live --reference-laps laps/
+      pilotnet benchmark benchmarks/robustness.yaml --out runs/robustness
+      pilotnet benchmark --mode lockstep --circuit random-1..20 --model qat --laps 2
+    """
+    from rich.console import Console
+
+    from pilotnet_brain.commands.benchmark_options import (
+        amounts_by_disturbance,
+        listed,
+        repetitions_by_circuit,
+    )
+    from pilotnet_brain.evaluation.benchmark_check import check_plan, model_sha256
+    from pilotnet_brain.evaluation.benchmark_file import plan_of, read_values
+    from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
+
+    given = {
+        "mode": mode,
+        "simulator": simulator,
+        "models": model,
+        "circuits": repetitions_by_circuit(circuit),
+        "repetitions": repetitions,
+        "looks": listed(looks),
+        "start_points": listed(start_points),
+        "seed": seed,
+        "disturbances": amounts_by_disturbance(disturbance),
+        "laps": laps,
+        "time_limit": time_limit,
+        "device": device,
+        "record": record,
+        "reference_laps": reference_laps,
+    }
+    values = {} if plan is None else read_values(plan)
+    asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
+    check_plan(asked)
+    console = Console(highlight=False)
+    with BenchmarkStore(out, asked, model_sha256, retry=retry) as store:
+        raise typer.Exit(_benchmark(store, _driver(asked, out, jobs, cluster), console))
+
+
+Driver = Callable[[list["Case"]], Iterable[tuple["Case", Mapping[str, Any]]]]
+
+
+def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
+    """Return what drives cases in the plan's mode."""
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.evaluation.benchmark_store import RUNS
+
+    if plan.mode == "live":
+        from pilotnet_brain.nodes.live_benchmark import drive_live
+
+        return lambda cases: drive_live(cases, plan, out / RUNS)
+    raise UserError("mode lockstep is still being built; use mode live")
+
+
+def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
+    """Drive what is to do, keep and show the results; return the exit status."""
+    from pilotnet_brain.report.benchmark_results import machine, shown_summary, write_results
+    from pilotnet_brain.report.benchmark_table import summary_table
+
+    made_by = machine()
+
+    def write() -> None:
+        write_results(store.folder, store.plan, store.rows, made_by)
+
+    stopped = False
+    try:
+        _drive(store, drive, console, write)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        write()
+    if rows := store.rows:
+        console.width = max(console.width, _TABLE_WIDTH)
+        finished = sum(row["finished"] for row in rows)
+        title = f"{finished} of {len(rows)} runs finished"
+        console.print(summary_table(shown_summary(store.plan, rows), title))
+    typer.echo(f"results in {store.folder}: results.md, results.csv, results.json")
+    if stopped:
+        again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
+        typer.echo(
+            f"stopped after {len(rows)} of {store.total} runs; go on with: {again}", err=True
+        )
+        return _STOPPED
+    return _SOME_FAILED if any(row["failed"] for row in rows) else 0
+
+
+def _drive(
+    store: BenchmarkStore, drive: Driver, console: Console, write: Callable[[], None]
+) -> None:
+    from pilotnet_brain.commands.benchmark_progress import BenchmarkProgress, result_text
+    from pilotnet_brain.evaluation.benchmark_check import model_sha256
+    from pilotnet_brain.evaluation.benchmark_row import row_of
+    from pilotnet_brain.evaluation.benchmark_store import RUNS
+
+    to_do = store.to_do
+    if store.rows:
+        typer.echo(f"{len(store.rows)} of {store.total} runs are there already")
+    written_at = time.monotonic()
+    with BenchmarkProgress(console, len(store.rows), _work(to_do)) as progress:
+        for case, figures in drive(to_do):
+            run = f"{RUNS}/{case.key}"
+            store.add(
+                row_of(
+                    case,
+                    figures,
+                    mode=store.plan.mode,
+                    run=run if (store.folder / run).is_dir() else None,
+                    sha256=model_sha256(case.model),
+                )
+            )
+            progress.add(case, result_text(figures))
+            if time.monotonic() - written_at > _RESULTS_EVERY_S:
+                write()
+                written_at = time.monotonic()
+
+
+def _work(cases: list[Case]) -> dict[Case, float]:
+    """Return how long each run is compared with the others: the lap, or 1 where that is unknown.
+
+    Building a random circuit only to know its length would take longer than it helps.
+    """
+    from pilotnet_brain.circuits.catalogue import circuit_names
+    from pilotnet_brain.evaluation.benchmark_plan import circuit_length
+
+    named = set(circuit_names())
+    if not {case.circuit for case in cases} <= named:
+        return dict.fromkeys(cases, 1.0)
+    return {case: circuit_length(case.circuit) for case in cases}
