@@ -14,7 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pilotnet_brain.circuits.cut_off_bags import RawMessage, raw_mcap, raw_ros1, raw_sqlite
+from pilotnet_brain.circuits.cut_off_bags import (
+    RawMessage,
+    check_mcap,
+    raw_mcap,
+    raw_ros1,
+    raw_sqlite,
+)
 from pilotnet_brain.errors import UserError
 
 Wanted = Callable[[str, str], bool]
@@ -64,6 +70,10 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
         raise BagError(f"{path}: no such bag")
     try:
         contents = _decoded(_raw_by_index(path, wanted), wanted)
+        for file in _storage_files(path) if path.is_dir() else [path]:
+            if file.suffix == ".mcap":
+                # The readers by index do not look at the checksums.
+                check_mcap(file)
         if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
             return contents
         # Readers skip channels whose quality of service is not the one in metadata.yaml.

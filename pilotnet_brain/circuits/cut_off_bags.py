@@ -9,12 +9,16 @@ from __future__ import annotations
 import bz2
 import sqlite3
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 _ROS1_MAGIC = b"#ROSBAG V2.0\n"
+_MCAP_MAGIC = b"\x89MCAP0\r\n"
+_MCAP_HEAD = struct.Struct("<BQ")
+_MCAP_FOOTER, _MCAP_SCHEMA, _MCAP_CHANNEL, _MCAP_MESSAGE, _MCAP_CHUNK = 2, 3, 4, 5, 6
 _ROS1_MESSAGE, _ROS1_CHUNK, _ROS1_CONNECTION = 2, 5, 7
 
 
@@ -34,22 +38,103 @@ class CutOffError(Exception):
 
 
 def raw_mcap(path: Path) -> Iterator[RawMessage]:
-    """The messages of an MCAP file, its chunks' checksums verified, no footer needed."""
-    from mcap.records import Channel, Message, Schema
-    from mcap.stream_reader import StreamReader
+    """The messages of an MCAP file, its chunks' checksums verified, no footer needed.
 
-    schemas: dict[int, str] = {}
-    channels: dict[int, tuple[str, str, str]] = {}
+    Of a chunk that is cut off, what can be unpacked is read.
+    """
+    size = path.stat().st_size
+    topics = _McapTopics({}, {})
     with path.open("rb") as file:
-        for record in StreamReader(file, validate_crcs=True).records:
-            if isinstance(record, Schema):
-                schemas[record.id] = _ros2_type(record.name)
-            elif isinstance(record, Channel):
-                kind = schemas.get(record.schema_id, "")
-                channels[record.id] = (record.topic, kind, record.message_encoding)
-                yield RawMessage(*channels[record.id], 0, None)
-            elif isinstance(record, Message):
-                yield RawMessage(*channels[record.channel_id], record.log_time, record.data)
+        if file.read(len(_MCAP_MAGIC)) != _MCAP_MAGIC:
+            raise CutOffError("no MCAP file")
+        while True:
+            begin = file.tell()
+            head = file.read(_MCAP_HEAD.size)
+            if len(head) < _MCAP_HEAD.size:
+                raise CutOffError(f"the file ends at byte {size}, without its footer")
+            kind, length = _MCAP_HEAD.unpack(head)
+            record = file.read(min(length, size - file.tell()))
+            whole = len(record) == length
+            if kind == _MCAP_CHUNK:
+                yield from _mcap_chunk(record, whole, begin, topics)
+            elif whole:
+                yield from _mcap_record(kind, record, topics)
+            if not whole:
+                raise CutOffError(
+                    f"the file ends at byte {size}, a record would go to "
+                    f"{begin + _MCAP_HEAD.size + length}"
+                )
+            if kind == _MCAP_FOOTER:
+                return
+
+
+def check_mcap(path: Path) -> None:
+    """Read an MCAP file to its end. Raises CutOffError, or anything, where it is damaged."""
+    for _ in raw_mcap(path):
+        pass
+
+
+class _McapTopics(NamedTuple):
+    schemas: dict[int, str]
+    channels: dict[int, tuple[str, str, str]]
+
+
+def _mcap_chunk(
+    record: bytes, whole: bool, begin: int, topics: _McapTopics
+) -> Iterator[RawMessage]:
+    """The messages of a chunk, or of as much of it as there is."""
+    _, _, _, checksum = struct.unpack_from("<QQQI", record)
+    compression, place = _mcap_text(record, 28)
+    data = _unpacked(record[place + 8 :], compression)
+    if whole and checksum and zlib.crc32(data) != checksum:
+        raise CutOffError(f"the chunk at byte {begin} does not fit its checksum")
+    place = 0
+    while place + _MCAP_HEAD.size <= len(data):
+        kind, length = _MCAP_HEAD.unpack_from(data, place)
+        place += _MCAP_HEAD.size + length
+        if place <= len(data):
+            yield from _mcap_record(kind, data[place - length : place], topics)
+
+
+def _mcap_record(kind: int, record: bytes, topics: _McapTopics) -> Iterator[RawMessage]:
+    if kind == _MCAP_SCHEMA:
+        topics.schemas[_uint16(record, 0)] = _ros2_type(_mcap_text(record, 2)[0])
+    elif kind == _MCAP_CHANNEL:
+        topic, place = _mcap_text(record, 4)
+        encoding, _ = _mcap_text(record, place)
+        channel = topic, topics.schemas.get(_uint16(record, 2), ""), encoding
+        topics.channels[_uint16(record, 0)] = channel
+        yield RawMessage(*channel, 0, None)
+    elif kind == _MCAP_MESSAGE:
+        number, _, log_time_ns, _ = struct.unpack_from("<HIQQ", record)
+        yield RawMessage(*topics.channels[number], log_time_ns, record[22:])
+
+
+def _mcap_text(record: bytes, place: int) -> tuple[str, int]:
+    """Return the text at a place, and the place after it."""
+    begin = place + 4
+    end = begin + _uint32(record[place:begin])
+    if end > len(record):
+        raise CutOffError("a record's text is longer than the record")
+    return record[begin:end].decode(), end
+
+
+def _unpacked(data: bytes, compression: str) -> bytes:
+    """Return what compressed bytes hold; of those that are cut off, as far as they go."""
+    if compression in ("", "none"):
+        return data
+    if compression == "bz2":
+        return bz2.BZ2Decompressor().decompress(data)
+    if compression == "lz4":
+        import lz4.frame
+
+        unpacked: bytes = lz4.frame.LZ4FrameDecompressor().decompress(data)
+        return unpacked
+    if compression == "zstd":
+        import zstandard
+
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    raise CutOffError(f"a chunk is compressed by {compression}, which is not known")
 
 
 def raw_sqlite(path: Path) -> Iterator[RawMessage]:
@@ -65,9 +150,14 @@ def raw_sqlite(path: Path) -> Iterator[RawMessage]:
         ):
             topics[number] = (name, kind, encoding)
             yield RawMessage(*topics[number], 0, None)
-        for number, log_time_ns, data in database.execute(
-            "SELECT topic_id, timestamp, data FROM messages NOT INDEXED"
+        newest = -1
+        for row, number, log_time_ns, data in database.execute(
+            "SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED"
         ):
+            # A page that points back would have SQLite walk in circles for ever.
+            if row <= newest:
+                raise CutOffError(f"message {row} follows message {newest}")
+            newest = row
             yield RawMessage(*topics[number], log_time_ns, data)
 
 
@@ -90,11 +180,12 @@ def _ros1_messages(
             # Its messages follow as records of their own; a chunk cut off loses only its end.
             place += 4
             continue
-        data, place = _ros1_block(content, place)
         if kind == _ROS1_CHUNK:
-            unpacked = _ros1_unpacked(data, header["compression"])
+            end = place + 4 + _uint32(content[place : place + 4])
+            unpacked = _unpacked(content[place + 4 : end], header["compression"].decode())
             yield from _ros1_messages(unpacked, 0, connections)
-        elif kind == _ROS1_CONNECTION:
+        data, place = _ros1_block(content, place)
+        if kind == _ROS1_CONNECTION:
             number = _uint32(header["conn"])
             connections[number] = (
                 header["topic"].decode(),
@@ -129,17 +220,12 @@ def _ros1_fields(header: bytes) -> dict[str, bytes]:
     return fields
 
 
-def _ros1_unpacked(data: bytes, compression: bytes) -> bytes:
-    if compression == b"bz2":
-        return bz2.decompress(data)
-    import lz4.frame
-
-    unpacked: bytes = lz4.frame.decompress(data)
-    return unpacked
-
-
 def _uint32(field: bytes) -> int:
     return int.from_bytes(field, "little")
+
+
+def _uint16(record: bytes, place: int) -> int:
+    return int.from_bytes(record[place : place + 2], "little")
 
 
 def _ros2_type(name: str) -> str:

@@ -15,7 +15,7 @@ from recorded_bags import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from pilotnet_brain.circuits.bag_messages import BagError, is_bag, read_bag
+from pilotnet_brain.circuits.bag_messages import BagError, is_bag, read_bag, stream_bag
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.odometry_bag import ODOMETRY_TYPE, read_odometry_path
 
@@ -124,3 +124,16 @@ def test_two_strange_topics_must_be_named(tmp_path):
     bag = write_two_odometries(tmp_path / "bag", ["/a/odom", "/b/odom"])
     with pytest.raises(BagError, match="/a/odom, /b/odom"):
         read_odometry_path(bag)
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+@pytest.mark.parametrize("kind", ["mcap", "sqlite3", "ros1"])
+def test_a_stream_gives_what_reading_gives(tmp_path, kind, share):
+    if kind == "ros1":
+        file = write_ros1(tmp_path / "lap.bag", 5.0)
+    else:
+        (file,) = write_ros2(tmp_path / "lap", 5.0, kind).glob("lap.*")
+    cut(file, share)
+    streamed = [message.log_time_ns for message in stream_bag(file, odometry_only)]
+    assert streamed == [m.log_time_ns for m in read_bag(file, odometry_only).messages]
+    assert len(streamed) == 101 if share == 1.0 else 20 < len(streamed) < 101
