@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +18,10 @@ from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.evaluation.benchmark_row import FAILURE, failed_figures
 from pilotnet_brain.evaluation.case import UNDISTURBED, Case
 from pilotnet_brain.evaluation.disturbances import disturb
-from pilotnet_brain.evaluation.lockstep import SIMULATOR, LockstepPlan, drive_lockstep
+from pilotnet_brain.evaluation.lockstep import LockstepPlan, drive_lockstep
 from pilotnet_brain.evaluation.sweep_workers import WorkerDied, call_in_processes, call_on_cluster
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow
@@ -27,8 +29,6 @@ from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
 PLAIN_LOOKS = 0
 """Of ``Case.looks_seed``: the plain look, as in ``pilotnet drive``."""
-FAILED = "failed: "
-"""How the ``ending`` of a case begins that could not be driven; the reason follows."""
 
 ReferenceLaps = Mapping[str, NDArray[np.float64]]
 """By the circuit's name as the cases have it: points (N, 2), m."""
@@ -54,13 +54,11 @@ def drive_cases(
     ones (see `lockstep`) are the same to the bit, however many processes or machines drive.
 
     A case that cannot be driven (no such model or circuit, a damaged file, an error of the
-    simulator, a process that dies on it again and again) ends nothing: its figures are only
-    ``circuit``, ``model``, ``simulator``, ``lap_completed`` (False) and ``ending``, which begins
-    with `FAILED`.
+    simulator, a process that dies on it again and again) ends nothing: its figures are those of
+    `failed_figures`, with the reason.
 
     Args:
-        cases: in any order; they are done in any order. Models are loaded fewest times when the
-            cases of one stand together.
+        cases: in any order; they are done in any order.
         jobs: processes of one thread each; -1: one a core.
         cluster: address of a Dask scheduler to drive on instead, such as ``tcp://10.0.0.1:8786``.
             Its workers need this package, and the same paths where a case names a file. A worker
@@ -85,14 +83,9 @@ def drive_cases(
         results = call_on_cluster(drive, tasks, cluster)
     for task, result in results:
         run = _failure(task.case, result) if isinstance(result, WorkerDied) else result
-        if keep is not None and not is_failure(run.figures):
+        if keep is not None and FAILURE not in run.figures:
             keep(task.case, run.figures, run.trajectory)
         yield task.case, run.figures
-
-
-def is_failure(figures: Figures) -> bool:
-    """Return whether these are the figures of a case that could not be driven."""
-    return str(figures["ending"]).startswith(FAILED)
 
 
 class _Task(NamedTuple):
@@ -126,7 +119,8 @@ class _Sweep:
         os.environ["LP_NUM_THREADS"] = "1"
         use_threads(1)
         case = task.case
-        pilot = _pilot(case.model, self.trust_models)
+        path = resolve_model(case.model, self.trust_models)
+        pilot = _pilot(path, path.stat().st_mtime_ns)
         rows: list[TrajectoryRow] = []
         figures = drive_lockstep(
             self._plan(task),
@@ -156,10 +150,11 @@ class _Sweep:
 _ONE_AT_A_TIME = threading.Lock()
 
 
-@functools.lru_cache(maxsize=1)
-def _pilot(model: str, trust: bool) -> Pilot:
-    """Return the model's pilot; the cases of one model usually stand together."""
-    return Pilot(load_model(resolve_model(model, trust), "cpu"))
+@functools.lru_cache(maxsize=16)
+def _pilot(path: Path, changed_ns: int) -> Pilot:
+    """Return the pilot of a model file as it is since it was changed."""
+    del changed_ns
+    return Pilot(load_model(path, "cpu"))
 
 
 def _failure(case: Case, problem: Exception) -> _Run:
@@ -167,11 +162,4 @@ def _failure(case: Case, problem: Exception) -> _Run:
     reason = lines[0] if lines else ""
     if not isinstance(problem, (UserError, WorkerDied)):
         reason = f"{type(problem).__name__}: {reason}"
-    figures: Figures = {
-        "circuit": case.circuit,
-        "model": case.model,
-        "simulator": SIMULATOR,
-        "lap_completed": False,
-        "ending": FAILED + reason,
-    }
-    return _Run(figures, np.empty((0, len(COLUMNS))))
+    return _Run(failed_figures(reason), np.empty((0, len(COLUMNS))))
