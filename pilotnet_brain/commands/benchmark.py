@@ -44,7 +44,8 @@ def benchmark(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
     disturbance: Annotated[
-        list[str] | None, typer.Option(help="NAME=AMOUNT,AMOUNT...; more than once; lockstep.")
+        list[str] | None,
+        typer.Option(help="NAME, or NAME=AMOUNT,AMOUNT...; more than once; lockstep."),
     ] = None,
     laps: Annotated[int | None, typer.Option(help="Of every run.")] = None,
     time_limit: Annotated[
@@ -52,7 +53,11 @@ def benchmark(
     ] = None,
     device: Annotated[str | None, typer.Option(help="Of live runs: auto, cpu or cuda.")] = None,
     record: Annotated[
-        bool | None, typer.Option("--record/--no-record", help="Keep a bag of every live run.")
+        bool | None,
+        typer.Option(
+            "--record/--no-record",
+            help="Keep the bag of a live run, the driven line of one in lock-step.",
+        ),
     ] = None,
     reference_laps: Annotated[
         str | None, typer.Option(help="Folder of <circuit>.csv, for the published score.")
@@ -86,7 +91,7 @@ def benchmark(
       models: [baseline, my/model.pt]                 or all
       circuits: {simple_circuit: 3, montreal: 1}      repetitions of each; or a list, or all
       looks: [0, 1, 2]                                or drawn
-      disturbances: {latency: [0.05, 0.1]}            lock-step only
+      disturbances: {latency: [50, 100]}              or all; lock-step only
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
       reference_laps
     Circuits random-1001..1100 are a hundred.
@@ -145,14 +150,25 @@ Driver = Callable[[list["Case"]], Iterable[tuple["Case", Mapping[str, Any]]]]
 
 def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
     """Return what drives cases in the plan's mode."""
-    from pilotnet_brain.errors import UserError
     from pilotnet_brain.evaluation.benchmark_store import RUNS
 
     if plan.mode == "live":
         from pilotnet_brain.nodes.live_benchmark import drive_live
 
         return lambda cases: drive_live(cases, plan, out / RUNS)
-    raise UserError("mode lockstep is still being built; use mode live")
+
+    from pilotnet_brain.evaluation.lockstep_benchmark import drive_in_lockstep
+    from pilotnet_brain.report.benchmark_results import machine
+    from pilotnet_brain.report.keep_run import keep_run
+
+    made_by = machine()
+
+    def keep(case: Case, figures: Any, trajectory: Any) -> None:
+        keep_run(out / RUNS / case.key, case, figures, trajectory, made_by)
+
+    return lambda cases: drive_in_lockstep(
+        cases, plan, jobs, cluster or None, keep if plan.record else None
+    )
 
 
 def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:

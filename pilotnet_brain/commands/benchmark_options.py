@@ -26,7 +26,7 @@ def repetitions_by_circuit(options: Sequence[str] | None) -> dict[str, Any] | No
 
 
 def amounts_by_disturbance(options: Sequence[str] | None) -> dict[str, Any] | None:
-    """Return ``NAME=0.05,0.1`` as two amounts of NAME.
+    """Return ``NAME=50,100`` as two amounts of NAME.
 
     Raises:
         UserError: a disturbance is given twice.

@@ -29,6 +29,7 @@ def check_plan(plan: BenchmarkPlan) -> None:
     for circuit in plan.circuits:
         if not _MADE_OF_A_SEED.fullmatch(circuit):
             load_circuit(circuit)
+    _check_disturbances(plan)
     _check_start_points(plan)
     _check_reference_laps(plan)
 
@@ -39,6 +40,17 @@ def model_sha256(model: str) -> str | None:
         return hashlib.sha256(resolve_model(model, trust=True).read_bytes()).hexdigest()
     except (UserError, OSError):
         return None
+
+
+def _check_disturbances(plan: BenchmarkPlan) -> None:
+    if not plan.disturbances:
+        return
+    # Brings the embedded simulator along, which a machine that drives in Gazebo may not have.
+    from pilotnet_brain.evaluation.disturbances import find_disturbance
+
+    for name, amounts in plan.disturbances.items():
+        for amount in amounts:
+            find_disturbance(name).check(amount)
 
 
 def _check_start_points(plan: BenchmarkPlan) -> None:

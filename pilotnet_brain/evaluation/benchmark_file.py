@@ -216,16 +216,23 @@ def _drawn_or(parse: Parser) -> Parser:
 
 
 def _disturbances(key: str, value: Any) -> dict[str, tuple[float, ...]]:
+    if value == ALL:
+        from pilotnet_brain.evaluation.disturbances import DISTURBANCES
+
+        return {name: disturbance.amounts for name, disturbance in DISTURBANCES.items()}
     if not isinstance(value, Mapping):
-        raise _wrong(key, value, "disturbances with their amounts, as in latency: [0.05, 0.1]")
+        raise _wrong(key, value, "disturbances with their amounts, as in latency: [50, 100]")
+    return {_name(key, name): _amounts(f"{key}: {name}", name, a) for name, a in value.items()}
+
+
+def _amounts(key: str, name: str, value: Any) -> tuple[float, ...]:
+    """Return the amounts; those that the disturbance comes with where none are said."""
+    if value is None:
+        from pilotnet_brain.evaluation.disturbances import find_disturbance
+
+        return find_disturbance(name).amounts
     amount = _number(-1e6, 1e6)
-    return {
-        _name(key, name): tuple(
-            _unlike(f"{key}: {name}", [amount(f"{key}: {name}", a) for a in
-                    _several(f"{key}: {name}", amounts, "amounts")])
-        )
-        for name, amounts in value.items()
-    }  # fmt: skip
+    return tuple(_unlike(key, [amount(key, item) for item in _several(key, value, "amounts")]))
 
 
 def _several(key: str, value: Any, what: str) -> Sequence[Any]:

@@ -35,7 +35,8 @@ class BenchmarkPlan:
         laps: of a run.
         time_limit: simulated seconds after which a run ends unfinished.
         device: of live runs: auto, cpu or cuda.
-        record: whether live runs keep a bag.
+        record: whether runs keep what they recorded: the bag of a live one, the driven line of one
+            in lock-step.
         reference_laps: folder of <circuit>.csv for the published score, empty for none.
     """
 

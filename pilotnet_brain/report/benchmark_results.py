@@ -95,10 +95,13 @@ def _tables(plan: BenchmarkPlan, rows: Sequence[Row]) -> str:
     if "circuit" not in summary[0]:
         return summary_markdown(summary)
     circuits = dict.fromkeys(entry["circuit"] for entry in summary)
-    return "\n".join(
+    sections = [
         f"## {circuit}\n\n{summary_markdown([e for e in summary if e['circuit'] == circuit])}"
         for circuit in circuits
-    )
+    ]
+    if len(circuits) > 1:
+        sections.append(f"## All circuits\n\n{summary_markdown(summarize(rows, BY_MODEL))}")
+    return "\n".join(sections)
 
 
 def _how(plan: BenchmarkPlan, made_by: Mapping[str, Any]) -> str:

@@ -86,7 +86,11 @@ def summary_table(summary: Sequence[Entry], title: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     columns = summary_columns(summary)
     for column in columns:
-        table.add_column(column.head, justify="right" if column.number else "left")
+        # Heads may wrap, figures must not.
+        widest = max(len(column.text(entry)) for entry in summary)
+        table.add_column(
+            column.head, justify="right" if column.number else "left", min_width=widest
+        )
     for entry in summary:
         table.add_row(*(column.text(entry) for column in columns))
     return table

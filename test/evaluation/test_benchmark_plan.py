@@ -66,10 +66,10 @@ def test_what_is_drawn_is_alike_for_all_models_and_nothing_else():
 def test_each_disturbance_comes_beside_the_undisturbed_run():
     cases = plan_of({
         "mode": "lockstep", "models": ["qat"], "circuits": ["montreal"],
-        "disturbances": {"latency": [0.05, 0.1]},
+        "disturbances": {"latency": [50, 100]},
     }).cases()  # fmt: skip
     assert [(case.disturbance, case.amount) for case in cases] == [
-        ("none", 0.0), ("latency", 0.05), ("latency", 0.1),
+        ("none", 0.0), ("latency", 50.0), ("latency", 100.0),
     ]  # fmt: skip
 
 
