@@ -19,9 +19,7 @@ def drive_in_lockstep(
     cluster: str | None = None,
     keep: Keep | None = None,
 ) -> Iterator[tuple[Case, Figures]]:
-    """Drive the cases; yields each with its figures as it is done, in any order.
-
-    A run that could not be driven has the reason under ``FAILURE``.
+    """Drive the cases as `drive_cases` does; yields each with its figures as it is done.
 
     Args:
         cases: of the plan.
@@ -31,10 +29,8 @@ def drive_in_lockstep(
     Raises:
         UserError: a reference lap cannot be read, or there is no such cluster.
     """
-    # A process loads a model once for the cases that stand together.
-    by_model = sorted(cases, key=lambda case: plan.models.index(case.model))
-    yield from drive_cases(
-        by_model,
+    return drive_cases(
+        cases,
         jobs,
         cluster,
         laps=plan.laps,
