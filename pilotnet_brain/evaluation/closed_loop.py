@@ -6,25 +6,21 @@ many processes drive.
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from pilotnet_brain.circuits.catalogue import circuit_names, is_held_out, load_circuit
 from pilotnet_brain.driving.model_file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.evaluation.benchmark_row import FAILURE
+from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.evaluation.lap_scores import KEPT
-from pilotnet_brain.evaluation.lockstep import LockstepPlan, drive_lockstep
+from pilotnet_brain.evaluation.sweep import PLAIN_LOOKS, drive_cases
 from pilotnet_brain.metrics.run_metrics import Figures
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
-PLAIN_LOOKS = 0
-"""Of ``Lap.looks_seed``: the plain look, as in ``pilotnet drive``."""
 _LOOKS_SEEDS = (1, 2, 3)
 _UNSEEN_SEEDS = range(101, 121)
 
@@ -74,13 +70,17 @@ def drive_laps(
 
     Raises:
         UnknownCircuitError: before anything is driven.
-        ModelError: the file is not fit to drive with.
+        UserError: the file is not fit to drive with, or a lap cannot be driven.
     """
     for lap in laps:
         load_circuit(lap.circuit)
     load_model(path, "cpu")
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_drive)(path, lap, time_limit_s) for lap in laps)
+    lap_of = {Case(str(path), lap.circuit, looks_seed=lap.looks_seed): lap for lap in laps}
+    driven = drive_cases(lap_of, jobs, time_limit_s=time_limit_s, trust_models=True)
+    for case, figures in driven:
+        if FAILURE in figures:
+            raise UserError(f"{path}: {lap_of[case].name}: {figures[FAILURE]}")
+        yield lap_of[case], {key: figures[key] for key in KEPT}
 
 
 def summary(laps: Mapping[Lap, Mapping[str, Any]]) -> dict[str, Any]:
@@ -106,20 +106,3 @@ def summary(laps: Mapping[Lap, Mapping[str, Any]]) -> dict[str, Any]:
         "circuits": list(dict.fromkeys(lap.circuit for lap in laps)),
         "looks_seeds": sorted({lap.looks_seed for lap in laps}),
     }
-
-
-def _drive(path: Path, lap: Lap, time_limit_s: float) -> tuple[Lap, Figures]:
-    # One rendering thread a process: the processes share the cores already.
-    os.environ["LP_NUM_THREADS"] = "1"
-    use_threads(1)
-    pilot = _pilot(path)
-    looks = PLAIN if lap.looks_seed == PLAIN_LOOKS else random_looks(lap.looks_seed)
-    plan = LockstepPlan(load_circuit(lap.circuit), looks, time_limit_s=time_limit_s)
-    figures = drive_lockstep(plan, lambda frame, state: pilot.drive(frame).command)
-    return lap, {key: figures[key] for key in KEPT}
-
-
-@functools.lru_cache(maxsize=1)
-def _pilot(path: Path) -> Pilot:
-    """Return the model's pilot; a process drives one model's laps one after the other."""
-    return Pilot(load_model(path, "cpu"))

@@ -11,6 +11,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation import closed_loop
 from pilotnet_brain.evaluation.closed_loop import Lap, drive_laps, series, summary
 from pilotnet_brain.evaluation.lap_store import LapStore
+from pilotnet_brain.evaluation.sweep import PLAIN_LOOKS
 from pilotnet_brain.learning.collect import Recipe, worlds_of
 
 
@@ -30,7 +31,7 @@ def test_the_series_are_what_the_proof_asks_for():
     assert [lap.circuit for lap in laps["plain"]] == circuit_names()
     assert {lap.circuit for lap in laps["looks"]} == {"simple_circuit", "montreal", "montmelo"}
     assert len(laps["looks"]) == len(set(laps["looks"])) == 9
-    assert all(lap.looks_seed != closed_loop.PLAIN_LOOKS for lap in laps["looks"])
+    assert all(lap.looks_seed != PLAIN_LOOKS for lap in laps["looks"])
     assert len({lap.circuit for lap in laps["unseen"]}) == 20
     assert len({lap.looks_seed for lap in laps["unseen"]}) == 20
 
