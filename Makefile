@@ -154,5 +154,6 @@ distclean: clean ## Remove the environment too
 $(RUN_STAMP): $(RUN_FILES)
 	@requirements/make_environment.sh $(VENV) run $(FLAVOUR)
 
-$(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt
+$(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt \
+    requirements/cluster.txt
 	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)

@@ -17,6 +17,7 @@ from pilotnet_brain.errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_INSTALL = "pip install -r requirements/cluster.txt -c requirements/constraints.txt"
 CONNECT_S = 10.0
 """How long a cluster's scheduler is given to answer."""
 
@@ -68,8 +69,8 @@ def call_on_cluster(
         from distributed import Client, as_completed
     except ImportError as problem:
         raise UserError(
-            f"a sweep on a cluster needs Dask ({problem}): install it, here and on the workers, "
-            "with 'python -m pip install distributed' (its version: requirements/constraints.txt)"
+            f"a sweep on a cluster needs Dask ({problem}): install it, here and on its workers, "
+            f"with '{_INSTALL}'"
         ) from problem
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
