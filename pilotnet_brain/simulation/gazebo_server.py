@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import re
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.child_process import start_child
 from pilotnet_brain.simulation.gazebo_transport.master_address import master_address
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
@@ -31,7 +31,6 @@ HOW_TO_GET = (
 )
 _ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.1
-_PR_SET_PDEATHSIG = 1
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
 _AN_OPENAL_LINE = "OpenAL.cc"
@@ -60,7 +59,12 @@ _FATAL = (
         "with xvfb-run -a",
     ),
     (
-        re.compile(r"(Unable to create|Failed to create|no).{0,20}(glx|OpenGL|GL context)", re.I),
+        re.compile(
+            r"(Unable to create|Failed to create|no).{0,20}(glx|OpenGL|GL context)|"
+            # A failed libGL ends like this; "libGL error" alone may be followed by another driver.
+            r"X Error of failed request: +GLX",
+            re.I,
+        ),
         "gzserver has no OpenGL to draw the camera's frames with: install libgl1-mesa-dri, or set "
         "LIBGL_ALWAYS_SOFTWARE=1",
     ),
@@ -163,10 +167,10 @@ class GazeboServer:
 
     def __init__(self, plan: ServerPlan) -> None:
         environment = server_environment(plan, os.environ)
-        self._server = _started(server_command(plan), environment, subprocess.PIPE)
+        self._server = start_child(server_command(plan), environment, subprocess.PIPE)
         self._client = None
         if plan.gui:
-            self._client = _started(["gzclient"], environment, subprocess.DEVNULL)
+            self._client = start_child(["gzclient"], environment, subprocess.DEVNULL)
         self._reason: str | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -189,6 +193,7 @@ class GazeboServer:
                 kill_at = time.monotonic() + _ENDS_WITHIN_S
             elif time.monotonic() > kill_at:
                 self._server.kill()
+            self._look_after_client()
         self._reader.join(_ENDS_WITHIN_S)
         self._end_client()
         if self._reason is not None:
@@ -200,6 +205,19 @@ class GazeboServer:
             return self._server.wait(wait_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def _look_after_client(self) -> None:
+        """Say once that gzclient did not run; the run goes on without it."""
+        if self._client is None or (status := self._client.poll()) is None:
+            return
+        self._client = None
+        if status != 0:  # 0: somebody closed its window
+            print(
+                f"gzclient ended with status {status}: the run goes on without it; is DISPLAY a "
+                "screen that can be drawn on, with OpenGL?",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _end_client(self) -> None:
         if self._client is not None:
@@ -217,19 +235,6 @@ class GazeboServer:
                 self._server.kill()
 
 
-def _started(
-    command: Sequence[str], environment: Mapping[str, str], output: int
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if output == subprocess.PIPE else subprocess.DEVNULL,
-        preexec_fn=_killed_with_parent,
-    )
-
-
 def _answers(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=1.0):
@@ -242,12 +247,3 @@ def _prepend(environment: dict[str, str], variable: str, folders: Sequence[Path]
     present = [environment[variable]] if environment.get(variable) else []
     if paths := [*map(str, folders), *present]:
         environment[variable] = os.pathsep.join(paths)
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _killed_with_parent() -> None:
-    """In the child: its own process group (Ctrl-C is the parent's), killed when the parent dies."""
-    os.setpgid(0, 0)
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -240,3 +240,23 @@ def test_a_world_with_an_unknown_model_is_refused(
     line = refusal(start(model="baseline", world=str(world)))
     assert "model://no_such_kerb" in line
     assert "GAZEBO_MODEL_PATH" in line
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "lacks"),
+    [
+        ("PILOTNET_GAZEBO11_DISPLAY", ":987", "no display"),
+        ("PILOTNET_GAZEBO11_XVFB", "-extension GLX", "no OpenGL"),
+        ("LIBGL_DRIVERS_PATH", "/nowhere", "no OpenGL"),
+    ],
+)
+def test_a_gazebo_that_cannot_draw_is_refused_with_the_mend(
+    variable: str,
+    value: str,
+    lacks: str,
+    start: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    line = refusal(start(model="baseline", circuit=CIRCUIT))
+    assert f"gzserver has {lacks} to draw the camera's frames" in line

@@ -54,6 +54,8 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
         ),
         ("\x1b[1;31m[Err] [RenderEngine.cc:744] \x1b[0mCan't open display: \x1b[0m", "xvfb-run"),
         ("[Wrn] [RenderEngine.cc:87] Unable to create X window. Rendering will be disabled", "DIS"),
+        ("\x1b[1;31m[Err] [RenderEngine.cc:759] \x1b[0mUnable to create glx visual", "OpenGL"),
+        ("X Error of failed request:  GLXBadContext", "OpenGL"),
     ],
 )
 def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) -> None:
@@ -71,6 +73,7 @@ def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) 
         "[Wrn] [ModelDatabase.cc:212] Unable to connect to model database using "
         "[//database.config]. Only locally installed models will be available.",
         "[Msg] Publicized address: 127.0.0.1",
+        "libGL error: failed to load driver: nouveau",
     ],
 )
 def test_what_it_goes_on_after_is_left_alone(line: str) -> None:
@@ -160,3 +163,18 @@ def test_a_gzserver_that_hangs_on_its_way_out_is_killed(
 ) -> None:
     on_path(tmp_path, "gzserver", "trap '' INT; while :; do sleep 0.1; done", monkeypatch)
     assert GazeboServer(ServerPlan(Path("x.world"))).run(lambda: True) == -9
+
+
+def test_a_gzclient_that_fails_is_told_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    on_path(tmp_path, "gzserver", "exec sleep 100", monkeypatch)
+    on_path(tmp_path, "gzclient", "exit 134", monkeypatch)
+    told: list[str] = []
+
+    def told_to_end() -> bool:
+        told.append(capfd.readouterr().err)
+        return "".join(told) != ""
+
+    assert GazeboServer(ServerPlan(Path("x.world"), gui=True)).run(told_to_end) == -2
+    assert "gzclient ended with status 134: the run goes on without it" in "".join(told)
