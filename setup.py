@@ -35,6 +35,7 @@ setup(
             f"metrics = {PACKAGE}.nodes.metrics_node:main",
             f"simulator = {PACKAGE}.nodes.simulator_node:main",
             f"gazebo_server = {PACKAGE}.nodes.gazebo_server_node:main",
+            f"gz_server = {PACKAGE}.nodes.gz_server_node:main",
             f"gazebo_bridge = {PACKAGE}.nodes.gazebo_bridge_node:main",
             f"recorder = {PACKAGE}.nodes.recorder_node:main",
             f"pilotnet = {PACKAGE}.cli:main",

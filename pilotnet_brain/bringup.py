@@ -16,9 +16,10 @@ from typing import Any
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.simulation.gazebo_server import check_gazebo, ros_prefixes
+from pilotnet_brain.simulation.gz_server import check_gz
 
 DEVICES = ("auto", "cpu", "cuda")
-SIMULATORS = ("mujoco", "gazebo", "none")
+SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 _WORLD_LOADS_WITHIN_S = 120.0
 """The world is made, and gzserver loads it, while the bridge waits."""
 POSE_SOURCES = ("odom", "model_states")
@@ -45,7 +46,8 @@ class RunPlan:
     simulator: str = _argument(
         "mujoco",
         "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
-        "is installed) or none (one that runs already)",
+        "is installed), gz (Gazebo Sim with ros_gz_bridge, experimental) or none (one that runs "
+        "already)",
     )
     laps: int = _argument(1, "Laps after which the run ends")
     rtf: float = _argument(1.0, "Simulated seconds per real second that the simulator aims at")
@@ -81,7 +83,7 @@ class RunPlan:
     lockstep: bool = _argument(
         False, "Gazebo: the physics waits for the camera, so that a slow machine drops no frame"
     )
-    gui: bool = _argument(False, "Gazebo: show the world in gzclient")
+    gui: bool = _argument(False, "Gazebo: show the world in a window")
     rviz: bool = _argument(False, "Show the run in RViz, where it is installed")
 
     def __post_init__(self) -> None:
@@ -152,7 +154,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
     Raises:
         UserError: unknown circuit or model, a model whose sha256 differs from the manifest's, a
             reference lap that does not exist or is of another circuit, a device, an RViz, a Gazebo
-            or a gazebo_msgs that this machine does not have, another Gazebo on the port.
+            or a gazebo_msgs that this machine does not have, another Gazebo on the port, an
+            argument that the simulator cannot take.
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.driving.model_archive import read_archive
@@ -169,6 +172,8 @@ def checked_plan(plan: RunPlan) -> RunPlan:
         raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
     if plan.simulator == "gazebo":
         check_gazebo(plan.world, plan.gui)
+    elif plan.simulator == "gz":
+        _check_for_gz(plan)
     if plan.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if plan.device == "cuda" and not _has_cuda_driver():
@@ -185,6 +190,8 @@ def run_graph(plan: RunPlan, run_dir: Path) -> list[NodeSpec]:
     elif plan.simulator == "gazebo":
         with_ros = bool(ros_prefixes())
         nodes = [_gazebo(plan, run_dir, with_ros), *([] if with_ros else [_bridge(plan)]), *nodes]
+    elif plan.simulator == "gz":
+        nodes.insert(0, _gz(plan, run_dir))
     if plan.record:
         nodes.append(_recorder(plan, run_dir))
     if plan.rviz:
@@ -210,15 +217,7 @@ def _simulator(plan: RunPlan) -> NodeSpec:
 
 def _gazebo(plan: RunPlan, run_dir: Path, with_ros: bool) -> NodeSpec:
     """Gazebo's own programs, which take no remappings: the car's topics are in its world."""
-    arguments = {
-        "--circuit": _path_made_absolute(plan.circuit),
-        "--looks-seed": str(plan.looks_seed),
-        "--folder": str(run_dir.resolve() / "world"),
-        "--camera": plan.camera_topic,
-        "--camera-info": camera_info_topic(plan.camera_topic),
-        "--cmd-vel": plan.cmd_vel_topic,
-        "--odom": plan.odom_topic,
-    }
+    arguments = _world_arguments(plan, run_dir)
     if plan.world:
         arguments["--world"] = _path_made_absolute(plan.world)
     switches = {"--ros": with_ros, "--lockstep": plan.lockstep, "--gui": plan.gui}
@@ -233,6 +232,34 @@ def _gazebo(plan: RunPlan, run_dir: Path, with_ros: bool) -> NodeSpec:
         remappings=[],
         environment=dds_environment(IMAGE_PUBLISHER),
     )
+
+
+def _gz(plan: RunPlan, run_dir: Path) -> NodeSpec:
+    """Gazebo Sim with its bridge, whose configuration is written with the world."""
+    arguments = _world_arguments(plan, run_dir)
+    return NodeSpec(
+        executable="gz_server",
+        name="gz",
+        arguments=[
+            *(word for pair in arguments.items() for word in pair),
+            *(["--gui"] if plan.gui else []),
+        ],
+        parameters={},
+        remappings=[],
+        environment=dds_environment(IMAGE_PUBLISHER),
+    )
+
+
+def _world_arguments(plan: RunPlan, run_dir: Path) -> dict[str, str]:
+    return {
+        "--circuit": _path_made_absolute(plan.circuit),
+        "--looks-seed": str(plan.looks_seed),
+        "--folder": str(run_dir.resolve() / "world"),
+        "--camera": plan.camera_topic,
+        "--camera-info": camera_info_topic(plan.camera_topic),
+        "--cmd-vel": plan.cmd_vel_topic,
+        "--odom": plan.odom_topic,
+    }
 
 
 def _bridge(plan: RunPlan) -> NodeSpec:
@@ -345,6 +372,15 @@ def _path_made_absolute(name_or_path: str) -> str:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UserError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+
+
+def _check_for_gz(plan: RunPlan) -> None:
+    for name, given in (("world", plan.world), ("lockstep", plan.lockstep)):
+        if given:
+            raise UserError(f"{name} is for simulator gazebo (Gazebo Classic): leave it out for gz")
+    if plan.pose_source != "odom":
+        raise UserError(f"pose_source {plan.pose_source} is Gazebo Classic's: use odom for gz")
+    check_gz(plan.gui)
 
 
 def _topic_name(argument: str, name: str) -> None:

@@ -144,6 +144,27 @@ def test_what_does_not_exist_is_refused_before_anything_starts(
         checked_plan(RunPlan(**arguments))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "arguments", [{"world": "own.sdf"}, {"lockstep": True}, {"pose_source": "model_states"}]
+)
+def test_what_only_gazebo_classic_takes_is_refused_for_gazebo_sim(
+    arguments: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotnet_brain.bringup.find_spec", lambda _: True)
+    with pytest.raises(UserError, match=f"{next(iter(arguments))}.*Gazebo Classic"):
+        checked_plan(RunPlan(simulator="gz", **arguments))  # type: ignore[arg-type]
+
+
+def test_gazebo_sims_world_and_bridge_get_the_runs_topics(tmp_path: Path) -> None:
+    plan = RunPlan(simulator="gz", circuit="montreal", camera_topic="/car/image")
+    gz = run_graph(plan, tmp_path)[0]
+    assert (gz.name, gz.ends_run) == ("gz", True)
+    given = dict(zip(gz.arguments[::2], gz.arguments[1::2], strict=True))
+    assert given["--circuit"] == "montreal"
+    assert (given["--camera"], given["--camera-info"]) == ("/car/image", "/car/camera_info")
+    assert given["--folder"] == str(tmp_path.resolve() / "world")
+
+
 def test_model_states_without_gazebo_msgs_are_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
