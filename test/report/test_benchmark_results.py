@@ -1,0 +1,110 @@
+"""A benchmark's tables and files, from rows worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmark_rows import row
+from rich.console import Console
+
+from pilotnet_brain.evaluation.benchmark_file import plan_of
+from pilotnet_brain.evaluation.benchmark_summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.report.benchmark_results import machine, results_markdown, write_results
+from pilotnet_brain.report.benchmark_table import spread_text, summary_markdown, summary_table
+
+ROWS = [
+    row("qat", "montreal", 0, average_speed=12.0, mean_inference_time=1e-3, device="cpu"),
+    row("qat", "montreal", 1, average_speed=14.0, mean_inference_time=3e-3, device="cpu"),
+    row("mine", "montreal", 0, finished=False, device="cpu"),
+]
+MADE_BY: dict[str, Any] = {"hardware": {"cpu": "a chip"}, "versions": {}, "git_commit": None}
+
+
+def cells(markdown: str) -> list[list[str]]:
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "text"),
+    [(12.345, 0.678, "12.35 ± 0.68"), (12.345, None, "12.35"), (None, None, "-")],
+)
+def test_a_spread_is_mean_and_deviation(mean, std, text):
+    assert spread_text({"mean": mean, "std": std, "n": 3}) == text
+
+
+def test_the_table_says_laps_figures_and_units():
+    head, _, first, second = cells(summary_markdown(summarize(ROWS)))
+    by_head = dict(zip(head, first, strict=True))
+    assert by_head["model"] == "qat"
+    assert by_head["laps"] == "2 of 2"
+    assert by_head["average speed, m/s"] == "13.00 ± 1.41"
+    assert by_head["inference, ms"] == "2.000 ± 1.414"
+    assert by_head["device"] == "cpu"
+    assert dict(zip(head, second, strict=True))["laps"] == "0 of 1"
+    # Nobody measured it: no column of dashes.
+    assert "published score" not in head
+
+
+def test_disturbances_have_a_column_of_their_own():
+    disturbed = {**ROWS[0], "disturbance": "latency", "amount": 50.0}
+    texts = cells(summary_markdown(summarize([*ROWS, disturbed], BY_MODEL)))
+    assert "disturbance" in texts[0]
+    assert any("latency 50" in line for line in texts)
+    assert "disturbance" not in cells(summary_markdown(summarize(ROWS)))[0]
+
+
+def test_the_terminal_cuts_no_figure_off():
+    console = Console(width=150, color_system=None)
+    with console.capture() as capture:
+        console.print(summary_table(summarize(ROWS, BY_CIRCUIT), "title"))
+    assert "13.00 ± 1.41" in capture.get() and "…" not in capture.get()
+
+
+def test_the_report_has_published_rows_beside_ours_and_every_reason():
+    plan = plan_of({"models": ["qat", "mine"], "circuits": {"montreal": 2}})
+    text = results_markdown(plan, ROWS, MADE_BY)
+    assert text.startswith("# Benchmark: 2 of 3 runs finished")
+    published = text.split("## Published")[1].split("##")[0]
+    assert "10.23 | 6.02" in published and "GTX 1050" in published
+    assert "simple_circuit" not in published
+    assert "left the road: 2 m off the line" in text.split("## Not finished: 1")[1]
+
+
+def test_over_many_circuits_a_model_has_one_line():
+    plan = plan_of({"models": ["qat"], "circuits": ["random-1..20"]})
+    rows = [row("qat", f"random-{n}", average_speed=float(n)) for n in range(1, 21)]
+    text = results_markdown(plan, rows, MADE_BY)
+    (line,) = [line for line in text.splitlines() if line.startswith("| qat")]
+    assert "| 20 | 20 of 20 |" in line and "10.50 ± 5.92" in line
+
+
+def test_a_reason_cannot_break_the_table():
+    hostile = row("a|b", "c", finished=False, ending="x | y\n## heading")
+    text = results_markdown(plan_of({"models": ["a|b"], "circuits": ["c"]}), [hostile], MADE_BY)
+    assert "| x \\| y ## heading |" in text
+    assert not any(line.startswith("## heading") for line in text.splitlines())
+
+
+def test_all_three_files_hold_every_row(tmp_path: Path):
+    plan = plan_of({"models": ["qat", "mine"], "circuits": {"montreal": 2}})
+    write_results(tmp_path, plan, ROWS, machine())
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["rows"] == ROWS
+    assert plan_of(results["plan"]) == plan
+    assert results["summary"] == summarize(ROWS)
+    assert [run["position_deviation_score_published"] for run in results["published"]] == [6.02]
+    assert {"hardware", "versions", "git_commit"} == set(results["machine"])
+    with (tmp_path / "results.csv").open(encoding="utf-8") as file:
+        assert [r["average_speed"] for r in csv.DictReader(file)] == ["12.0", "14.0", ""]
+    assert (tmp_path / "results.md").read_text().startswith("# Benchmark")
+
+
+def test_a_benchmark_without_a_row_yet_has_a_report(tmp_path: Path):
+    write_results(tmp_path, plan_of({"circuits": ["montmelo"]}), [], MADE_BY)
+    assert "0 of 0 runs" in (tmp_path / "results.md").read_text()
+    assert (tmp_path / "results.csv").read_text().strip() == ""
