@@ -27,7 +27,7 @@ def benchmark(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/benchmark"),
     mode: Annotated[str | None, typer.Option(help="live or lockstep.")] = None,
-    simulator: Annotated[str | None, typer.Option(help="Of live runs: mujoco or gazebo.")] = None,
+    simulator: Annotated[str | None, typer.Option(help="mujoco, gazebo or gz (live).")] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="Name or path; more than once. Default: all.")
     ] = None,
@@ -140,6 +140,10 @@ def benchmark(
     values = {} if plan is None else read_values(plan)
     asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
     check_plan(asked)
+    if asked.mode == "live":
+        from pilotnet_brain.nodes.live_benchmark import check_live
+
+        check_live(asked)
     console = Console(highlight=False)
     with BenchmarkStore(out, asked, model_sha256, retry=retry) as store:
         raise typer.Exit(_benchmark(store, _driver(asked, out, jobs, cluster), console))

@@ -17,7 +17,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark_plan import DRAWN, LARGEST_SEED, BenchmarkPlan
 
 MODES = ("live", "lockstep")
-SIMULATORS = ("mujoco", "gazebo")
+SIMULATORS = ("mujoco", "gazebo", "gz")
 DEVICES = ("auto", "cpu", "cuda")
 ALL = "all"
 MOST_RUNS = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pilotnet_brain.bringup import RunPlan
+from pilotnet_brain.bringup import RunPlan, checked_plan
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
 from pilotnet_brain.evaluation.benchmark_row import FAILURE, failed_figures
@@ -41,6 +41,26 @@ def drive_live(
     """
     for case in cases:
         yield case, _drive(case, plan, folder / case.key)
+
+
+def check_live(plan: BenchmarkPlan) -> None:
+    """Check that at least one run of the plan can be started on this machine.
+
+    A model that cannot is a row of its own; a simulator or device that is not there would make
+    every run one.
+
+    Raises:
+        UserError: why none can.
+    """
+    problems = []
+    for case in plan.cases()[: len(plan.models)]:
+        try:
+            checked_plan(run_plan(case, plan))
+        except UserError as problem:
+            problems.append(problem)
+        else:
+            return
+    raise problems[0]
 
 
 def run_plan(case: Case, plan: BenchmarkPlan) -> RunPlan:

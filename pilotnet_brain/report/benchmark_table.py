@@ -44,7 +44,11 @@ def _word(key: str) -> Callable[[Entry], str]:
 def _disturbance(entry: Entry) -> str:
     if entry["disturbance"] == UNDISTURBED:
         return UNDISTURBED
-    return f"{entry['disturbance']} {entry['amount']:g}"
+    # Brings the embedded simulator along, which a machine that drives in Gazebo may not have.
+    from pilotnet_brain.evaluation.disturbances import find_disturbance
+
+    name = entry["disturbance"]
+    return f"{name} {entry['amount']:g} {find_disturbance(name).unit}".rstrip()
 
 
 MODEL = Column("model", _word("model"), number=False)

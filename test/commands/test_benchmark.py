@@ -187,3 +187,13 @@ def test_a_mistake_is_one_line_and_nothing_is_made(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_simulator_that_is_not_there_is_refused_before_any_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    arguments = ["--simulator", "gazebo", "--model", "qat", "--out", str(tmp_path / "out")]
+    assert main(["benchmark", *arguments]) == 2
+    assert "gzserver is not installed" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

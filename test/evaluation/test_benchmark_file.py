@@ -12,8 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotnet_brain.bringup import DEVICES as DEVICES_OF_A_RUN
+from pilotnet_brain.bringup import SIMULATORS as SIMULATORS_OF_A_RUN
 from pilotnet_brain.evaluation.benchmark_file import (
+    DEVICES,
     KEYS,
+    SIMULATORS,
     PlanError,
     plan_of,
     read_values,
@@ -42,6 +46,11 @@ def test_the_shipped_plans_are_plans(name):
     if not path.is_file():
         pytest.skip("needs the package's sources")
     assert plan_of(read_values(path)).cases()
+
+
+def test_a_plan_takes_every_simulator_that_a_run_starts_itself():
+    assert set(SIMULATORS) == set(SIMULATORS_OF_A_RUN) - {"none"}
+    assert DEVICES == DEVICES_OF_A_RUN
 
 
 def test_a_plan_that_is_written_is_read_as_the_same(tmp_path):
@@ -80,7 +89,7 @@ def test_whatever_a_file_holds_is_values_or_an_error_that_names_the_file(tmp_pat
     [
         ({"model": ["qat"]}, "unknown key 'model'; there are mode, simulator, models"),
         ({"mode": "fast"}, "mode is 'fast': it must be one of live, lockstep"),
-        ({"simulator": "gazebo9"}, "one of mujoco, gazebo"),
+        ({"simulator": "gazebo9"}, "one of mujoco, gazebo, gz"),
         ({"models": "qat"}, "models is 'qat': it must be a list"),
         ({"models": []}, "models is []"),
         ({"models": ["qat", "qat"]}, "models: 'qat' is there twice"),

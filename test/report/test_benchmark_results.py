@@ -54,7 +54,7 @@ def test_disturbances_have_a_column_of_their_own():
     disturbed = {**ROWS[0], "disturbance": "latency", "amount": 50.0}
     texts = cells(summary_markdown(summarize([*ROWS, disturbed], BY_MODEL)))
     assert "disturbance" in texts[0]
-    assert any("latency 50" in line for line in texts)
+    assert any("latency 50 ms" in line for line in texts)
     assert "disturbance" not in cells(summary_markdown(summarize(ROWS)))[0]
 
 
