@@ -84,6 +84,7 @@ def run_from_bag(
     *,
     topics: BagTopics | None = None,
     reference_lap: NDArray[np.float64] | None = None,
+    time_limit_s: float | None = None,
     **context: Figure,
 ) -> BagRun:
     """Measure the run in a bag as the live node measures it.
@@ -97,6 +98,7 @@ def run_from_bag(
         laps: that the run was asked for; 0: every lap in the bag counts.
         topics: where odometry, commands, frame records and camera info are.
         reference_lap: points (N, 2), m, for the published score.
+        time_limit_s: simulated seconds that ended the run, or None.
         context: entries that the bag does not know (simulator...).
 
     Raises:
@@ -111,7 +113,7 @@ def run_from_bag(
         path, contents.topics, ODOMETRY_TYPE, topics.odometry, DEFAULT_ODOMETRY_TOPIC
     )
     run = BagRun({}, warnings=[contents.warning] if contents.warning else [])
-    metrics = RunMetrics(circuit, laps, reference_lap=reference_lap)
+    metrics = RunMetrics(circuit, laps, reference_lap=reference_lap, time_limit_s=time_limit_s)
     times = _times_of_poses(contents, odometry)
     if times is not _Times.STAMPS:
         run.warnings.append(f"{path}: {odometry} carries no stamps; {times.value}")
