@@ -22,7 +22,7 @@ RUN_FILES := $(wildcard requirements/run.txt requirements/ros.txt requirements/c
 # `make drive CIRCUIT=montreal` is `pilotnet drive --circuit montreal`.
 VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed start_arc_length output \
     reference_lap time_limit camera_topic cmd_vel_topic odom_topic pose_source world car
-SWITCH_OPTIONS := record record_camera reliable trust_model lockstep gui rviz
+SWITCH_OPTIONS := record record_camera record_video reliable trust_model lockstep gui rviz
 
 dashed = $(subst _,-,$(1))
 upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst d,D,$(subst e,E,$(subst f,F,$(subst g,G,$(subst \
@@ -61,6 +61,7 @@ help: ## What can be made, and with which variables
 	@echo '    make drive CIRCUIT=montreal LAPS=2          another circuit, two laps'
 	@echo '    make drive MODEL=my/model.pt DEVICE=cpu     a TorchScript file of yours'
 	@echo '    make drive RTF=0.5 RECORD_CAMERA=1          at half speed, frames in the bag'
+	@echo '    make drive RECORD_VIDEO=1                   with a video of the run, run.mp4'
 	@echo '    make drive SIMULATOR=gazebo LOCKSTEP=1      in Gazebo Classic, where it is installed'
 	@echo '    make drive SIMULATOR=none                   a car that is driven elsewhere'
 	@echo '    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))' | fold -sw 76 \

@@ -59,6 +59,7 @@ class RunPlan:
     )
     record: bool = _argument(True, "Record the run's topics to bag/ (MCAP)")
     record_camera: bool = _argument(False, "Record the camera frames too (18 MB a second)")
+    record_video: bool = _argument(False, "Make a video of the run, run.mp4, once it has ended")
     output: str = _argument("runs", "Directory in which the run's own directory is made")
     reference_lap: str = _argument(
         "", "CSV or rosbag of a reference lap, for position_deviation_score_published"

@@ -34,12 +34,15 @@ def video(
       pilotnet video runs/latest --from 10 --until 18 --out bend.mp4
       pilotnet video runs/latest --from 10 --until 18 --fps 10 --width 640 --out drive.webp
     """
+    import signal
     import time
 
     from pilotnet_brain.commands.training_progress import clear, show
     from pilotnet_brain.report.run_folder import RunFolder
     from pilotnet_brain.report.video import write_video
 
+    # Told to end, it leaves no half file either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
 
     def show_progress(done: int, count: int) -> None:

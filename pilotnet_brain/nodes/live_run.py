@@ -11,6 +11,7 @@ from typing import IO
 
 from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
+from pilotnet_brain.nodes.run_video import make_video
 from pilotnet_brain.nodes.shared_memory import remove_dead_files
 from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
 from pilotnet_brain.report.finish_run import finish_run
@@ -139,7 +140,7 @@ def was_refused(first: tuple[str, int] | None) -> bool:
 
 
 def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
-    """Complete the results where the metrics node could not, print their table.
+    """Complete the results where the metrics node could not, print their table, make the video.
 
     Returns:
         Whether the asked laps were driven.
@@ -152,5 +153,8 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
     # Read by the metrics node, unless it was the one that died.
     take_stop_reason(folder.path)
     Console().print(run_table(figures))
+    if plan.record_video and figures.get("completion") is not None:
+        # Only now: encoding would have taken the run's own processors.
+        make_video(folder.path)
     print(f"results in {folder.path}", flush=True)
     return bool(figures.get("lap_completed"))

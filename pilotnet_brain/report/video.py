@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.catalogue import load_circuit
@@ -106,22 +104,14 @@ def _driven(folder: RunFolder) -> NDArray[np.float64]:
 
 
 def _camera(folder: RunFolder, circuit: Circuit, since_s: float) -> Camera:
-    parameters = _parameters(folder)
+    parameters = folder.read_run_record().get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
     topic = parameters.get("camera_topic")
     recorded = recorded_camera(folder.bag, topic if isinstance(topic, str) else None, since_s)
     if recorded is not None:
         return recorded
     seed = parameters.get("looks_seed")
     return RedrawnCamera(circuit, random_looks(seed) if isinstance(seed, int) and seed else PLAIN)
-
-
-def _parameters(folder: RunFolder) -> dict[str, Any]:
-    """Return the run's arguments as run.yaml keeps them, as far as it does."""
-    try:
-        record = yaml.safe_load(folder.run_yaml.read_text(encoding="utf-8"))
-        return dict(record["parameters"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError):
-        return {}
 
 
 def _resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from live_process import (  # noqa: E402
 from mcap.reader import make_reader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
+from pilotnet_brain.cli import main  # noqa: E402
 from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 
@@ -67,7 +69,7 @@ def start(tmp_path: Path, model: str) -> Iterator[Callable[..., Run]]:
 
 
 def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> None:
-    run = start(time_limit=2.0, record_camera=True)
+    run = start(time_limit=2.0, record_camera=True, record_video=True)
     status, _ = run.end()
     log = run.log.read_text()
     assert status == 1, log
@@ -80,8 +82,9 @@ def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> 
     assert figures["simulated_time_s"] == pytest.approx(2.0, abs=0.1)
     assert figures["frames_received"] >= 20
     assert figures["frame_age_p50"] > 0.0
-    for name in ("run.yaml", "trajectory.csv", "lap.png"):
+    for name in ("run.yaml", "trajectory.csv", "lap.png", "run.mp4"):
         assert (run.folder / name).stat().st_size > 0
+    check_figures_of_the_bag(run.folder, figures)
     assert "lap completed" not in log
 
     messages = read_bag(run.folder / "bag")
@@ -89,6 +92,17 @@ def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> 
     check_commands(messages)
     check_metadata(run.folder / "bag", messages)
     assert not still_alive(run)
+
+
+def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
+    """The bag gives the run's own figures; the real clock is the recorder's, in another process."""
+    again = folder / "again.json"
+    assert main(["metrics", str(folder), "--out", str(again)]) == 0
+    measured = json.loads(again.read_text())
+    for key in ("real_time_s", "real_time_factor", "brain_rate_hz"):
+        assert measured.pop(key) > 0.0
+        figures.pop(key)
+    assert measured == figures
 
 
 def check_commands(messages: dict[str, list[tuple[int, Any]]]) -> None:
