@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.live_run import reason_of
-from pilotnet_brain.nodes.run_processes import command_line, how_it_ended
+from pilotnet_brain.nodes.run_processes import RunProcesses, command_line, how_it_ended
 from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
 
 
@@ -50,3 +51,19 @@ def test_a_stop_reason_is_taken_once(tmp_path: Path) -> None:
     write_stop_reason(tmp_path, "the brain node ended (SIGKILL)")
     assert take_stop_reason(tmp_path) == "the brain node ended (SIGKILL)"
     assert take_stop_reason(tmp_path) is None
+
+
+def test_what_hangs_is_waited_for_no_longer_than_patience_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "hang"
+    program.write_text("#!/bin/sh\necho waiting\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with (tmp_path / "nodes.log").open("wb") as log:
+        processes = RunProcesses([spec(package="other", executable="hang", name="hang")], log)
+        assert processes.run(patience_s=0.5) is None
+        assert processes.received_signal is None
+        assert processes.stop() == []
+    assert processes.exit_status("hang") is not None
+    assert (tmp_path / "nodes.log").read_text() == "waiting\n"

@@ -40,6 +40,16 @@ def test_paths_become_plain_words(tmp_path):
     assert RunFolder.create(tmp_path, "...", "", NOON).path.name.endswith("unnamed-unnamed")
 
 
+def test_a_folder_of_a_given_name_is_made_anew(tmp_path):
+    first = RunFolder.make(tmp_path / "out" / "qat-montreal-0")
+    first.append_trajectory(ROW)
+    first.close()
+    again = RunFolder.make(tmp_path / "out" / "qat-montreal-0")
+    assert again.path == first.path
+    assert not list(again.path.iterdir())
+    assert not (tmp_path / "out" / "latest").exists()
+
+
 def test_a_discarded_run_leaves_latest_at_the_newest_other(tmp_path):
     kept = RunFolder.create(tmp_path, "montreal", "baseline", NOON)
     refused = RunFolder.create(tmp_path, "montmelo", "baseline", NOON.replace(hour=13))
