@@ -82,7 +82,7 @@ def call_on_cluster(
     with client:
         # Not pure: each item is called with, even where two are equal.
         futures = {client.submit(call, item, pure=False): item for item in items}
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             death = future.exception()
             result = future.result() if death is None else WorkerDied(str(death))
             yield futures.pop(future), result
