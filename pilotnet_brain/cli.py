@@ -15,6 +15,7 @@ from pilotnet_brain.commands import (
     agreement,
     benchmark,
     circuits,
+    compare,
     dataset,
     drive,
     evaluate,
@@ -82,6 +83,9 @@ app.command("benchmark", short_help="Drive models x circuits x repetitions; one 
 app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
 app.command("agreement", short_help="Compare the embedded simulator with a real Gazebo.")(
     agreement.agreement
+)
+app.command("compare", short_help="Lay runs side by side; is a difference more than chance?")(
+    compare.compare
 )
 app.command("video", short_help="Make a video of a run, or a short moving picture.")(video.video)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)

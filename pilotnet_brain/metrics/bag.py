@@ -70,10 +70,19 @@ def metrics_from_bag(
     *,
     topics: BagTopics | None = None,
     reference_lap: NDArray[np.float64] | None = None,
+    time_limit_s: float | None = None,
     **context: Figure,
 ) -> Figures:
     """Return the figures of the run in a bag; see `run_from_bag`."""
-    run = run_from_bag(bag, circuit, laps, topics=topics, reference_lap=reference_lap, **context)
+    run = run_from_bag(
+        bag,
+        circuit,
+        laps,
+        topics=topics,
+        reference_lap=reference_lap,
+        time_limit_s=time_limit_s,
+        **context,
+    )
     return run.figures
 
 
