@@ -168,7 +168,7 @@ def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
     made_by = machine()
 
     def keep(case: Case, figures: Any, trajectory: Any) -> None:
-        keep_run(out / RUNS / case.key, case, figures, trajectory, made_by)
+        keep_run(out / RUNS / case.key, plan.parameters(case), figures, trajectory, made_by)
 
     return lambda cases: drive_in_lockstep(
         cases, plan, jobs, cluster or None, keep if plan.record else None

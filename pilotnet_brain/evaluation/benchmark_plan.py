@@ -74,6 +74,17 @@ class BenchmarkPlan:
         _check_distinct(cases, self.mode)
         return cases
 
+    def parameters(self, case: Case) -> dict[str, Any]:
+        """Return what is asked of one run, by the names that ``pilotnet drive`` has for it."""
+        return {
+            **case._asdict(),
+            "mode": self.mode,
+            "simulator": self.simulator,
+            "laps": self.laps,
+            "time_limit": self.time_limit,
+            "reference_lap": self.reference_lap(case.circuit),
+        }
+
     def reference_lap(self, circuit: str) -> str:
         """Return the path of a circuit's reference lap, empty where the folder has none."""
         if not self.reference_laps:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.report.run_folder import RunFolder, TrajectoryWriter
@@ -18,7 +17,7 @@ from pilotnet_brain.report.run_folder import RunFolder, TrajectoryWriter
 
 def keep_run(
     path: Path,
-    case: Case,
+    parameters: Mapping[str, object],
     figures: Figures,
     trajectory: NDArray[np.float64],
     made_by: Mapping[str, object],
@@ -27,7 +26,7 @@ def keep_run(
 
     Args:
         path: the folder; what is in it is removed.
-        case: what was driven.
+        parameters: what was asked of the run: circuit, model, laps...
         figures: of the run.
         trajectory: (N, 10), the columns of trajectory.csv; a command not yet given is NaN.
         made_by: versions and hardware, for run.yaml.
@@ -39,7 +38,7 @@ def keep_run(
     folder.write_run_record(
         {
             "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "parameters": {**case._asdict(), "simulator": "mujoco", "mode": "lockstep"},
+            "parameters": dict(parameters),
             **made_by,
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import yaml
 
+from pilotnet_brain.evaluation.benchmark_file import plan_of
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.metrics.trajectory import read_trajectory
 from pilotnet_brain.report.keep_run import keep_run
@@ -16,11 +17,14 @@ def test_what_is_kept_is_read_again(tmp_path):
     trajectory = np.arange(30.0).reshape(3, 10)
     trajectory[0, 8:] = np.nan
     figures = {"circuit": "random-7", "lap_completed": True, "average_speed": 12.0}
-    folder = keep_run(tmp_path / CASE.key, CASE, figures, trajectory, {"versions": {"torch": "2"}})
+    asked = plan_of({"mode": "lockstep", "laps": 3}).parameters(CASE)
+    made_by = {"versions": {"torch": "2"}}
+    folder = keep_run(tmp_path / CASE.key, asked, figures, trajectory, made_by)
     assert folder.path.name == "qat-random-7-2"
     np.testing.assert_array_equal(read_trajectory(folder.trajectory_csv), trajectory)
     assert folder.read_metrics() == figures
     assert folder.circuit_name() == "random-7"
     record = yaml.safe_load(folder.run_yaml.read_text())
     assert record["versions"] == {"torch": "2"}
-    assert (record["parameters"]["looks_seed"], record["parameters"]["mode"]) == (9, "lockstep")
+    parameters = record["parameters"]
+    assert (parameters["looks_seed"], parameters["mode"], parameters["laps"]) == (9, "lockstep", 3)
