@@ -15,7 +15,10 @@ setup(
     maintainer_email="maintainers@example.org",
     license="Apache-2.0",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={f"{PACKAGE}.circuits": ["data/*.csv"]},
+    package_data={
+        f"{PACKAGE}.circuits": ["data/*.csv"],
+        f"{PACKAGE}.report": ["templates/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (SHARE, ["package.xml"]),

@@ -78,6 +78,17 @@ need_egl() {
         "sudo apt-get install ${packages[*]}" >&2
 }
 
+# The report pages are tested in a real browser; without one those tests say that they are left out.
+need_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    # Ubuntu's package of that name only leads to a snap, which does not run in a container.
+    if may_install && ! grep -qi '^ID=ubuntu' /etc/os-release && apt_install chromium; then return; fi
+    say "note: the report pages are not tested without a Chromium: sudo apt-get install chromium" >&2
+}
+
 say_size() {
     if [ "$purpose" = dev ] && [ -e "$venv/.made-run-$flavour" ]; then
         say "adding the tests' tools to $venv: about 35 MB to download"
@@ -155,6 +166,7 @@ new_environment
 install_packages
 link_checkout
 need_egl
+if [ "$purpose" = dev ]; then need_browser; fi
 touch "$venv/.made-run-$flavour"
 if [ "$purpose" = dev ]; then touch "$venv/.made-dev-$flavour"; fi
 say "$venv is ready ($((SECONDS - begin)) s)"
