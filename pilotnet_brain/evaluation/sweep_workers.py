@@ -6,6 +6,7 @@ workers die over and over is given up, alone.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -94,11 +95,20 @@ def _finished(
 ) -> Iterator[tuple[Item, Result]]:
     """Call with what is waiting; what has come back waits no more."""
     parallel = Parallel(
-        n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+        n_jobs=jobs,
+        return_as="generator_unordered",
+        pre_dispatch="n_jobs",
+        batch_size=1,
+        initializer=_leave_ctrl_c_to_the_caller,
     )
     calls = [delayed(_numbered)(call, number, item) for number, item in waiting.items()]
     for number, result in parallel(calls):
         yield waiting.pop(number), result
+
+
+def _leave_ctrl_c_to_the_caller() -> None:
+    """In a worker: the terminal sends it too, and every worker would print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _numbered(call: Callable[[Item], Result], number: int, item: Item) -> tuple[int, Result]:
