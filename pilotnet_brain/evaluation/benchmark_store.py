@@ -53,8 +53,9 @@ class BenchmarkStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(folder)
-            self._take_plan()
-            self._read_rows(sha256, retry)
+            lines = self._journal_lines()
+            self._take_plan(begun=bool(lines))
+            self._take_rows(lines, sha256, retry)
             kept = "".join(map(_line, self._rows.values()))
             write_atomically(folder / ROWS_FILE, kept.encode())
             self._journal = (folder / ROWS_FILE).open("a", encoding="utf-8")
@@ -101,25 +102,29 @@ class BenchmarkStore:
         except OSError as problem:
             raise UserError(f"{self.folder / ROWS_FILE}: cannot be written: {problem}") from problem
 
-    def _take_plan(self) -> None:
-        path = self.folder / PLAN_FILE
-        if not path.exists():
-            write_atomically(path, write_plan(self.plan).encode())
-            return
-        there, asked = plan_of(read_values(path)).as_dict(), self.plan.as_dict()
-        differing = [key for key in asked if asked[key] != there[key]]
-        if differing:
-            raise UserError(
-                f"{self.folder} holds another benchmark ({', '.join(differing)} differ): choose "
-                f"another folder, or go on with that one: pilotnet benchmark {path} "
-                f"--out {self.folder}"
-            )
-
-    def _read_rows(self, sha256: Callable[[str], str | None], retry: bool) -> None:
+    def _journal_lines(self) -> list[str]:
         path = self.folder / ROWS_FILE
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return text.splitlines()
+
+    def _take_plan(self, begun: bool) -> None:
+        path = self.folder / PLAN_FILE
+        if begun and path.exists():
+            there, asked = plan_of(read_values(path)).as_dict(), self.plan.as_dict()
+            differing = [key for key in asked if asked[key] != there[key]]
+            if differing:
+                raise UserError(
+                    f"{self.folder} holds another benchmark ({', '.join(differing)} differ): "
+                    "choose another folder, or go on with that one: "
+                    f"pilotnet benchmark {path} --out {self.folder}"
+                )
+        write_atomically(path, write_plan(self.plan).encode())
+
+    def _take_rows(
+        self, lines: list[str], sha256: Callable[[str], str | None], retry: bool
+    ) -> None:
         present = {model: sha256(model) for model in self.plan.models}
-        lines = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        for line in lines.splitlines():
+        for line in lines:
             try:
                 row = json.loads(line)
                 case = case_of(row)

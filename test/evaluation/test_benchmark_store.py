@@ -9,7 +9,7 @@ import pytest
 from benchmark_rows import row
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark_file import plan_of
+from pilotnet_brain.evaluation.benchmark_file import plan_of, read_values
 from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
 
 PLAN = plan_of({"models": ["a", "b"], "circuits": {"c": 2}})
@@ -69,6 +69,15 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match=r"holds another benchmark \(models, laps differ\)"):
         BenchmarkStore(tmp_path, other, unchanged)
     assert (tmp_path / "rows.jsonl").read_bytes() == before
+
+
+def test_a_plan_that_came_to_nothing_stands_in_nobodys_way(tmp_path: Path):
+    with store(tmp_path):
+        pass
+    other = plan_of({"models": ["a"], "circuits": {"c": 2}, "laps": 2})
+    with BenchmarkStore(tmp_path, other, unchanged) as kept:
+        kept.add(row("a"))
+    assert plan_of(read_values(tmp_path / "plan.yaml")) == other
 
 
 def test_two_at_work_in_one_folder_are_one_too_many(tmp_path: Path):
