@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pilotnet_brain.metrics.pose_filter import Pose
+from pilotnet_brain.metrics.pose_filter import LONGEST_GAP_S, Pose
 
 LAPS_DONE = "laps done"
 LEFT_THE_ROAD = "left the road"
@@ -46,16 +46,21 @@ class StandingRule:
 
     Within a few centimetres that is standing, turning on the spot included. Within CIRCLE_RADIUS_M
     it is going round in circles: a network that always turns as hard as it can drives circles of
-    0.9 m radius.
+    0.9 m radius. What happened while no pose came for long (the clock jumped, the recording has a
+    gap) nobody saw: such time is not counted.
     """
 
     def __init__(self, radius: float = 0.05) -> None:
         self._radius = radius
         self._anchor: Pose | None = None
+        self._latest_s = -math.inf
 
     def standing_s(self, pose: Pose) -> float:
         """Take one sample; return for how long the car has been standing, s."""
         anchor = self._anchor
+        if pose.time_s - self._latest_s > LONGEST_GAP_S:
+            anchor = None
+        self._latest_s = pose.time_s
         if anchor is None or math.hypot(pose.x - anchor.x, pose.y - anchor.y) > self._radius:
             self._anchor = pose
             return 0.0
