@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pilotnet_brain.evaluation.case import UNDISTURBED
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -61,7 +63,7 @@ class BenchmarkProgress:
 
 def case_text(case: Case) -> str:
     """Return a run in words, e.g. ``qat on montreal, repetition 2``."""
-    disturbed = "" if case.disturbance == "none" else f", {case.disturbance} {case.amount:g}"
+    disturbed = "" if case.disturbance == UNDISTURBED else f", {case.disturbance} {case.amount:g}"
     return f"{case.model} on {case.circuit}, repetition {case.repetition}{disturbed}"
 
 
