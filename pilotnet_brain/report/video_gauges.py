@@ -33,7 +33,9 @@ class SpeedGauge:
             canvas.arc(picture, centre, radius, span, canvas.DRIVEN, 11)
         if math.isfinite(command):
             _mark(picture, centre, radius, self._angle(command))
-        _label(picture, box, centre, f"{speed:.1f}", "m/s", f"speed, asked {_asked(command, 1)}")
+        _label(
+            picture, box, centre, f"{speed:.1f}", "m/s", f"speed, asked {_asked(command, '.1f')}"
+        )
 
     def _angle(self, speed: float) -> float:
         share = min(max(speed / self._top, 0.0), 1.0)
@@ -71,7 +73,7 @@ class SteeringGauge:
             centre,
             f"{yaw_rate:+.2f}",
             "rad/s",
-            f"yaw rate, asked {_asked(command, 2)}",
+            f"yaw rate, asked {_asked(command, '+.2f')}",
         )
 
     def _angle(self, yaw_rate: float) -> float:
@@ -108,5 +110,5 @@ def _label(
     )
 
 
-def _asked(command: float, digits: int) -> str:
-    return f"{command:.{digits}f}" if math.isfinite(command) else "nothing yet"
+def _asked(command: float, form: str) -> str:
+    return f"{command:{form}}" if math.isfinite(command) else "nothing yet"

@@ -1,5 +1,10 @@
 """Videos of runs, read back picture by picture."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import av
 import numpy as np
 import pytest
@@ -159,6 +164,25 @@ def test_an_interrupted_video_leaves_the_old_one_and_no_half(folder, error, name
         write_video(folder, path, on_picture=interrupt)
     assert sorted(folder.path.iterdir()) == before
     assert path.read_bytes() == b"the old one"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_the_command_leaves_no_half_file(folder, number):
+    keep(folder, ticks(200.0, 20, begin_s=2.05))
+    command = [sys.executable, "-m", "pilotnet_brain.cli", "video", str(folder.path)]
+    making = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not list(folder.path.glob(".run.mp4*")):
+        assert making.poll() is None
+        time.sleep(0.02)
+    making.send_signal(number)
+    _, said = making.communicate(timeout=60)
+    assert making.returncode == 130, said
+    assert b"Traceback" not in said
+    assert not list(folder.path.glob("*run.mp4*"))
 
 
 @pytest.mark.parametrize(("from_s", "until_s"), [(2.5, None), (1.0, 0.5), (3.0, 4.0)])
