@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pilotnet_brain.evaluation.case import Case
 
 _RESULTS_EVERY_S = 10.0
-_TABLE_WIDTH = 150
+_TABLE_WIDTH = 160
+"""Characters; where the terminal has fewer, lines wrap, and no figure is cut."""
 _SOME_FAILED, _STOPPED = 1, 130
 
 
@@ -99,6 +100,7 @@ def benchmark(
     \b
     Results in the --out folder:
       results.md, .csv, .json   the table, every run, both; a run that fails is a row
+      disturbances.png          laps finished and deviation over each amount
       runs/                     a folder for each run
       plan.yaml                 what was asked
     Stopped, it goes on where it was when started again with the same plan and folder.
@@ -177,8 +179,7 @@ def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
 
 def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     """Drive what is to do, keep and show the results; return the exit status."""
-    from pilotnet_brain.report.benchmark_results import machine, shown_summary, write_results
-    from pilotnet_brain.report.benchmark_table import summary_table
+    from pilotnet_brain.report.benchmark_results import machine, write_results
 
     made_by = machine()
 
@@ -192,19 +193,27 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
         stopped = True
     finally:
         write()
+    _show(store, console)
+    if stopped:
+        again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
+        done = f"stopped after {len(store.rows)} of {store.total} runs"
+        typer.echo(f"{done}; go on with: {again}", err=True)
+        return _STOPPED
+    return _SOME_FAILED if any(row["failed"] for row in store.rows) else 0
+
+
+def _show(store: BenchmarkStore, console: Console) -> None:
+    """Draw what is drawn, and print the table."""
+    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary
+    from pilotnet_brain.report.benchmark_table import summary_table
+
     if rows := store.rows:
+        draw_curves(store.folder, rows)
         console.width = max(console.width, _TABLE_WIDTH)
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
         console.print(summary_table(shown_summary(store.plan, rows), title))
     typer.echo(f"results in {store.folder}: results.md, results.csv, results.json")
-    if stopped:
-        again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
-        typer.echo(
-            f"stopped after {len(rows)} of {store.total} runs; go on with: {again}", err=True
-        )
-        return _STOPPED
-    return _SOME_FAILED if any(row["failed"] for row in rows) else 0
 
 
 def _drive(

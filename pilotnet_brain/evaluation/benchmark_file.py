@@ -219,18 +219,20 @@ def _disturbances(key: str, value: Any) -> dict[str, tuple[float, ...]]:
     if value == ALL:
         from pilotnet_brain.evaluation.disturbances import DISTURBANCES
 
-        return {name: disturbance.amounts for name, disturbance in DISTURBANCES.items()}
+        value = dict.fromkeys(DISTURBANCES)
     if not isinstance(value, Mapping):
         raise _wrong(key, value, "disturbances with their amounts, as in latency: [50, 100]")
     return {_name(key, name): _amounts(f"{key}: {name}", name, a) for name, a in value.items()}
 
 
 def _amounts(key: str, name: str, value: Any) -> tuple[float, ...]:
-    """Return the amounts; those that the disturbance comes with where none are said."""
+    """Return the amounts; where none are said, those that the disturbance comes with."""
     if value is None:
         from pilotnet_brain.evaluation.disturbances import find_disturbance
 
-        return find_disturbance(name).amounts
+        known = find_disturbance(name)
+        # The undisturbed run is driven anyway.
+        return tuple(amount for amount in known.amounts if amount != known.none)
     amount = _number(-1e6, 1e6)
     return tuple(_unlike(key, [amount(key, item) for item in _several(key, value, "amounts")]))
 

@@ -15,6 +15,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
 from pilotnet_brain.evaluation.benchmark_row import Row
 from pilotnet_brain.evaluation.benchmark_summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.evaluation.case import UNDISTURBED
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.benchmark_table import (
     published_markdown,
@@ -23,6 +24,7 @@ from pilotnet_brain.report.benchmark_table import (
 )
 from pilotnet_brain.report.run_record import git_commit, hardware, versions
 
+DISTURBANCES_PNG = "disturbances.png"
 CIRCUITS_IN_A_TABLE = 10
 """With more circuits than that, the tables give one line a model, over all circuits."""
 
@@ -65,9 +67,18 @@ def write_results(
 
 
 def shown_summary(plan: BenchmarkPlan, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the summary that a person can take in: by circuit, or over many circuits."""
-    by = BY_CIRCUIT if len(plan.circuits) <= CIRCUITS_IN_A_TABLE else BY_MODEL
-    return summarize(rows, by)
+    """Return the summary that a person can take in: by circuit, or over all of many circuits."""
+    few = len(plan.circuits) <= CIRCUITS_IN_A_TABLE and not plan.disturbances
+    return summarize(rows, BY_CIRCUIT if few else BY_MODEL)
+
+
+def draw_curves(folder: Path, rows: Sequence[Row]) -> None:
+    """Draw disturbances.png where runs were disturbed: laps finished, deviation over the amount."""
+    if not any(row["disturbance"] != UNDISTURBED for row in rows):
+        return
+    from pilotnet_brain.report.disturbance_picture import draw_disturbances
+
+    draw_disturbances(rows, folder / DISTURBANCES_PNG)
 
 
 def results_markdown(plan: BenchmarkPlan, rows: Sequence[Row], made_by: Mapping[str, Any]) -> str:
@@ -81,6 +92,8 @@ def results_markdown(plan: BenchmarkPlan, rows: Sequence[Row], made_by: Mapping[
             "against BehaviorMetrics' reference laps, `-` where none was given; suddenness is the "
             "mean step between successive network outputs.\n"
         )
+    if plan.disturbances:
+        parts.append(f"![Laps finished and deviation over each amount]({DISTURBANCES_PNG})\n")
     if runs := published_on(plan.circuits):
         parts.append("## Published\n")
         parts.append(published_markdown(runs))

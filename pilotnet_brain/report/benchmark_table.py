@@ -90,8 +90,8 @@ def summary_table(summary: Sequence[Entry], title: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     columns = summary_columns(summary)
     for column in columns:
-        # Heads may wrap, figures must not.
-        widest = max(len(column.text(entry)) for entry in summary)
+        # Heads may wrap between words, figures must not.
+        widest = max(map(len, [*column.head.split(), *(column.text(entry) for entry in summary)]))
         table.add_column(
             column.head, justify="right" if column.number else "left", min_width=widest
         )

@@ -140,6 +140,20 @@ def test_a_damaged_model_is_a_row_with_its_reason_and_the_others_go_on(
     assert not any(row["failed"] for row in results(tmp_path / "out")["rows"])
 
 
+def test_disturbed_runs_have_rows_a_table_and_a_picture(model: str, tmp_path: Path) -> None:
+    arguments = ["--mode", "lockstep", "--model", model, "--circuit", "simple_circuit"]
+    arguments += ["--disturbance", "brightness=0.5", "--time-limit", "1", "--jobs", "1"]
+    assert main(["benchmark", *arguments, "--out", str(tmp_path)]) == 0
+    plain, dark = results(tmp_path)["rows"]
+    assert (plain["disturbance"], dark["disturbance"], dark["amount"]) == (
+        "none", "brightness", 0.5,
+    )  # fmt: skip
+    # This network is slower, the darker its frames are.
+    assert dark["average_speed"] < plain["average_speed"] - 1.0
+    assert "brightness 0.5 times" in (tmp_path / "results.md").read_text()
+    assert (tmp_path / "disturbances.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_live_runs_leave_every_result_and_a_model_that_goes_missing_is_a_row(
     model: str, tmp_path: Path, started: list[Started]
 ) -> None:

@@ -12,6 +12,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark_check import check_plan
 from pilotnet_brain.evaluation.benchmark_file import plan_of
 from pilotnet_brain.evaluation.case import Case
+from pilotnet_brain.evaluation.disturbances import DISTURBANCES
 
 
 def test_without_a_word_it_is_a_lap_of_every_model_on_every_circuit():
@@ -71,6 +72,16 @@ def test_each_disturbance_comes_beside_the_undisturbed_run():
     assert [(case.disturbance, case.amount) for case in cases] == [
         ("none", 0.0), ("latency", 50.0), ("latency", 100.0),
     ]  # fmt: skip
+
+
+def test_disturbances_come_with_amounts_of_their_own():
+    asked = {"mode": "lockstep", "models": ["qat"], "circuits": ["montreal"]}
+    every = plan_of({**asked, "disturbances": "all"})
+    assert set(every.disturbances) == set(DISTURBANCES)
+    for name, amounts in every.disturbances.items():
+        assert amounts and DISTURBANCES[name].none not in amounts
+    one = plan_of({**asked, "disturbances": {"latency": None}})
+    assert one.disturbances == {"latency": every.disturbances["latency"]}
 
 
 def test_runs_that_would_share_a_folder_are_refused():
