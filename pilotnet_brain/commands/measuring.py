@@ -25,9 +25,12 @@ def bench(
     simulator: Annotated[
         bool, typer.Option(help="Also time the embedded simulator in lock-step.")
     ] = True,
+    lockstep: Annotated[
+        bool, typer.Option(help="Also time laps of an int8 model in lock-step.")
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
-    """Time frame -> command beside a plain reference loop, frames over DDS, and the simulator.
+    """Time frame -> command beside a plain reference loop, frames over DDS, simulator and laps.
 
     The reference loop does what BehaviorMetrics' brain does with the same frames: OpenCV crop and
     resize, a PIL image, a float tensor, the traced model, numpy.
@@ -36,7 +39,7 @@ def bench(
     Examples:
       pilotnet bench                                      the shipped models
       pilotnet bench --model my/model.pt --device cuda
-      pilotnet bench --no-transport --no-simulator --out bench.json
+      pilotnet bench --no-transport --no-simulator --no-lockstep --out bench.json
     """
     from rich.console import Console
 
@@ -66,6 +69,8 @@ def bench(
         measured["transport"] = [row.to_dict() for row in rows]
     if simulator:
         measured["simulator"] = _bench_simulator()
+    if lockstep:
+        measured["lockstep"] = _bench_lockstep()
     if out is not None:
         out.write_text(json.dumps(measured, indent=1) + "\n")
 
@@ -81,6 +86,20 @@ def _bench_simulator() -> list[dict[str, Any]]:
 
     speeds = bench_simulator(circuit_names())
     Console().print(simulator_table(speeds))
+    return [asdict(speed) for speed in speeds]
+
+
+def _bench_lockstep() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from pilotnet_brain.circuits.catalogue import circuit_names
+    from pilotnet_brain.evaluation.lockstep_bench import bench_lockstep
+    from pilotnet_brain.report.bench_table import lockstep_table
+
+    speeds = bench_lockstep(circuit_names())
+    Console().print(lockstep_table(speeds))
     return [asdict(speed) for speed in speeds]
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pilotnet_brain.evaluation.durations import Durations
 from pilotnet_brain.evaluation.inference_bench import InferenceBench
+from pilotnet_brain.evaluation.lockstep_bench import LockstepSpeed
 
 
 class SimulatorRow(Protocol):
@@ -118,5 +119,26 @@ def simulator_table(figures: Sequence[SimulatorRow]) -> Table:
             row.circuit,
             f"{row.frames_per_s:.0f}",
             _milliseconds(Durations(row.frame_s_p50, row.frame_s_p99)),
+        )
+    return table
+
+
+def lockstep_table(figures: Sequence[LockstepSpeed]) -> Table:
+    """Return the pace of whole laps in lock-step, one circuit a row."""
+    table = Table(
+        title="Laps in lock-step, times real time per core",
+        caption="simulator, network and metrics in one process of one thread; of the simulated "
+        "seconds\nthe median (slowest hundredth); and over the processor's time of the whole run",
+    )
+    for name in ("circuit", "model", "simulated, s", "times real time", "times CPU time"):
+        left = name in ("circuit", "model")
+        table.add_column(name, justify="left" if left else "right")
+    for row in figures:
+        table.add_row(
+            row.circuit,
+            row.model,
+            f"{row.simulated_s:.1f}",
+            f"{row.times_real_time_p50:.1f} ({row.times_real_time_p1:.1f})",
+            f"{row.times_cpu_time:.1f}",
         )
     return table
