@@ -148,6 +148,20 @@ def test_a_stretch_becomes_a_moving_picture(folder, suffix):
         assert middle.mean() == pytest.approx(96, abs=5.0)
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".gif"])
+def test_moving_pictures_do_not_drift_from_true_speed(folder, suffix):
+    # 60 pictures a second are 16 or 17 ms each, or 1 or 2 hundredths; 60 of them are a second.
+    write_frames(folder.bag, [(k / 20.0, 40 + 4 * k) for k in range(41)])
+    out = write_video(folder, folder.path / f"clip{suffix}", until_s=0.99, fps=60, width=160)
+    with Image.open(out) as clip:
+        shown_ms = 0
+        for number in range(clip.n_frames):
+            clip.seek(number)
+            clip.load()
+            shown_ms += clip.info["duration"]
+    assert shown_ms == pytest.approx(1000, abs=10)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("name", ["run.mp4", "clip.webp"])
 def test_an_interrupted_video_leaves_the_old_one_and_no_half(folder, error, name):
