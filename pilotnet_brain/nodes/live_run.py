@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
 from pilotnet_brain.nodes.run_video import make_video
 from pilotnet_brain.nodes.shared_memory import remove_dead_files
+from pilotnet_brain.nodes.standstill import Standstill
 from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
 from pilotnet_brain.report.finish_run import finish_run
 from pilotnet_brain.report.run_folder import RunFolder
@@ -96,15 +98,17 @@ def run_nodes(
         folder: of the run.
         specs: what to start.
         output: takes what the nodes print; None: as this process's own.
-        patience_s: real seconds after which the run is ended all the same.
+        patience_s: real seconds without a new row of the driven line after which the run is
+            ended all the same; None: no such limit.
     """
     processes = RunProcesses(specs, output)
     reason, first = "the run could not be started", None
     try:
-        first = processes.run(patience_s)
+        still = Standstill(folder.trajectory_csv, math.inf if patience_s is None else patience_s)
+        first = processes.run(still)
         reason = reason_of(first, processes.received_signal)
         if first is None and processes.received_signal is None:
-            reason = f"no end within {patience_s:g} s of real time"
+            reason = f"nothing went on for {still.patience_s:g} s of real time"
     finally:
         # Results are kept whatever happened, so the metrics node must know why it ends.
         if reason:

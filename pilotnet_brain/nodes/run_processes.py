@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -45,16 +44,15 @@ class RunProcesses:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._received: int | None = None
 
-    def run(self, patience_s: float | None = None) -> tuple[str, int] | None:
+    def run(self, given_up: Callable[[], bool] | None = None) -> tuple[str, int] | None:
         """Start the nodes and wait until one of them ends or this process is told to.
 
         Args:
-            patience_s: real seconds after which the waiting ends; None: never.
+            given_up: asked again and again; the waiting ends once it says yes. None: never.
 
         Returns:
             Name and exit status (negative: the signal that killed it) of the node that ended
-            first, or None when a signal came (see `received_signal`) or the patience was at its
-            end.
+            first, or None when a signal came (see `received_signal`) or the run was given up.
         """
         previous = {
             number: signal.signal(number, self._on_signal)
@@ -63,7 +61,7 @@ class RunProcesses:
         try:
             for spec in self._specs:
                 self._processes[spec.name] = start_node(spec, output=self._output)
-            return self._first_to_end(patience_s)
+            return self._first_to_end(given_up or (lambda: False))
         finally:
             for number, handler in previous.items():
                 # A second Ctrl-C must not leave the children behind either.
@@ -105,9 +103,8 @@ class RunProcesses:
         process = self._processes.get(name)
         return None if process is None else process.poll()
 
-    def _first_to_end(self, patience_s: float | None) -> tuple[str, int] | None:
-        until = math.inf if patience_s is None else time.monotonic() + patience_s
-        while self._received is None and time.monotonic() < until:
+    def _first_to_end(self, given_up: Callable[[], bool]) -> tuple[str, int] | None:
+        while self._received is None and not given_up():
             for spec in self._specs:
                 status = self._processes[spec.name].poll()
                 if status is not None and spec.ends_run:

@@ -12,6 +12,7 @@ from pilotnet_brain.bringup import NodeSpec
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.live_run import reason_of
 from pilotnet_brain.nodes.run_processes import RunProcesses, command_line, how_it_ended
+from pilotnet_brain.nodes.standstill import Standstill
 from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
 
 
@@ -53,6 +54,29 @@ def test_a_stop_reason_is_taken_once(tmp_path: Path) -> None:
     assert take_stop_reason(tmp_path) is None
 
 
+def test_a_run_stands_still_once_its_line_has_not_grown_for_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pilotnet_brain.nodes.standstill.time.monotonic", lambda: now[0])
+    line = tmp_path / "trajectory.csv"
+    still = Standstill(line, 60.0)
+    answers = []
+    for later_s, text in [(50, None), (20, "a"), (50, "b"), (50, "bc"), (59, None), (2, None)]:
+        now[0] += later_s
+        if text is not None:
+            line.write_text(line.read_text() + text if line.exists() else text)
+        answers.append(still())
+    # Grown at 170, 220 and 270 s; the last questions come 59 and 61 s after that.
+    assert answers == [False, False, False, False, False, True]
+
+
+def test_a_run_that_never_begins_stands_still(tmp_path: Path) -> None:
+    assert not Standstill(tmp_path / "none.csv", 60.0)()
+    still = Standstill(tmp_path / "none.csv", -1.0)
+    assert still()
+
+
 def test_what_hangs_is_waited_for_no_longer_than_patience_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +86,7 @@ def test_what_hangs_is_waited_for_no_longer_than_patience_allows(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with (tmp_path / "nodes.log").open("wb") as log:
         processes = RunProcesses([spec(package="other", executable="hang", name="hang")], log)
-        assert processes.run(patience_s=0.5) is None
+        assert processes.run(Standstill(tmp_path / "trajectory.csv", 0.5)) is None
         assert processes.received_signal is None
         assert processes.stop() == []
     assert processes.exit_status("hang") is not None
