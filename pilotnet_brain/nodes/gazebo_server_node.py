@@ -24,13 +24,15 @@ def main(args: Sequence[str] | None = None) -> int:
     wanted = _parser().parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
     stop = StopSignal()
     try:
-        status = GazeboServer(_plan(wanted)).run(lambda: stop.number is not None)
+        server = GazeboServer(_plan(wanted))
+        status = server.run(lambda: stop.number is not None)
     except UserError as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return USER_ERROR
     if stop.number is not None:
         return 0
-    print(f"error: gzserver ended with status {status}", file=sys.stderr, flush=True)
+    words = f"; it said last: {server.last_words}" if server.last_words else ""
+    print(f"error: gzserver ended with status {status}{words}", file=sys.stderr, flush=True)
     return 1
 
 

@@ -54,6 +54,16 @@ _FATAL = (
         "gzserver cannot read the world file{what}",
     ),
     (
+        # Without these a car neither sees nor moves; the world may do without others.
+        re.compile(
+            r"Failed to load plugin (\S*/)?(?P<what>libgazebo_ros_(init|factory|camera|planar_move)"
+            r"\.so): (?P<why>.*)"
+        ),
+        "gzserver cannot load {what} ({why}): install gazebo_ros (ROS 2 Humble: "
+        "ros-humble-gazebo-ros-pkgs), or have a car that does without it put into the world: "
+        "pilotnet world CIRCUIT --scenery WORLD --out DIR",
+    ),
+    (
         re.compile(r"Can't open display|Unable to create X window"),
         "gzserver has no display to draw the camera's frames on: set DISPLAY, or start the run "
         "with xvfb-run -a",
@@ -163,9 +173,13 @@ class GazeboServer:
 
     Args:
         plan: what it runs.
+
+    Attributes:
+        last_words: the last line that gzserver said; empty before it said one.
     """
 
     def __init__(self, plan: ServerPlan) -> None:
+        self.last_words = ""
         environment = server_environment(plan, os.environ)
         self._server = start_child(server_command(plan), environment, subprocess.PIPE)
         self._client = None
@@ -228,6 +242,7 @@ class GazeboServer:
         assert self._server.stdout is not None
         for raw in self._server.stdout:
             line = _COLOURS.sub("", raw.decode(errors="replace")).rstrip()
+            self.last_words = line or self.last_words
             if _COMPLAINT.search(line) and _AN_OPENAL_LINE not in line:
                 print(f"gzserver: {line}", file=sys.stderr, flush=True)
             if self._reason is None and (reason := explained(line)) is not None:

@@ -22,7 +22,11 @@ from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, dds_environment  # noqa: E402
-from pilotnet_brain.simulation.gazebo_world import WorldFiles, write_bare_world  # noqa: E402
+from pilotnet_brain.simulation.gazebo_world import (  # noqa: E402
+    WorldFiles,
+    write_bare_world,
+    write_ros_world,
+)
 from pilotnet_brain.simulation.looks import PLAIN  # noqa: E402
 
 pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
@@ -260,3 +264,13 @@ def test_a_gazebo_that_cannot_draw_is_refused_with_the_mend(
     monkeypatch.setenv(variable, value)
     line = refusal(start(model="baseline", circuit=CIRCUIT))
     assert f"gzserver has {lacks} to draw the camera's frames" in line
+
+
+def test_a_car_that_needs_gazebo_ros_is_refused_where_there_is_none(
+    start: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_ros_world(load_circuit(CIRCUIT), PLAIN, tmp_path)
+    monkeypatch.setenv("GAZEBO_MODEL_PATH", str(files.models))
+    line = refusal(start(model="baseline", circuit=CIRCUIT, world=str(files.world)))
+    assert "gzserver cannot load libgazebo_ros_" in line
+    assert "pilotnet world CIRCUIT --scenery" in line

@@ -55,6 +55,12 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
         ("\x1b[1;31m[Err] [RenderEngine.cc:744] \x1b[0mCan't open display: \x1b[0m", "xvfb-run"),
         ("[Wrn] [RenderEngine.cc:87] Unable to create X window. Rendering will be disabled", "DIS"),
         ("\x1b[1;31m[Err] [RenderEngine.cc:759] \x1b[0mUnable to create glx visual", "OpenGL"),
+        (
+            "[Err] [Plugin.hh:178] Failed to load plugin libgazebo_ros_planar_move.so: "
+            "libgazebo_ros_planar_move.so: cannot open shared object file: No such file or "
+            "directory",
+            "--scenery",
+        ),
         ("X Error of failed request:  GLXBadContext", "OpenGL"),
     ],
 )
@@ -73,6 +79,7 @@ def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) 
         "[Wrn] [ModelDatabase.cc:212] Unable to connect to model database using "
         "[//database.config]. Only locally installed models will be available.",
         "[Msg] Publicized address: 127.0.0.1",
+        "[Err] [Plugin.hh:178] Failed to load plugin libgazebo_ros_sound.so: cannot open",
         "libGL error: failed to load driver: nouveau",
     ],
 )
@@ -178,3 +185,13 @@ def test_a_gzclient_that_fails_is_told_and_ends_nothing(
 
     assert GazeboServer(ServerPlan(Path("x.world"), gui=True)).run(told_to_end) == -2
     assert "gzclient ended with status 134: the run goes on without it" in "".join(told)
+
+
+def test_the_last_words_of_a_gzserver_that_ended_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "gzserver: symbol lookup error: libsome.so: undefined symbol: f"
+    on_path(tmp_path, "gzserver", f"echo begins; echo '{words}'; echo; exit 127", monkeypatch)
+    server = GazeboServer(ServerPlan(Path("x.world")))
+    assert server.run(lambda: False) == 127
+    assert server.last_words == words
