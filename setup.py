@@ -25,6 +25,7 @@ setup(
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
         (f"{SHARE}/config", glob("config/*")),
         (f"{SHARE}/models", glob("models/*")),
+        (f"{SHARE}/benchmarks", glob("benchmarks/*.yaml")),
         (f"{SHARE}/circuits", glob(f"{PACKAGE}/circuits/data/*.csv")),
     ],
     # The dependencies are in package.xml (rosdep) and requirements/ (pip), so that an installation

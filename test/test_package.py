@@ -69,6 +69,14 @@ def test_shared_files_are_all_there(prefix: Path, folder: str) -> None:
     assert {path.name for path in (prefix / "share/pilotnet_brain" / folder).iterdir()} == sources
 
 
+def test_benchmark_plans_are_found_by_name(prefix: Path) -> None:
+    code = (
+        "from pilotnet_brain.evaluation.benchmark_file import find_plan; print(find_plan('live'))"
+    )
+    found = run_installed(prefix, sys.executable, "-c", code)
+    assert found.stdout.strip() == str(prefix / "share/pilotnet_brain/benchmarks/live.yaml")
+
+
 def test_circuits_are_there_for_programs_and_users(prefix: Path) -> None:
     expected = {f"{name}.csv" for name in circuit_names()}
     (data,) = prefix.glob("lib/python*/site-packages/pilotnet_brain/circuits/data")

@@ -24,7 +24,8 @@ _SOME_FAILED, _STOPPED = 1, 130
 
 def benchmark(
     plan: Annotated[
-        Path | None, typer.Argument(help="YAML file with the keys below; options come first.")
+        str | None,
+        typer.Argument(help="YAML file with the keys below, or a name; options come first."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/benchmark"),
     mode: Annotated[str | None, typer.Option(help="live or lockstep.")] = None,
@@ -95,7 +96,8 @@ def benchmark(
       disturbances: {latency: [50, 100]}              or all; lock-step only
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
       reference_laps
-    Circuits random-1001..1100 are a hundred.
+    Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
+    published table), robustness (100 random circuits), disturbances.
 
     \b
     Results in the --out folder:
@@ -108,8 +110,8 @@ def benchmark(
     \b
     Examples:
       pilotnet benchmark --model baseline --model static_quant --circuit simple_circuit=3
-      pilotnet benchmark benchmarks/live.yaml --out runs/live --reference-laps laps/
-      pilotnet benchmark benchmarks/robustness.yaml --out runs/robustness
+      pilotnet benchmark live --out runs/live --reference-laps laps/
+      pilotnet benchmark robustness --out runs/robustness
       pilotnet benchmark --mode lockstep --circuit random-1..20 --model qat --laps 2
     """
     from rich.console import Console
@@ -120,7 +122,7 @@ def benchmark(
         repetitions_by_circuit,
     )
     from pilotnet_brain.evaluation.benchmark_check import check_plan, model_sha256
-    from pilotnet_brain.evaluation.benchmark_file import plan_of, read_values
+    from pilotnet_brain.evaluation.benchmark_file import find_plan, plan_of, read_values
     from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
 
     given = {
@@ -139,7 +141,7 @@ def benchmark(
         "record": record,
         "reference_laps": reference_laps,
     }
-    values = {} if plan is None else read_values(plan)
+    values = {} if plan is None else read_values(find_plan(plan))
     asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
     check_plan(asked)
     if asked.mode == "live":

@@ -15,6 +15,7 @@ from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.driving.model_catalogue import read_manifest
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark_plan import DRAWN, LARGEST_SEED, BenchmarkPlan
+from pilotnet_brain.package_share import share_dir
 
 MODES = ("live", "lockstep")
 SIMULATORS = ("mujoco", "gazebo", "gz")
@@ -31,6 +32,24 @@ Parser = Callable[[str, Any], Any]
 
 class PlanError(UserError):
     """A plan that is none; the text names the file, the key, the value and what there is."""
+
+
+def find_plan(name_or_path: str) -> Path:
+    """Return the file of a plan: a path, or the name of one that comes with the package.
+
+    Raises:
+        PlanError: neither; lists the names there are.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in sorted((share_dir() / "benchmarks").glob("*.yaml"))}
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    raise PlanError(
+        f"no plan {name_or_path!r}: no such file, and no plan of that name; plans: "
+        f"{', '.join(shipped) or 'none'}"
+    )
 
 
 def read_values(path: Path) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_live_runs_leave_every_result_and_a_model_that_goes_missing_is_a_row(
         (["--looks", "plain"], "looks is 'plain'"),
         (["--mode", "lockstep", "--disturbance", "rain=3"], "unknown disturbance 'rain'"),
         (["--mode", "lockstep", "--disturbance", "latency=-5"], "latency of -5"),
-        (["no_such_plan.yaml"], "no_such_plan.yaml: cannot be read"),
+        (["no_such_plan.yaml"], "no plan 'no_such_plan.yaml'"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_made(

@@ -19,11 +19,11 @@ from pilotnet_brain.evaluation.benchmark_file import (
     KEYS,
     SIMULATORS,
     PlanError,
+    find_plan,
     plan_of,
     read_values,
     write_plan,
 )
-from pilotnet_brain.package_share import share_dir
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -42,10 +42,12 @@ def written(tmp_path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("name", ["live", "robustness"])
 def test_the_shipped_plans_are_plans(name):
-    path = share_dir() / "benchmarks" / f"{name}.yaml"
-    if not path.is_file():
-        pytest.skip("needs the package's sources")
-    assert plan_of(read_values(path)).cases()
+    assert plan_of(read_values(find_plan(name))).cases()
+
+
+def test_a_plan_that_is_nowhere_is_refused_with_those_there_are():
+    with pytest.raises(PlanError, match="no plan 'lvie': .*live, robustness"):
+        find_plan("lvie")
 
 
 def test_a_plan_takes_every_simulator_that_a_run_starts_itself():
