@@ -98,12 +98,17 @@ def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
+    from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, dds_environment
     from pilotnet_brain.simulation.gazebo_world import write_ros_world
 
     files = write_ros_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
+    # With Fast DDS's own profile almost no camera frame reaches another process.
+    profile = " ".join(
+        f"{name}={value}" for name, value in dds_environment(IMAGE_PUBLISHER).items()
+    )
     typer.echo(
-        f"  GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
+        f"  {profile} GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
         " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so"
         " --ros-args --param publish_rate:=200.0"
     )
