@@ -24,6 +24,7 @@ from pilotnet_brain.commands import (
     measuring,
     models,
     optimize,
+    report,
     video,
     worlds,
 )
@@ -88,6 +89,7 @@ app.command("compare", short_help="Lay runs side by side; is a difference more t
     compare.compare
 )
 app.command("video", short_help="Make a video of a run, or a short moving picture.")(video.video)
+app.command("report", short_help="Show a run or a benchmark on one page.")(report.report)
 app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
 
 

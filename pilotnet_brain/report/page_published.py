@@ -11,7 +11,7 @@ from pilotnet_brain.report.page_table import Cell, Column, PageTable, Row, numbe
 _COLUMNS = (
     Column("model"),
     Column("circuit"),
-    Column("finished"),
+    Column("laps finished"),
     Column("average speed", "m/s", numeric=True),
     Column("deviation score", numeric=True),
     Column("brain frequency", "Hz", numeric=True),
@@ -24,7 +24,7 @@ def published_table(ours: Sequence[Mapping[str, Any]]) -> PageTable | None:
 
     Args:
         ours: figures under the names of metrics.json; besides, ``laps_text`` for what the column
-            "finished" says, and ``<figure>_spread`` for standard deviations.
+            "laps finished" says, and ``<figure>_spread`` for standard deviations.
     """
     published = published_on({str(run.get("circuit")) for run in ours})
     if not published:

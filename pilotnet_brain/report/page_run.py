@@ -22,7 +22,7 @@ from pilotnet_brain.report.figure_texts import NOT_MEASURED, figure_text, outcom
 from pilotnet_brain.report.page_frames import BrainTimes, brain_times
 from pilotnet_brain.report.page_line import DrivenLine, driven_line, finite_rows, road
 from pilotnet_brain.report.page_published import published_table
-from pilotnet_brain.report.page_table import figures_table, mapping_table
+from pilotnet_brain.report.page_table import PageTable, figures_table, mapping_table
 from pilotnet_brain.report.page_template import LEVELS, render_page
 from pilotnet_brain.report.page_worst_frame import worst_frame
 from pilotnet_brain.report.run_folder import RunFolder, write_atomically
@@ -70,7 +70,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
         figures_table=figures_table(figures),
         published=published_table([figures | {"circuit": circuit.name}]),
         score_missing=not _has_published_score(figures),
-        machine=_machine(record),
+        machine=machine_table(record),
         parameters=_parameters(record),
         started=str(record.get("started") or "").replace("T", " "),
         folder_name=run_folder.path.name,
@@ -122,7 +122,8 @@ def _stopped(figures: Mapping[str, Any]) -> bool:
     return figures.get("lap_completed") is False
 
 
-def _machine(record: Mapping[str, Any]) -> Any:
+def machine_table(record: Mapping[str, Any]) -> PageTable | None:
+    """Return hardware, versions and commit as run.yaml keeps them; None where it does not."""
     known = {key: record.get(key) for key in ("hardware", "versions", "git_commit")}
     if not any(known.values()):
         return None
@@ -130,7 +131,7 @@ def _machine(record: Mapping[str, Any]) -> Any:
     return mapping_table("Machine and versions", "what", flat | {"git commit": known["git_commit"]})
 
 
-def _parameters(record: Mapping[str, Any]) -> Any:
+def _parameters(record: Mapping[str, Any]) -> PageTable | None:
     parameters = _mapping(record.get("parameters"))
     return mapping_table("Parameters", "parameter", parameters) if parameters else None
 
