@@ -29,7 +29,8 @@ def compare(
 
     A run's folder is one side. A folder of runs, a benchmark (each model on each circuit) or a
     folder of BehaviorMetrics' JSON results gives sides with repetitions, which have a spread.
-    Differences are from the first side. BehaviorMetrics' position_deviation_mae is the published
+    Differences are from the first side, or from the first one with the same model: two benchmarks
+    are compared model by model. BehaviorMetrics' position_deviation_mae is the published
     score, and stands beside that.
 
     \b

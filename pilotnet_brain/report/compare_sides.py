@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,13 @@ class Side:
 
     Attributes:
         label: how the tables call it.
+        name: of what drives: the model, with its disturbance.
         circuit: where it was driven; None where its source does not say.
         runs: at least one.
     """
 
     label: str
+    name: str
     circuit: str | None
     runs: tuple[ComparedRun, ...]
 
@@ -60,6 +62,16 @@ class Side:
     def finished(self) -> int:
         """How many of the runs drove the asked laps."""
         return sum(run.finished for run in self.runs)
+
+
+def compared_with(side: Side, sides: Sequence[Side]) -> Side | None:
+    """Return the side that another's differences are from, None for the first side.
+
+    That is the first one with the same model (of an earlier benchmark), else the first of all.
+    """
+    alike = next(other for other in sides if other.name == side.name)
+    reference = sides[0] if alike is side else alike
+    return None if reference is side else reference
 
 
 def sides_by_circuit(paths: Iterable[Path], circuit: str | None = None) -> dict[str, list[Side]]:
@@ -97,7 +109,7 @@ def _sides_at(path: Path) -> list[Side]:
     if not path.exists():
         raise UserError(f"{path}: no such run, benchmark or result")
     if path.is_file():
-        return [Side(path.stem, None, (_behavior_metrics_run(path),))]
+        return [Side(path.stem, path.stem, None, (_behavior_metrics_run(path),))]
     if (path / "results.json").is_file():
         return _sides_of_benchmark(path)
     if (path / "metrics.json").is_file():
@@ -108,7 +120,8 @@ def _sides_at(path: Path) -> list[Side]:
     results = [file for file in sorted(path.glob("*.json")) if is_behavior_metrics(_read(file))]
     if results:
         runs_there = tuple(_behavior_metrics_run(file) for file in results)
-        return [Side(path.resolve().name, None, runs_there)]
+        name = path.resolve().name
+        return [Side(name, name, None, runs_there)]
     raise UserError(
         f"{path}: neither a run's folder (metrics.json), nor a benchmark's (results.json), nor one "
         "of runs or of BehaviorMetrics' results"
@@ -117,7 +130,8 @@ def _sides_at(path: Path) -> list[Side]:
 
 def _side_of_run(path: Path) -> Side:
     run = _run(path)
-    return Side(_name_of(run.figures), str(run.figures.get("circuit")), (run,))
+    name = _name_of(run.figures)
+    return Side(name, name, str(run.figures.get("circuit")), (run,))
 
 
 def _repetitions(path: Path, folders: list[Path]) -> list[Side]:
@@ -128,7 +142,7 @@ def _repetitions(path: Path, folders: list[Path]) -> list[Side]:
         key = _name_of(run.figures), str(run.figures.get("circuit"))
         groups.setdefault(key, []).append(run)
     return [
-        Side(f"{name} ({path.resolve().name})", circuit, tuple(runs))
+        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
         for (name, circuit), runs in groups.items()
     ]
 
@@ -146,7 +160,7 @@ def _sides_of_benchmark(path: Path) -> list[Side]:
         run = ComparedRun(row | {"lap_completed": bool(row.get("finished"))}, folder)
         groups.setdefault((name, str(row.get("circuit"))), []).append(run)
     return [
-        Side(f"{name} ({path.resolve().name})", circuit, tuple(runs))
+        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
         for (name, circuit), runs in groups.items()
     ]
 
@@ -187,10 +201,10 @@ def _with_labels_of_their_own(sides: list[Side]) -> list[Side]:
     for place, side in enumerate(sides):
         alike.setdefault((side.label, side.circuit), []).append(place)
     labelled = list(sides)
-    for (label, circuit), places in alike.items():
+    for (label, _), places in alike.items():
         for number, place in enumerate(places, 1):
             if len(places) > 1:
-                labelled[place] = Side(f"{label} #{number}", circuit, sides[place].runs)
+                labelled[place] = replace(sides[place], label=f"{label} #{number}")
     return labelled
 
 

@@ -14,7 +14,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.compare_sides import sides_by_circuit
 from pilotnet_brain.report.compare_spread import difference
-from pilotnet_brain.report.compare_tables import value_rows
+from pilotnet_brain.report.compare_tables import difference_cells, value_cells
 from pilotnet_brain.report.run_folder import RunFolder
 
 # As BehaviorMetrics writes them, with the figures that it published for its PilotNet.
@@ -140,7 +140,7 @@ def test_behavior_metrics_results_stand_beside_ours(tmp_path):
     assert theirs.values("lap_times_s") == [51.0]
     assert theirs.values("mean_inference_time") == [0.124]
     assert theirs.values("real_time_factor") == [], "zero is what it did not measure"
-    assert ["laps finished", "0 of 1", "1 of 1"] in value_rows(sides)
+    assert ["laps finished", "0 of 1", "1 of 1"] in value_cells(sides)
 
 
 def test_repetitions_of_behavior_metrics_are_a_folder(tmp_path):
@@ -182,3 +182,26 @@ def test_a_run_compared_with_itself_is_numbered(tmp_path):
     run = make_run(tmp_path, "a", 0.1)
     (sides,) = sides_by_circuit([run, run]).values()
     assert [side.label for side in sides] == ["baseline #1", "baseline #2"]
+
+
+def test_two_benchmarks_are_compared_model_by_model(tmp_path):
+    for name, faster in (("monday", 0.0), ("tuesday", 0.5)):
+        rows = [
+            {"model": model, "circuit": "montreal", "run": None, "finished": True,
+             "average_speed": speed + faster + 0.01 * n}
+            for model, speed in (("baseline", 13.0), ("qat", 12.0)) for n in range(3)
+        ]  # fmt: skip
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "results.json", {"rows": rows})
+    sides = sides_by_circuit([tmp_path / "monday", tmp_path / "tuesday"])["montreal"]
+    # Four sides: each is a row.
+    head, *rows = difference_cells(sides)
+    assert head == ["", "average speed, m/s"]
+    found = {name: cell for name, cell in rows}
+    # Variance 0.0001 on both sides, three runs each: t with 4 degrees of freedom is 2.776, and
+    # the half width 2.776 * sqrt(2 * 0.0001 / 3) = 0.0227.
+    assert found == {
+        "qat (monday) - baseline (monday)": "-1.000 (-1.023 to -0.977): larger",
+        "baseline (tuesday) - baseline (monday)": "+0.500 (+0.477 to +0.523): larger",
+        "qat (tuesday) - qat (monday)": "+0.500 (+0.477 to +0.523): larger",
+    }
