@@ -218,7 +218,7 @@ def _simulator(plan: RunPlan) -> NodeSpec:
 
 def _gazebo(plan: RunPlan, run_dir: Path, with_ros: bool) -> NodeSpec:
     """Gazebo's own programs, which take no remappings: the car's topics are in its world."""
-    arguments = _world_arguments(plan, run_dir)
+    arguments = {**_world_arguments(plan, run_dir), "--rtf": str(plan.rtf)}
     if plan.world:
         arguments["--world"] = _path_made_absolute(plan.world)
     switches = {"--ros": with_ros, "--lockstep": plan.lockstep, "--gui": plan.gui}

@@ -42,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--looks-seed", type=int, default=0, help="0 is the plain look")
     parser.add_argument("--folder", default="gazebo_world", help="where the world is written")
     parser.add_argument("--world", default="", help="a world file of your own, instead")
+    parser.add_argument(
+        "--rtf",
+        type=float,
+        default=1.0,
+        help="simulated seconds per real second of a world made here with --ros; else the bridge's",
+    )
     parser.add_argument("--ros", action="store_true", help="with gazebo_ros' plugins")
     parser.add_argument("--lockstep", action="store_true", help="the physics waits for the camera")
     parser.add_argument("--gui", action="store_true", help="with gzclient")
@@ -60,7 +66,7 @@ def _plan(wanted: argparse.Namespace) -> ServerPlan:
     folder = Path(wanted.folder)
     if wanted.ros:
         topics = RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)
-        files = write_ros_world(circuit, looks, folder, topics)
+        files = write_ros_world(circuit, looks, folder, topics, wanted.rtf)
     else:
         files = write_bare_world(circuit, looks, folder)
     return ServerPlan(files.world, (files.models,), wanted.ros, wanted.lockstep, wanted.gui)

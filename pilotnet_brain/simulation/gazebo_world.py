@@ -90,20 +90,33 @@ def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles
 
 
 def write_ros_world(
-    circuit: Circuit, looks: Looks, folder: Path, topics: RosTopics | None = None
+    circuit: Circuit,
+    looks: Looks,
+    folder: Path,
+    topics: RosTopics | None = None,
+    rtf: float = 1.0,
 ) -> WorldFiles:
     """Write a world whose car has gazebo_ros' plugins; gzserver needs its system plugins too.
 
     These are libgazebo_ros_init.so (with the parameter publish_rate 200: /clock) and
     libgazebo_ros_factory.so, given to gzserver by ``-s``.
 
+    Args:
+        circuit: whose road, line and walls are in it.
+        looks: its colours, light and textures.
+        folder: to write into.
+        topics: of the car in ROS.
+        rtf: simulated seconds per real second that Gazebo aims at.
+
     Raises:
         UserError: the folder cannot be written.
     """
-    return _write_world(circuit, looks, folder, with_gazebo_ros(topics))
+    return _write_world(circuit, looks, folder, with_gazebo_ros(topics), rtf)
 
 
-def _write_world(circuit: Circuit, looks: Looks, folder: Path, flavour: Flavour) -> WorldFiles:
+def _write_world(
+    circuit: Circuit, looks: Looks, folder: Path, flavour: Flavour, rtf: float = 1.0
+) -> WorldFiles:
     models = folder / "models"
     world = folder / f"{file_stem(circuit)}.world"
     start = circuit.start_pose()
@@ -113,7 +126,7 @@ def _write_world(circuit: Circuit, looks: Looks, folder: Path, flavour: Flavour)
         parts = (
             scene(looks),
             sun(looks),
-            physics(flavour),
+            physics(flavour, rtf),
             include(circuit_model_name(circuit)),
             include_car(flavour, start),
             _view(start),
@@ -184,13 +197,13 @@ def include_car(flavour: Flavour, start: tuple[float, float, float]) -> Element:
     return include(flavour.car_folder, tag("name", CAR_NAME), tag("pose", on_road(start)))
 
 
-def physics(flavour: Flavour) -> Element:
-    """Return the <physics>: as fine steps as the embedded simulator's, in real time."""
+def physics(flavour: Flavour, rtf: float = 1.0) -> Element:
+    """Return the <physics>: as fine steps as the embedded simulator's, so many times real time."""
     return tag(
         "physics",
         tag("max_step_size", TIME_STEP_S),
-        tag("real_time_factor", 1.0),
-        tag("real_time_update_rate", 1.0 / TIME_STEP_S),
+        tag("real_time_factor", rtf),
+        tag("real_time_update_rate", rtf / TIME_STEP_S),
         *flavour.to_physics,
         name="steps",
         type="ode",

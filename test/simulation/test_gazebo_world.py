@@ -181,3 +181,14 @@ def test_a_folder_that_cannot_be_written_is_said(write: Callable, tmp_path: Path
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(UserError, match="taken"):
         write(CIRCUIT, PLAIN, tmp_path / "taken")
+
+
+def test_the_speed_of_time_is_in_a_world_that_no_bridge_slows_down(tmp_path: Path) -> None:
+    files = write_ros_world(CIRCUIT, PLAIN, tmp_path, TOPICS, rtf=0.25)
+    physics = read(files.world).find("world/physics")
+    assert physics is not None
+    step, rate = (
+        float(physics.findtext(name)) for name in ("max_step_size", "real_time_update_rate")
+    )  # type: ignore[arg-type]
+    assert step * rate == pytest.approx(0.25)
+    assert float(physics.findtext("real_time_factor")) == 0.25  # type: ignore[arg-type]
