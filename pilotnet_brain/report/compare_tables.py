@@ -23,7 +23,6 @@ _KEYS = (
 )  # fmt: skip
 COMPARED = tuple(text for text in FIGURES if text.key in _KEYS)
 _MAIN = (
-    FigureText("lap_times_s", "best lap", "s"),
     FigureText("average_speed", "speed", "m/s"),
     FigureText("position_deviation_mae", "MAE", "m", digits=3),
     FigureText("position_deviation_score_published", "published score"),
@@ -146,8 +145,7 @@ def _rich(title: str, cells: list[list[str]]) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
-    # Names of models are read more easily whole than the numbers' units.
-    table.add_column(cells[0][0], min_width=min(14, max(len(row[0]) for row in cells)))
+    table.add_column(cells[0][0])
     for name in cells[0][1:]:
         table.add_column(name, justify="right")
     for name, *values in cells[1:]:
