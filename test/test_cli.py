@@ -16,7 +16,7 @@ from pilotnet_brain.learning.methods import METHODS
 
 COMMANDS = (
     "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",
-    "bench", "benchmark", "metrics", "world", "agreement",
+    "bench", "benchmark", "metrics", "report", "world", "agreement",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 

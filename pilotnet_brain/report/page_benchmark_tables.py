@@ -148,7 +148,8 @@ def _laps(entry: Entry) -> Cell:
 def _ending(row: Entry) -> Cell:
     if row.get("finished"):
         return Cell("finished")
-    return Cell(str(row.get("reason") or "not finished"), bad=True)
+    # Without where and when, which stand with the runs that did not finish.
+    return Cell(str(row.get("reason") or "not finished").split(":")[0], bad=True)
 
 
 def _best_lap(row: Entry) -> float | None:

@@ -17,7 +17,8 @@ def disturbance_curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
     An entry has ``name``, ``unit`` and ``series``: for each model its ``points``, mappings of
     ``amount``, ``finished`` (share of its runs), ``deviation`` (mean MAE of the finished ones, m;
-    None where none did) and ``runs``. Undisturbed runs stand where the amount changes nothing.
+    None where none did) and ``runs``. Undisturbed runs on the same circuits stand where the
+    amount changes nothing.
     """
     groups: dict[str, dict[str, dict[float, list[Row]]]] = {}
     undisturbed: dict[str, list[Row]] = {}
@@ -31,8 +32,10 @@ def disturbance_curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
     for name, models in groups.items():
         known = DISTURBANCES.get(name)
         for model, amounts in models.items():
-            if known is not None and model in undisturbed:
-                amounts.setdefault(known.none, undisturbed[model])
+            circuits = {row.get("circuit") for rows_ in amounts.values() for row in rows_}
+            as_given = [r for r in undisturbed.get(model, []) if r.get("circuit") in circuits]
+            if known is not None and as_given:
+                amounts.setdefault(known.none, as_given)
     return [
         {
             "name": name,

@@ -63,6 +63,20 @@ def test_curves_are_those_of_the_rows():
     assert disturbance_curves([{"model": "a", "disturbance": "none"}]) == []
 
 
+def test_undisturbed_runs_of_the_same_circuits_begin_a_curve():
+    rows = [
+        {"model": "a", "circuit": circuit, "disturbance": disturbance, "amount": amount,
+         "finished": finished}
+        for circuit, disturbance, amount, finished in (
+            ("here", "frame_rate", 5.0, True), ("here", "none", 0.0, True),
+            ("there", "none", 0.0, False))
+    ]  # fmt: skip
+    (curve,) = disturbance_curves(rows)
+    points = curve["series"][0]["points"]
+    # Twenty frames a second are what the camera gives undisturbed.
+    assert [(p["amount"], p["finished"], p["runs"]) for p in points] == [(5, 1, 1), (20, 1, 1)]
+
+
 def test_the_scale_of_the_maps_is_a_round_number():
     assert scale_top([0.04] * 99 + [1.9]) == 0.05
     assert scale_top([0.12]) == 0.2
