@@ -160,5 +160,5 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
     if plan.record_video and figures.get("completion") is not None:
         # Only now: encoding would have taken the run's own processors.
         make_video(folder.path)
-    print(f"results in {folder.path}", flush=True)
+    print(f"results in {folder.path}; on one page: pilotnet report {folder.path}", flush=True)
     return bool(figures.get("lap_completed"))
