@@ -101,6 +101,8 @@ def benchmark(
 
     \b
     Results in the --out folder:
+      report.html               all of it on one page, with the runs' maps; of live runs,
+                                and after pilotnet report of any, linked to their own
       results.md, .csv, .json   the table, every run, both; a run that fails is a row
       disturbances.png          laps finished and deviation over each amount
       runs/                     a folder for each run
@@ -196,6 +198,7 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     finally:
         write()
     _show(store, console)
+    _write_pages(store, runs=store.plan.mode == "live" and not stopped)
     if stopped:
         again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
         done = f"stopped after {len(store.rows)} of {store.total} runs"
@@ -215,7 +218,23 @@ def _show(store: BenchmarkStore, console: Console) -> None:
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
         console.print(summary_table(shown_summary(store.plan, rows), title))
-    typer.echo(f"results in {store.folder}: results.md, results.csv, results.json")
+
+
+def _write_pages(store: BenchmarkStore, runs: bool) -> None:
+    """Write report.html, and where asked that of every run: a second each.
+
+    Of a sweep's hundreds ``pilotnet report`` makes them for who wants them.
+    """
+    from pilotnet_brain.commands.training_progress import clear, show
+    from pilotnet_brain.report.page_benchmark import write_benchmark_page, write_missing_run_pages
+
+    if runs:
+        write_missing_run_pages(
+            store.folder, lambda done, count: show(f"{done} of {count} pages of runs")
+        )
+        clear()
+    write_benchmark_page(store.folder)
+    typer.echo(f"results in {store.folder}: report.html, results.md, results.csv, results.json")
 
 
 def _drive(

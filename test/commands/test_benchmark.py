@@ -175,8 +175,10 @@ def test_live_runs_leave_every_result_and_a_model_that_goes_missing_is_a_row(
     assert driven["frames_received"] > 10 and driven["frame_age_p50"] > 0.0
     assert failed["failed"] and failed["run"] is None and "missing.pt" in failed["reason"]
     folder = tmp_path / "out" / run
-    for name in ("run.yaml", "metrics.json", "lap.png", "nodes.log", "bag/metadata.yaml"):
+    files = ("run.yaml", "metrics.json", "lap.png", "report.html", "nodes.log", "bag/metadata.yaml")
+    for name in files:
         assert (folder / name).stat().st_size > 0
+    assert f"{run}/report.html" in (tmp_path / "out" / "report.html").read_text()
     assert read_trajectory(folder / "trajectory.csv")[0, 6] == pytest.approx(100.0, abs=1.0)
 
 
