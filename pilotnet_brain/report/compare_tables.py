@@ -145,7 +145,7 @@ def _rich(title: str, cells: list[list[str]]) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
-    table.add_column(cells[0][0])
+    table.add_column(cells[0][0], overflow="fold")
     for name in cells[0][1:]:
         table.add_column(name, justify="right")
     for name, *values in cells[1:]:
