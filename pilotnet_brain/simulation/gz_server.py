@@ -54,14 +54,16 @@ def check_gz(gui: bool) -> None:
             display for the window.
     """
     if shutil.which("gz") is None:
-        raise UserError(f"simulator gz: gz is not installed: {HOW_TO_GET}")
+        raise UserError(f"simulator gz (experimental): gz is not installed: {HOW_TO_GET}")
     if not _has_sim():
         raise UserError(
-            "simulator gz: this machine's gz is not Gazebo Sim's (gz sim --versions says none): "
+            "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions says none): "
             f"{HOW_TO_GET}"
         )
     if parameter_bridge() is None:
-        raise UserError(f"simulator gz: ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}")
+        raise UserError(
+            f"simulator gz (experimental): ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}"
+        )
     if gui and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         raise UserError("gui: Gazebo Sim's window needs a display; set DISPLAY, or leave gui out")
 

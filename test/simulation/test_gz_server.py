@@ -45,7 +45,9 @@ def test_a_machine_without_gz_is_told_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="gz is not installed: install Gazebo Sim.*ros-gz"):
+    with pytest.raises(
+        UserError, match=r"\(experimental\): gz is not installed: install Gazebo Sim.*ros-gz"
+    ):
         check_gz(gui=False)
 
 
