@@ -57,8 +57,8 @@ def check_gz(gui: bool) -> None:
         raise UserError(f"simulator gz (experimental): gz is not installed: {HOW_TO_GET}")
     if not _has_sim():
         raise UserError(
-            "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions says none): "
-            f"{HOW_TO_GET}"
+            "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions "
+            f"says none): {HOW_TO_GET}"
         )
     if parameter_bridge() is None:
         raise UserError(
