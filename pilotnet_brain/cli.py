@@ -50,6 +50,11 @@ def _pilotnet(context: typer.Context) -> None:
       pilotnet models                     the models there are, with their scores
 
     \b
+    Many runs, compared:
+      pilotnet benchmark --circuit simple_circuit=3    every model, three times, live
+      pilotnet benchmark robustness                    100 random circuits in lock-step
+
+    \b
     A model of your own:
       pilotnet collect data/mine --frames 40000
       pilotnet collect data/other --frames 4000 --seed 2 --random-share 1
