@@ -15,7 +15,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
 from pilotnet_brain.report.run_folder import RunFolder
 from pilotnet_brain.report.video_cameras import Camera, RedrawnCamera, recorded_camera
-from pilotnet_brain.report.video_file import video_file
+from pilotnet_brain.report.video_file import check_length, video_file
 from pilotnet_brain.report.video_moments import moments, picture_times
 from pilotnet_brain.report.video_picture import WIDTH, VideoPicture
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
@@ -71,6 +71,7 @@ def write_video(
     run_at = moments(rows, circuit, laps if isinstance(laps, int) else 0, times)
     count = len(times) - 1 + held if held else len(times)
     size = (width // 2 * 2, width * 9 // 32 * 2)
+    check_length(path, size, count)
     camera = _camera(folder, circuit, float(rows[0, 0]))
     try:
         with video_file(path, size, fps) as add:

@@ -15,8 +15,30 @@ from pilotnet_brain.errors import UserError
 
 Picture = NDArray[np.uint8]
 """RGB (H, W, 3)."""
-SUFFIXES = (".mp4", ".webp", ".gif")
+_GATHERED = (".webp", ".gif")
+SUFFIXES = (".mp4", *_GATHERED)
+_ANIMATION_BYTES = 10**9
 _MP4_OPTIONS = {"crf": "21", "preset": "veryfast"}
+
+
+def check_length(path: Path, size: tuple[int, int], count: int) -> None:
+    """Refuse a .webp or .gif whose pictures would not fit into memory, where they are gathered.
+
+    Args:
+        path: of the video.
+        size: width and height of its pictures, pixels.
+        count: of its pictures.
+
+    Raises:
+        UserError: says what would fit.
+    """
+    room = _ANIMATION_BYTES // (3 * size[0] * size[1])
+    if path.suffix.lower() in _GATHERED and count > room:
+        raise UserError(
+            f"{path}: {count} pictures are too many for a {path.suffix} {size[0]} pixels wide, "
+            f"which takes {room}: choose a stretch with --from and --until, a smaller --width or "
+            "--fps, or .mp4"
+        )
 
 
 @contextmanager

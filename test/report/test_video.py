@@ -205,6 +205,15 @@ def test_a_stretch_outside_the_run_is_told_with_its_length(folder, from_s, until
         write_video(folder, from_s=from_s, until_s=until_s)
 
 
+def test_a_moving_picture_that_fits_into_no_memory_is_refused_at_once(folder):
+    keep(folder, ticks(40.0, 20, begin_s=2.05))
+    with pytest.raises(
+        UserError, match="are too many for a .webp 1280 pixels wide, which takes 361"
+    ):
+        write_video(folder, folder.path / "run.webp")
+    assert not list(folder.path.glob("*webp*"))
+
+
 def test_what_cannot_be_shown_is_told(tmp_path, folder, capsys):
     assert main(["video", str(tmp_path / "nowhere")]) == 2
     assert "no such run folder" in capsys.readouterr().err
