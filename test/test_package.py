@@ -84,6 +84,13 @@ def test_circuits_are_there_for_programs_and_users(prefix: Path) -> None:
         assert {path.name for path in folder.iterdir()} == expected
 
 
+def test_templates_of_the_pages_are_there(prefix: Path) -> None:
+    folder = "pilotnet_brain/report/templates"
+    (installed,) = prefix.glob(f"lib/python*/site-packages/{folder}")
+    expected = {path.name for path in (ROOT / folder).iterdir()}
+    assert {path.name for path in installed.iterdir()} == expected
+
+
 def test_installed_package_finds_its_share(prefix: Path) -> None:
     code = "from pilotnet_brain.package_share import share_dir; print(share_dir())"
     found = run_installed(prefix, sys.executable, "-c", code)

@@ -65,6 +65,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
         completed=bool(figures.get("lap_completed")),
         tiles=_tiles(figures),
         line=line,
+        wide=_is_wide(circuit),
         times=times,
         worst=worst,
         figures_table=figures_table(figures),
@@ -79,6 +80,14 @@ def write_run_page(run_folder: RunFolder) -> Path:
     path = run_folder.report_html
     write_atomically(path, page)
     return path
+
+
+def _is_wide(circuit: Circuit) -> bool:
+    """Whether the map, which lies on its longer side, is low: there is room beneath it."""
+    width, height = np.ptp(
+        circuit.centerline.position(np.arange(circuit.centerline.length)), axis=0
+    )
+    return bool(max(width, height) > 1.5 * min(width, height))
 
 
 def _rows(folder: RunFolder) -> NDArray[np.float64]:
