@@ -23,14 +23,16 @@ class LapMap {
     // What is taller than wide lies on its side: screens have more room that way.
     this.turned = high[1] - low[1] > 1.25 * (high[0] - low[0]);
     const span = this.turned ? [high[1] - low[1], high[0] - low[0]] : [high[0] - low[0], high[1] - low[1]];
-    const margin = 0.05 * Math.max(...span);
+    // The start's arrow reaches 24 pixels beside the line, on a phone too.
+    const across = this.host.clientWidth || 640;
+    const margin = Math.max(0.05 * Math.max(...span), (26 * span[0]) / (across - 52));
     this.place = this.turned
       ? (px, py) => [py - low[1] + margin, px - low[0] + margin]
       : (px, py) => [px - low[0] + margin, high[1] - py + margin];
     this.size = Math.max(...span);
     const [width, height] = span.map((s) => s + 2 * margin);
     // Metres that a CSS pixel stands for: marks and texts are as large on every circuit.
-    this.pixel = width / (this.host.clientWidth || 640);
+    this.pixel = width / across;
     this.picture = svgElement(this.host, "svg", {
       viewBox: `0 0 ${width.toFixed(2)} ${height.toFixed(2)}`, role: "img",
       "aria-label": "The circuit seen from above, with the driven lap",
