@@ -37,13 +37,13 @@ _LAP_TIME = _Figure("lap_time_s", "lap time")
 _FIGURES = (
     _Figure("average_speed", "average speed"),
     _Figure("position_deviation_mae", "deviation (MAE)"),
-    _Figure("position_deviation_max", "largest deviation"),
     _Figure("position_deviation_score_published", "published score"),
-    _Figure("position_deviation_score", "score (centerline)"),
-    _Figure("suddenness", "suddenness"),
     _Figure("brain_iteration_frequency", "brain", 0),
     _Figure("mean_inference_time", "inference"),
     _Figure("real_time_factor", "real-time factor"),
+    _Figure("position_deviation_max", "largest deviation"),
+    _Figure("suddenness", "suddenness"),
+    _Figure("position_deviation_score", "score (centerline)"),
     _Figure("frames_dropped", "frames dropped", 1),
 )
 
