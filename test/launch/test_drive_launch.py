@@ -63,7 +63,7 @@ def test_every_argument_of_a_run_is_declared_with_its_description(launch_file: M
         ("circuit", "nowhere", "simple_circuit"),
         ("model", "nothing", "unknown model 'nothing'"),
         ("device", "tpu", "auto, cpu, cuda"),
-        ("simulator", "gazebo9", "mujoco, none"),
+        ("simulator", "gazebo9", "mujoco, gazebo, gz, none"),
         ("laps", "many", "laps is 'many'"),
         ("rtf", "fast", "rtf is 'fast'"),
         ("record", "maybe", "true or false"),
