@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.bringup import DEVICES as DEVICES_OF_A_RUN
 from pilotnet_brain.bringup import SIMULATORS as SIMULATORS_OF_A_RUN
+from pilotnet_brain.evaluation.benchmark_check import check_plan
 from pilotnet_brain.evaluation.benchmark_file import (
     DEVICES,
     KEYS,
@@ -24,6 +25,7 @@ from pilotnet_brain.evaluation.benchmark_file import (
     read_values,
     write_plan,
 )
+from pilotnet_brain.package_share import share_dir
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -40,9 +42,18 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["live", "robustness"])
-def test_the_shipped_plans_are_plans(name):
-    assert plan_of(read_values(find_plan(name))).cases()
+SHIPPED = sorted(path.stem for path in (share_dir() / "benchmarks").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_plans_are_plans_of_what_is_there(name):
+    plan = plan_of(read_values(find_plan(name)))
+    check_plan(plan)
+    assert plan.cases()
+
+
+def test_plans_are_shipped():
+    assert {"live", "robustness"} <= set(SHIPPED)
 
 
 def test_a_plan_that_is_nowhere_is_refused_with_those_there_are():
