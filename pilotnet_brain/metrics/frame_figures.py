@@ -129,7 +129,12 @@ def frame_figures(
 
 
 def suddenness(outputs: Iterable[tuple[float, float] | None]) -> float | None:
-    """Return the mean Euclidean distance between successive normalized outputs (0..1 each)."""
+    """Return the mean Euclidean distance between successive normalized outputs (0..1 each).
+
+    As BehaviorMetrics defines it (suddenness_distance: its brains take the distances, its pilot
+    their mean). A frame without outputs is left out; fewer than two outputs give None, where
+    BehaviorMetrics says 0.
+    """
     known = np.array([pair for pair in outputs if pair is not None], dtype=np.float64)
     if len(known) < 2:
         return None
