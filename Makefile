@@ -38,7 +38,7 @@ DRIVE_OPTIONS = $(strip $(foreach o,$(VALUE_OPTIONS),$(call valued,$(o))) \
     $(foreach o,$(SWITCH_OPTIONS),$(call switch,$(o))))
 
 # A mistyped variable would otherwise drive the default circuit without a word.
-KNOWN := VENV PYTHON TORCH_INDEX TESTS \
+KNOWN := VENV PYTHON TORCH_INDEX TESTS REFERENCE_LAPS \
     $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS SHELL,$(foreach v,$(.VARIABLES),$(if \
     $(filter command,$(origin $(v))),$(v))))
@@ -115,6 +115,15 @@ race: $(RUN_STAMP) ## Collect a racing expert's data and train the shipped race 
 .PHONY: optimize
 optimize: data ## Make all optimized models from the baseline (under 90 minutes on 2 cores)
 	$(VENV)/bin/pilotnet optimize all
+
+# Both take up where they were cut off. Nothing else should run during the live one.
+.PHONY: benchmark
+benchmark: $(RUN_STAMP) ## Drive all models live on all circuits: the table (70 minutes; REFERENCE_LAPS=FOLDER)
+	@exec $(VENV)/bin/pilotnet benchmark live --out runs/live $(call valued,reference_laps)
+
+.PHONY: robustness
+robustness: $(RUN_STAMP) ## Drive four models on 100 random circuits in lock-step (under an hour)
+	@exec $(VENV)/bin/pilotnet benchmark robustness --out runs/robustness
 
 TESTS ?= test
 .PHONY: test
