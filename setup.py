@@ -17,7 +17,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     package_data={
         f"{PACKAGE}.circuits": ["data/*.csv"],
-        f"{PACKAGE}.report": ["templates/*"],
+        f"{PACKAGE}.report.page": ["templates/*"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),

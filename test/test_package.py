@@ -71,7 +71,7 @@ def test_shared_files_are_all_there(prefix: Path, folder: str) -> None:
 
 def test_benchmark_plans_are_found_by_name(prefix: Path) -> None:
     code = (
-        "from pilotnet_brain.evaluation.benchmark_file import find_plan; print(find_plan('live'))"
+        "from pilotnet_brain.evaluation.benchmark.file import find_plan; print(find_plan('live'))"
     )
     found = run_installed(prefix, sys.executable, "-c", code)
     assert found.stdout.strip() == str(prefix / "share/pilotnet_brain/benchmarks/live.yaml")
@@ -85,7 +85,7 @@ def test_circuits_are_there_for_programs_and_users(prefix: Path) -> None:
 
 
 def test_templates_of_the_pages_are_there(prefix: Path) -> None:
-    folder = "pilotnet_brain/report/templates"
+    folder = "pilotnet_brain/report/page/templates"
     (installed,) = prefix.glob(f"lib/python*/site-packages/{folder}")
     expected = {path.name for path in (ROOT / folder).iterdir()}
     assert {path.name for path in installed.iterdir()} == expected

@@ -12,8 +12,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
-    from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
+    from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
+    from pilotnet_brain.evaluation.benchmark.store import BenchmarkStore
     from pilotnet_brain.evaluation.case import Case
 
 _RESULTS_EVERY_S = 10.0
@@ -123,9 +123,9 @@ def benchmark(
         listed,
         repetitions_by_circuit,
     )
-    from pilotnet_brain.evaluation.benchmark_check import check_plan, model_sha256
-    from pilotnet_brain.evaluation.benchmark_file import find_plan, plan_of, read_values
-    from pilotnet_brain.evaluation.benchmark_store import BenchmarkStore
+    from pilotnet_brain.evaluation.benchmark.check import check_plan, model_sha256
+    from pilotnet_brain.evaluation.benchmark.file import find_plan, plan_of, read_values
+    from pilotnet_brain.evaluation.benchmark.store import BenchmarkStore
 
     given = {
         "mode": mode,
@@ -160,14 +160,14 @@ Driver = Callable[[list["Case"]], Iterable[tuple["Case", Mapping[str, Any]]]]
 
 def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
     """Return what drives cases in the plan's mode."""
-    from pilotnet_brain.evaluation.benchmark_store import RUNS
+    from pilotnet_brain.evaluation.benchmark.store import RUNS
 
     if plan.mode == "live":
         from pilotnet_brain.nodes.live_benchmark import drive_live
 
         return lambda cases: drive_live(cases, plan, out / RUNS)
 
-    from pilotnet_brain.evaluation.lockstep_benchmark import drive_in_lockstep
+    from pilotnet_brain.evaluation.benchmark.in_lockstep import drive_in_lockstep
     from pilotnet_brain.report.benchmark_results import machine
     from pilotnet_brain.report.keep_run import keep_run
 
@@ -226,7 +226,7 @@ def _write_pages(store: BenchmarkStore, runs: bool) -> None:
     Of a sweep's hundreds ``pilotnet report`` makes them for who wants them.
     """
     from pilotnet_brain.commands.training_progress import clear, show
-    from pilotnet_brain.report.page_benchmark import write_benchmark_page, write_missing_run_pages
+    from pilotnet_brain.report.page.benchmark import write_benchmark_page, write_missing_run_pages
 
     if runs:
         write_missing_run_pages(
@@ -241,9 +241,9 @@ def _drive(
     store: BenchmarkStore, drive: Driver, console: Console, write: Callable[[], None]
 ) -> None:
     from pilotnet_brain.commands.benchmark_progress import BenchmarkProgress, result_text
-    from pilotnet_brain.evaluation.benchmark_check import model_sha256
-    from pilotnet_brain.evaluation.benchmark_row import row_of
-    from pilotnet_brain.evaluation.benchmark_store import RUNS
+    from pilotnet_brain.evaluation.benchmark.check import model_sha256
+    from pilotnet_brain.evaluation.benchmark.row import row_of
+    from pilotnet_brain.evaluation.benchmark.store import RUNS
 
     to_do = store.to_do
     if store.rows:
@@ -273,7 +273,7 @@ def _work(cases: list[Case]) -> dict[Case, float]:
     Building a random circuit only to know its length would take longer than it helps.
     """
     from pilotnet_brain.circuits.catalogue import circuit_names
-    from pilotnet_brain.evaluation.benchmark_plan import circuit_length
+    from pilotnet_brain.evaluation.benchmark.plan import circuit_length
 
     named = set(circuit_names())
     if not {case.circuit for case in cases} <= named:

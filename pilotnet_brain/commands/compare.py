@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pilotnet_brain.report.compare_sides import Side
+    from pilotnet_brain.report.compare.sides import Side
 
 
 def compare(
@@ -41,17 +41,17 @@ def compare(
     """
     from rich.console import Console
 
-    from pilotnet_brain.report import compare_tables
-    from pilotnet_brain.report.compare_sides import sides_by_circuit
+    from pilotnet_brain.report.compare import tables
+    from pilotnet_brain.report.compare.sides import sides_by_circuit
 
     by_circuit = sides_by_circuit(runs, circuit)
     console = Console(highlight=False)
     for name, sides in by_circuit.items():
-        console.print(compare_tables.values_table(name, sides))
-        console.print(compare_tables.differences_table(sides))
-    console.print(compare_tables.METHOD)
-    if any(map(compare_tables.without_spread, by_circuit.values())):
-        console.print(compare_tables.NO_SPREAD)
+        console.print(tables.values_table(name, sides))
+        console.print(tables.differences_table(sides))
+    console.print(tables.METHOD)
+    if any(map(tables.without_spread, by_circuit.values())):
+        console.print(tables.NO_SPREAD)
     if out is not None:
         _write(out, by_circuit)
         typer.echo(f"{out}: compare.md, compare.csv and the pictures")
@@ -61,8 +61,8 @@ def _write(out: Path, by_circuit: dict[str, list[Side]]) -> None:
     from pilotnet_brain.atomic_file import write_atomically
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.report import compare_tables
-    from pilotnet_brain.report.compare_picture import draw_comparison
+    from pilotnet_brain.report.compare import tables
+    from pilotnet_brain.report.compare.picture import draw_comparison
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -72,8 +72,8 @@ def _write(out: Path, by_circuit: dict[str, list[Side]]) -> None:
             if draw_comparison(out / picture, load_circuit(name), sides):
                 pictures[name] = picture
         texts = {
-            "compare.md": compare_tables.markdown(by_circuit, pictures),
-            "compare.csv": compare_tables.comma_separated(by_circuit),
+            "compare.md": tables.markdown(by_circuit, pictures),
+            "compare.csv": tables.comma_separated(by_circuit),
         }
         for file, text in texts.items():
             write_atomically(out / file, text.encode())

@@ -29,12 +29,12 @@ def report(
       pilotnet report runs/benchmark      a benchmark, and all its runs
     """
     from pilotnet_brain.commands.training_progress import clear, show
-    from pilotnet_brain.report.page_benchmark import (
+    from pilotnet_brain.report.page.benchmark import (
         is_benchmark,
         write_benchmark_page,
         write_missing_run_pages,
     )
-    from pilotnet_brain.report.page_run import write_run_page
+    from pilotnet_brain.report.page.run import write_run_page
     from pilotnet_brain.report.run_folder import RunFolder
 
     if not is_benchmark(folder):

@@ -15,7 +15,7 @@ import numpy as np
 from pilotnet_brain.circuits.catalogue import circuit_names, is_held_out, load_circuit
 from pilotnet_brain.driving.model_file import load_model
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark_row import FAILURE
+from pilotnet_brain.evaluation.benchmark.row import FAILURE
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.evaluation.lap_scores import KEPT
 from pilotnet_brain.evaluation.sweep import PLAIN_LOOKS, drive_cases

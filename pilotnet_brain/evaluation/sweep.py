@@ -18,7 +18,7 @@ from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark_row import FAILURE, failed_figures
+from pilotnet_brain.evaluation.benchmark.row import FAILURE, failed_figures
 from pilotnet_brain.evaluation.case import UNDISTURBED, Case
 from pilotnet_brain.evaluation.disturbances import disturb
 from pilotnet_brain.evaluation.lockstep import LockstepPlan, drive_lockstep

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pilotnet_brain.bringup import RunPlan, checked_plan
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
-from pilotnet_brain.evaluation.benchmark_row import FAILURE, failed_figures
+from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
+from pilotnet_brain.evaluation.benchmark.row import FAILURE, failed_figures
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.nodes.live_run import prepare_run, run_nodes

@@ -12,9 +12,9 @@ from typing import Any
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark_plan import BenchmarkPlan
-from pilotnet_brain.evaluation.benchmark_row import Row
-from pilotnet_brain.evaluation.benchmark_summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
+from pilotnet_brain.evaluation.benchmark.row import Row
+from pilotnet_brain.evaluation.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.evaluation.case import UNDISTURBED
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.benchmark_table import (

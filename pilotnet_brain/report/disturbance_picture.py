@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
-from pilotnet_brain.evaluation.benchmark_summary import BY_MODEL, summarize
+from pilotnet_brain.evaluation.benchmark.summary import BY_MODEL, summarize
 from pilotnet_brain.evaluation.case import UNDISTURBED
 from pilotnet_brain.evaluation.disturbances import Disturbance, find_disturbance
 from pilotnet_brain.report import track_drawing as track

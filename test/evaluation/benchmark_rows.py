@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilotnet_brain.evaluation.benchmark_row import row_of
+from pilotnet_brain.evaluation.benchmark.row import row_of
 from pilotnet_brain.evaluation.case import Case
 
 

@@ -8,7 +8,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.evaluation.benchmark_row import FAILURE
+from pilotnet_brain.evaluation.benchmark.row import FAILURE
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.evaluation.lockstep import TIMED, without_timings
 from pilotnet_brain.evaluation.sweep import drive_cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import yaml
 
-from pilotnet_brain.evaluation.benchmark_file import plan_of
+from pilotnet_brain.evaluation.benchmark.file import plan_of
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.metrics.trajectory import read_trajectory
 from pilotnet_brain.report.keep_run import keep_run

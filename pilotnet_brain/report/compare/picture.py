@@ -1,0 +1,120 @@
+"""The driven lines of compared runs on one map, with deviation and speed along the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
+from pilotnet_brain.report import track_drawing as track
+from pilotnet_brain.report.compare.sides import Side
+from pilotnet_brain.report.rows_by_lap import rows_by_lap
+from pilotnet_brain.report.run_folder import RunFolder
+
+_COLOURS = ("#1f6f8b", "#d1495b", "#edae49", "#3c8d5a", "#7b5ea7", "#5c6b73")
+MOST_SIDES = len(_COLOURS)
+_REACH_PT = 7.0
+"""How far from the line the largest deviation is drawn on the map, points."""
+
+DrivenLap = tuple[str, NDArray[np.float64]]
+"""Label, and rows (N, 10) as in trajectory.csv."""
+
+
+def draw_comparison(path: Path, circuit: Circuit, sides: Sequence[Side]) -> bool:
+    """Draw the first lap of each side's first run that kept its driven line.
+
+    Args:
+        path: of the png.
+        circuit: that was driven on.
+        sides: those beyond the sixth are left out.
+
+    Returns:
+        Whether there were lines to draw; without two of them nothing is written.
+    """
+    laps = [lap for side in sides[:MOST_SIDES] for lap in _first_lap(side, circuit)]
+    if len(laps) < 2:
+        return False
+    points = track.closed_points(circuit)
+    figure = Figure(figsize=(11.0, 9.6), dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    map_axes, deviation_axes, speed_axes = figure.subplots(3, 1, height_ratios=[3.2, 1.2, 1.2])
+    _draw_map(map_axes, circuit, points, laps)
+    for (label, rows), colour in zip(laps, _COLOURS, strict=False):
+        along, lateral, speed = _from_start_line(rows, circuit.centerline.length).T
+        deviation_axes.plot(along, lateral, color=colour, linewidth=1.2)
+        speed_axes.plot(along, speed, color=colour, linewidth=1.2, label=label)
+    deviation_axes.axhline(0.0, color=track.FAINT_INK, linewidth=0.8)
+    _style(deviation_axes, "off the line, m", circuit)
+    _style(speed_axes, "speed, m/s", circuit)
+    speed_axes.set_xlabel("along the line from the start line, m", color=track.FAINT_INK)
+    figure.legend(
+        *speed_axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(laps),
+        frameon=False,
+    )  # fmt: skip
+    figure.canvas.print_png(str(path))  # type: ignore[attr-defined]
+    return True
+
+
+def _first_lap(side: Side, circuit: Circuit) -> list[DrivenLap]:
+    for run in side.runs:
+        if run.folder is None or not RunFolder(run.folder).trajectory_csv.is_file():
+            continue
+        rows = last_epoch(read_trajectory(RunFolder(run.folder).trajectory_csv))
+        laps = rows_by_lap(rows, circuit.centerline.length)
+        if laps and len(rows) > 2:
+            return [(side.label, rows[laps[0][0]])]
+    return []
+
+
+def _from_start_line(rows: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    """Return arc length, deviation and speed (N, 3), with a gap where the start line was crossed.
+
+    Runs may begin anywhere: what they did at one place of the circuit stands at one place here.
+    """
+    columns = [COLUMNS.index(name) for name in ("arc_length", "lateral_deviation", "speed")]
+    values = rows[:, columns]
+    crossings = np.flatnonzero(np.abs(np.diff(values[:, 0])) > 0.5 * length) + 1
+    return np.insert(values, crossings, np.nan, axis=0)
+
+
+def _draw_map(
+    axes: Axes, circuit: Circuit, points: NDArray[np.float64], laps: Sequence[DrivenLap]
+) -> None:
+    """Draw the lines with their deviations exaggerated: a few centimetres are no pixel here."""
+    metres_per_point = track.frame_map(axes, points)
+    track.draw_road(axes, circuit, metres_per_point)
+    axes.plot(*points.T, color="white", linewidth=0.8, zorder=3)
+    lateral_column, arc_column = COLUMNS.index("lateral_deviation"), COLUMNS.index("arc_length")
+    largest = max(float(np.abs(rows[:, lateral_column]).max()) for _, rows in laps)
+    times = max(1.0, _REACH_PT * metres_per_point / max(largest, 1e-3))
+    for (_, rows), colour in zip(laps, _COLOURS, strict=False):
+        arc_lengths = rows[:, arc_column]
+        heading = circuit.centerline.heading(arc_lengths)
+        left = np.column_stack([-np.sin(heading), np.cos(heading)])
+        away = times * rows[:, lateral_column, None] * left
+        place = circuit.centerline.position(arc_lengths) + away
+        axes.plot(*place.T, color=colour, linewidth=1.5, zorder=5)
+    begin = laps[0][1][0, arc_column]
+    x, y = circuit.centerline.position(begin).tolist()
+    track.draw_start(axes, x, y, float(circuit.centerline.heading(begin)), metres_per_point)
+    track.draw_scale(axes)
+    axes.set_title(
+        f"{circuit.name}, deviations drawn {times:.0f} times as large", fontsize=10,
+        color=track.FAINT_INK,
+    )  # fmt: skip
+
+
+def _style(axes: Axes, label: str, circuit: Circuit) -> None:
+    axes.set_ylabel(label, color=track.FAINT_INK)
+    axes.set_xlim(0.0, circuit.centerline.length)
+    axes.grid(color=track.GRID)
+    axes.tick_params(length=0, labelcolor=track.FAINT_INK)
+    for side in axes.spines.values():
+        side.set_visible(False)

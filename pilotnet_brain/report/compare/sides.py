@@ -1,0 +1,217 @@
+"""The runs that are compared: from run folders, benchmarks, and BehaviorMetrics' results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.report.compare.behavior_metrics import (
+    figures_of_behavior_metrics,
+    is_behavior_metrics,
+)
+from pilotnet_brain.report.run_folder import RunFolder
+
+UNDISTURBED = "none"
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run.
+
+    Attributes:
+        figures: as in metrics.json.
+        folder: of the run, with its driven line; None where that is not known.
+    """
+
+    figures: Mapping[str, Any]
+    folder: Path | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the asked laps were driven."""
+        return bool(self.figures.get("lap_completed"))
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared with other sides: one run, or the repetitions of one.
+
+    Attributes:
+        label: how the tables call it.
+        name: of what drives: the model, with its disturbance.
+        circuit: where it was driven; None where its source does not say.
+        runs: at least one.
+    """
+
+    label: str
+    name: str
+    circuit: str | None
+    runs: tuple[ComparedRun, ...]
+
+    def values(self, key: str) -> list[float]:
+        """Return a figure of the finished runs, of all runs where none finished."""
+        counted = [run for run in self.runs if run.finished] or list(self.runs)
+        values = [_number(run.figures, key) for run in counted]
+        return [value for value in values if value is not None]
+
+    @property
+    def finished(self) -> int:
+        """How many of the runs drove the asked laps."""
+        return sum(run.finished for run in self.runs)
+
+
+def compared_with(side: Side, sides: Sequence[Side]) -> Side | None:
+    """Return the side that another's differences are from, None for the first side.
+
+    That is the first one with the same model (of an earlier benchmark), else the first of all.
+    """
+    alike = next(other for other in sides if other.name == side.name)
+    reference = sides[0] if alike is side else alike
+    return None if reference is side else reference
+
+
+def sides_by_circuit(paths: Iterable[Path], circuit: str | None = None) -> dict[str, list[Side]]:
+    """Read what is to be compared, by circuit; circuits with a single side are left out.
+
+    Args:
+        paths: of run folders (a side each), of folders of such (the repetitions of a side), of
+            benchmarks, and of BehaviorMetrics' JSON results or folders of them.
+        circuit: where BehaviorMetrics' results were driven, which do not say it.
+
+    Raises:
+        UserError: a path that is none of these, or nothing that can be compared.
+    """
+    sides = [side for path in paths for side in _sides_at(path.expanduser())]
+    named = sorted({side.circuit for side in sides if side.circuit is not None})
+    unnamed = [side.label for side in sides if side.circuit is None]
+    if unnamed and circuit is None:
+        if len(named) != 1:
+            raise UserError(
+                f"{unnamed[0]}: BehaviorMetrics' results do not say where they were driven; "
+                "name it with --circuit"
+            )
+        circuit = named[0]
+    by_circuit: dict[str, list[Side]] = {}
+    for side in _with_labels_of_their_own(sides):
+        by_circuit.setdefault(side.circuit or str(circuit), []).append(side)
+    compared = {name: there for name, there in by_circuit.items() if len(there) > 1}
+    if not compared:
+        there = ", ".join(f"{s.label} on {s.circuit or circuit}" for s in sides) or "no run"
+        raise UserError(f"nothing to compare: two runs on the same circuit are needed, got {there}")
+    return compared
+
+
+def _sides_at(path: Path) -> list[Side]:
+    if not path.exists():
+        raise UserError(f"{path}: no such run, benchmark or result")
+    if path.is_file():
+        return [Side(path.stem, path.stem, None, (_behavior_metrics_run(path),))]
+    if (path / "results.json").is_file():
+        return _sides_of_benchmark(path)
+    if (path / "metrics.json").is_file():
+        return [_side_of_run(path)]
+    runs = sorted(p.parent for p in path.glob("*/metrics.json") if not p.parent.is_symlink())
+    if runs:
+        return _repetitions(path, runs)
+    results = [file for file in sorted(path.glob("*.json")) if is_behavior_metrics(_read(file))]
+    if results:
+        runs_there = tuple(_behavior_metrics_run(file) for file in results)
+        name = path.resolve().name
+        return [Side(name, name, None, runs_there)]
+    raise UserError(
+        f"{path}: neither a run's folder (metrics.json), nor a benchmark's (results.json), nor one "
+        "of runs or of BehaviorMetrics' results"
+    )
+
+
+def _side_of_run(path: Path) -> Side:
+    run = _run(path)
+    name = _name_of(run.figures)
+    return Side(name, name, str(run.figures.get("circuit")), (run,))
+
+
+def _repetitions(path: Path, folders: list[Path]) -> list[Side]:
+    """Group a folder's runs by model and circuit."""
+    groups: dict[tuple[str, str], list[ComparedRun]] = {}
+    for folder in folders:
+        run = _run(folder)
+        key = _name_of(run.figures), str(run.figures.get("circuit"))
+        groups.setdefault(key, []).append(run)
+    return [
+        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
+        for (name, circuit), runs in groups.items()
+    ]
+
+
+def _sides_of_benchmark(path: Path) -> list[Side]:
+    rows = _read(path / "results.json").get("rows")
+    if not isinstance(rows, list):
+        raise UserError(f"{path / 'results.json'}: no benchmark's results: it has no rows")
+    groups: dict[tuple[str, str], list[ComparedRun]] = {}
+    for row in rows:
+        name = Path(str(row.get("model"))).stem
+        if row.get("disturbance", UNDISTURBED) != UNDISTURBED:
+            name += f", {row['disturbance']} {row['amount']:g}"
+        folder = path / row["run"] if row.get("run") else None
+        run = ComparedRun(row | {"lap_completed": bool(row.get("finished"))}, folder)
+        groups.setdefault((name, str(row.get("circuit"))), []).append(run)
+    return [
+        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
+        for (name, circuit), runs in groups.items()
+    ]
+
+
+def _run(path: Path) -> ComparedRun:
+    folder = RunFolder.open(path)
+    figures = folder.read_metrics()
+    if figures is None:
+        raise UserError(f"{folder.metrics_json}: cannot be read as a run's figures")
+    return ComparedRun(figures, folder.path)
+
+
+def _behavior_metrics_run(path: Path) -> ComparedRun:
+    results = _read(path)
+    if not is_behavior_metrics(results):
+        raise UserError(
+            f"{path}: no result of BehaviorMetrics: it has neither completed_distance nor "
+            "percentage_completed"
+        )
+    return ComparedRun(figures_of_behavior_metrics(results), None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{path}: cannot be read as JSON: {problem}") from problem
+    return content if isinstance(content, dict) else {}
+
+
+def _name_of(figures: Mapping[str, Any]) -> str:
+    return Path(str(figures.get("model") or "unknown")).stem
+
+
+def _with_labels_of_their_own(sides: list[Side]) -> list[Side]:
+    """Number the sides that have label and circuit in common: a model driven twice."""
+    alike: dict[tuple[str, str | None], list[int]] = {}
+    for place, side in enumerate(sides):
+        alike.setdefault((side.label, side.circuit), []).append(place)
+    labelled = list(sides)
+    for (label, _), places in alike.items():
+        for number, place in enumerate(places, 1):
+            if len(places) > 1:
+                labelled[place] = replace(sides[place], label=f"{label} #{number}")
+    return labelled
+
+
+def _number(figures: Mapping[str, Any], key: str) -> float | None:
+    value = figures.get(key)
+    if isinstance(value, list):
+        value = min(value, default=None)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

@@ -1,0 +1,60 @@
+"""Fills the pages' templates: everything escaped, everything in one file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+# viridis, twelve steps: perceptually even, and told apart by the colour-blind. Each stops short of
+# the ground it is drawn on, and what is largest stands out most: dark on light, bright on dark.
+ON_LIGHT = (
+    "#7ad151", "#52c569", "#31b57b", "#20a386", "#20928c", "#26818e", "#2d708e", "#365d8d",
+    "#3f4889", "#46337f", "#481b6d", "#440154",
+)  # fmt: skip
+ON_DARK = (
+    "#3b528b", "#32648e", "#2b748e", "#25858e", "#1f958b", "#21a685", "#32b67a", "#52c569",
+    "#77d153", "#a5db36", "#d2e21b", "#fde725",
+)  # fmt: skip
+LEVELS = len(ON_LIGHT)
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Return a page as HTML.
+
+    Args:
+        template: file name in ``templates/``.
+        values: that it names; texts are escaped, ``| script_json`` is for data of scripts.
+    """
+    return (
+        _environment().get_template(template).render(on_light=ON_LIGHT, on_dark=ON_DARK, **values)
+    )
+
+
+def script_json(value: object) -> Markup:
+    """Return a value as JSON that may stand in a script element, whatever its texts hold.
+
+    Raises:
+        ValueError: a number that JSON has no word for.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    # No end tag, no comment, and no line end that JavaScript knows and JSON does not.
+    for character in ("<", ">", "&", "\u2028", "\u2029"):
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pilotnet_brain.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["script_json"] = script_json
+    return environment
