@@ -17,6 +17,7 @@ from pilotnet_brain.simulation.gazebo_transport.messages import new_message, par
 _WORLD_LIMIT_S = 60.0
 """A gzserver that was just started loads its world's meshes first."""
 _ANSWER_LIMIT_S = 10.0
+_ASK_AGAIN_S = 0.5
 _LONGEST_STEP_S = 1.0
 _SETTLED_S = 1e-6
 """Two states closer in simulated time than this are the same."""
@@ -203,7 +204,12 @@ def _ask(client: GazeboClient, request: str, data: str) -> Any:
     client.subscribe("~/response", "Response", take)
     requests = client.advertise("~/request", "Request")
     client.poll_until(lambda: bool(requests.subscribers), _ANSWER_LIMIT_S)
-    client.publish(requests, new_message("Request", id=number, request=request, data=data))
-    if not client.poll_until(lambda: bool(answers), _ANSWER_LIMIT_S):
-        raise GazeboUnreachable(f"the Gazebo at {client.address} answers no {request}")
-    return answers[0]
+    message = new_message("Request", id=number, request=request, data=data)
+    until = time.monotonic() + _ANSWER_LIMIT_S
+    while time.monotonic() < until:
+        # Asked again: one that comes to a Gazebo that is still starting, or whose answer leaves
+        # before our subscription has reached it, is lost without a word.
+        client.publish(requests, message)
+        if client.poll_until(lambda: bool(answers), _ASK_AGAIN_S):
+            return answers[0]
+    raise GazeboUnreachable(f"the Gazebo at {client.address} answers no {request}")
