@@ -126,6 +126,7 @@ def benchmark(
     from pilotnet_brain.evaluation.benchmark.check import check_plan, model_sha256
     from pilotnet_brain.evaluation.benchmark.file import find_plan, plan_of, read_values
     from pilotnet_brain.evaluation.benchmark.store import BenchmarkStore
+    from pilotnet_brain.report.run_folder import check_room
 
     given = {
         "mode": mode,
@@ -152,6 +153,8 @@ def benchmark(
         check_live(asked)
     console = Console(highlight=False)
     with BenchmarkStore(out, asked, model_sha256, retry=retry) as store:
+        if store.to_do:
+            check_room(out)
         raise typer.Exit(_benchmark(store, _driver(asked, out, jobs, cluster), console))
 
 

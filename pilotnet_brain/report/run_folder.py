@@ -57,7 +57,7 @@ class RunFolder:
         """
         root = Path(root).expanduser()
         _make_root(root)
-        _check_room(root)
+        check_room(root)
         stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
         name = f"{stamp}-{_file_name(circuit_name)}-{_file_name(model_name)}"
         path = _make_unique(root, name)
@@ -76,7 +76,7 @@ class RunFolder:
         """
         shutil.rmtree(path, ignore_errors=True)
         _make_root(path)
-        _check_room(path)
+        check_room(path)
         _check_writable(path)
         return cls(path.resolve())
 
@@ -294,7 +294,8 @@ def _check_writable(path: Path) -> None:
         ) from problem
 
 
-def _check_room(root: Path) -> None:
+def check_room(root: Path) -> None:
+    """Raise RunFolderError where a run would have less than `ROOM_NEEDED_BYTES` of room."""
     free = shutil.disk_usage(root).free
     if free < ROOM_NEEDED_BYTES:
         raise RunFolderError(

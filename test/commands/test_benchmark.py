@@ -19,6 +19,7 @@ from brightness_model import write_brightness_model
 from pilotnet_brain.cli import main
 from pilotnet_brain.evaluation.lockstep import TIMED
 from pilotnet_brain.metrics.trajectory import read_trajectory
+from pilotnet_brain.report import run_folder
 
 PATIENCE_S = 90.0
 DOMAIN_ID = 101 + os.getpid() % 30
@@ -213,3 +214,13 @@ def test_a_simulator_that_is_not_there_is_refused_before_any_run(
     assert main(["benchmark", *arguments]) == 2
     assert "gzserver is not installed" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_without_room_is_told_before_the_first_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run_folder, "ROOM_NEEDED_BYTES", 2**62)
+    out = tmp_path / "out"
+    asked = ["--mode", "lockstep", "--model", "tiny_quant", "--circuit", "random-1"]
+    assert main(["benchmark", *asked, "--out", str(out)]) == 2
+    assert f"{out}: " in (told := capsys.readouterr().err)
+    assert "of room left" in told
+    assert not (out / "runs").exists()
