@@ -6,6 +6,7 @@ import torch
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.augment import Augmentation
 from pilotnet_brain.learning.dataset import DataSet
+from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.learning.train import TrainingPlan, best_network, predict, train
 
 PLAN = TrainingPlan(epochs=3, batch=32, polish_epochs=1, threads=1, learning_rate=2e-3)
@@ -40,6 +41,25 @@ def test_early_stopping_stops(tmp_path, striped_training, striped_validation):
         striped_validation.frames, striped_validation.table.assign(w=-striped_validation.table["w"])
     )
     assert len(list(train(striped_training, wrong, plan, tmp_path))) < 12
+
+
+@pytest.mark.parametrize(
+    ("able", "kinds"),
+    [
+        ({"avx2": True, "avx512_bf16": False}, {torch.float32}),
+        ({"avx2": True, "avx512_bf16": True}, {torch.bfloat16, torch.float32}),
+    ],
+)
+def test_bfloat16_only_where_the_processor_computes_in_it(
+    monkeypatch, tmp_path, striped_training, striped_validation, able, kinds
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    network, seen = PilotNet(), set()
+    network.features.register_forward_hook(lambda *call: seen.add(call[2].dtype))
+    few = DataSet(striped_training.frames[:32], striped_training.table[:32])
+    plan = TrainingPlan(epochs=2, batch=32, polish_epochs=1, threads=1)
+    list(train(few, striped_validation, plan, tmp_path, network=network))
+    assert seen == kinds
 
 
 def test_another_plan_does_not_take_over_a_checkpoint(
