@@ -6,6 +6,7 @@ zero command; so the nodes handle both signals themselves.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -91,7 +92,13 @@ def run(
     except (UserError, InvalidParameterTypeException, InvalidParameterValueException) as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return USER_ERROR
-    except OSError as problem:
+    except Exception as problem:
+        # Whatever it was, the car must not drive on with the last command.
+        if node is not None:
+            with contextlib.suppress(Exception):
+                node.on_stop(f"{type(problem).__name__}: {problem}")
+        if not isinstance(problem, OSError):
+            raise
         # A full disk, mostly: said in one line, like every end.
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return 1
