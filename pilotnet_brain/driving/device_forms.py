@@ -43,7 +43,7 @@ def device_forms(
         tolerance: of the outputs; float16's is at least ``FLOAT16_TOLERANCE``.
 
     Raises:
-        ModelError: on this device it gives other outputs in every form.
+        ModelError: the device takes it in no form, or it gives other outputs there in every one.
     """
     path = archive.path
     if device == "cuda":
@@ -60,7 +60,10 @@ def device_forms(
         reason = "frozen, it gives other outputs"
     except (ModelError, RuntimeError) as error:
         reason = first_line(error)
-    module = as_saved.to(device)
+    try:
+        module = as_saved.to(device)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: cannot be run on {device}: {first_line(error)}") from error
     outputs = tried_outputs(path, module, frames, device, channels_last=False)
     if largest_difference(outputs, expected) > tolerance:
         raise ModelError(f"{path}: on {device} it gives other outputs than on the CPU; use cpu")

@@ -149,8 +149,9 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
 
     Args:
         path: the file.
-        device: "auto" (CUDA where it is usable), "cpu" or "cuda". Quantized networks run on the
-            CPU whatever was asked; ``Model.note`` says so.
+        device: "auto" (CUDA where there is one that runs the network), "cpu" or "cuda". Quantized
+            networks run on the CPU whatever was asked. ``Model.note`` says why where it is not the
+            one that was to be expected.
 
     Raises:
         ModelError: the file is not fit to drive with, the device is unknown or absent.
@@ -177,25 +178,33 @@ def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
     record = archive.record or ModelRecord(name=archive.path.stem)
     as_saved = _module_of(archive, record)
     quantized = record.quantized or holds_quantized_kernels(as_saved)
-    device, note = _choose_device(archive.path, device, quantized)
+    chosen, note = _choose_device(archive.path, device, quantized)
     frames = frames_of(archive, record)
     expected = tried_outputs(archive.path, as_saved, frames, "cpu", channels_last=False)
     _meet_self_test(archive.path, record, expected, "as it was saved")
     tolerance = record.self_test.tolerance if record.self_test else FLOAT_TOLERANCE
+    try:
+        forms = device_forms(archive, as_saved, frames, expected, chosen, tolerance)
+    except ModelError as error:
+        if device != "auto" or chosen == "cpu":
+            raise
+        chosen, note = "cpu", f"the GPU is left out, since {first_line(error)}"
+        as_saved = _module_of(archive, record)
+        forms = device_forms(archive, as_saved, frames, expected, chosen, tolerance)
     return [
         Model(
             form.network,
             record,
             archive.path,
             archive.sha256,
-            device,
+            chosen,
             quantized,
             form.channels_last,
             form.name,
             note,
             form.batch,
         )
-        for form in device_forms(archive, as_saved, frames, expected, device, tolerance)
+        for form in forms
     ]
 
 

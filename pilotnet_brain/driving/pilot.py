@@ -16,16 +16,21 @@ from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model_file import Model
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
 from pilotnet_brain.driving.torchscript import adopt_thread_count
+from pilotnet_brain.driving.trial import first_line
 
-__all__ = ["BadFrame", "Drive", "NonFiniteOutput", "Pilot", "use_threads"]
+__all__ = ["BadFrame", "Drive", "NetworkFailure", "NonFiniteOutput", "Pilot", "use_threads"]
 
 WARM_UP_FRAMES = 20
 """torch's profiling executor settles within the first two or three runs; the rest warms caches,
 the allocator, and on CUDA the kernels' choice."""
 
 
-class NonFiniteOutput(ArithmeticError):  # noqa: N818  (named by what it is)
-    """The network gave NaN or infinity: the car must be stopped."""
+class NetworkFailure(Exception):  # noqa: N818  (named by what it is)
+    """The network gave nothing to drive on: the car must be stopped."""
+
+
+class NonFiniteOutput(NetworkFailure):
+    """The network gave NaN or infinity."""
 
 
 class Drive(NamedTuple):
@@ -78,6 +83,7 @@ class Pilot:
         Raises:
             BadFrame: the frame has another shape or element type; nothing was run.
             NonFiniteOutput: the network gave NaN or infinity.
+            NetworkFailure: it could not be run on this frame (a GPU that is lost, no memory).
         """
         start = time.perf_counter_ns()
         if self._thread != threading.get_ident():
@@ -86,14 +92,19 @@ class Pilot:
         network_input(frame_rgb, self._format, self._pixels)
         scale_input(self._pixels, self._scaled[0])
         prepared = time.perf_counter_ns()
-        with torch.inference_mode():
-            if self._batch is not self._host_batch:
-                self._batch.copy_(self._host_batch, non_blocking=True)
-            # tolist waits for the device, so the time holds the whole call.
-            out0, out1 = self._module(self._batch).tolist()[0]
+        try:
+            with torch.inference_mode():
+                if self._batch is not self._host_batch:
+                    self._batch.copy_(self._host_batch, non_blocking=True)
+                # tolist waits for the device, so the time holds the whole call.
+                out0, out1 = self._module(self._batch).tolist()[0]
+        except (RuntimeError, torch.jit.Error) as error:
+            raise NetworkFailure(f"{self.model.name} failed: {first_line(error)}") from error
         done = time.perf_counter_ns()
         if not (math.isfinite(out0) and math.isfinite(out1)):
-            raise NonFiniteOutput(f"the outputs of {self.model.name} are ({out0}, {out1})")
+            raise NonFiniteOutput(
+                f"the outputs of {self.model.name} are not finite: ({out0}, {out1})"
+            )
         return Drive(
             self._range.to_command(out0, out1),
             (out0, out1),
@@ -105,7 +116,7 @@ class Pilot:
         """Run the whole path on grey frames, so that the first real one is not slow.
 
         Raises:
-            NonFiniteOutput: the network gave NaN or infinity.
+            NetworkFailure: as `drive`.
         """
         grey = np.full(self._format.frame_shape, 128, np.uint8)
         for _ in range(frames):

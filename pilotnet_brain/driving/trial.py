@@ -93,5 +93,5 @@ def first_line(error: BaseException) -> str:
     """Return in one line what torch complains of."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # torch's interpreter puts the cause last, under the traceback of TorchScript.
-    causes = [line for line in lines if line.startswith("RuntimeError:")]
+    causes = [line for line in lines if line.startswith(("RuntimeError:", "builtins."))]
     return (causes or lines or [type(error).__name__])[0][:300]

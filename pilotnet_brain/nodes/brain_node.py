@@ -23,7 +23,7 @@ from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.frame_watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import load_model
-from pilotnet_brain.driving.pilot import BadFrame, Drive, NonFiniteOutput, Pilot, use_threads
+from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
 from pilotnet_brain.nodes import diagnostics
@@ -64,7 +64,7 @@ class BrainNode(LifecycleNode):
         self._commands: Any = None
         self._driving_entities: list[Any] = []
         self._problem: UserError | None = None
-        self._counts = dict.fromkeys(("received", "driven", "late", "broken", "not_finite"), 0)
+        self._counts = dict.fromkeys(("received", "driven", "late", "broken", "failed"), 0)
         self._gaps = FrameGaps()
         self._rate_begin, self._rate_frames = time.monotonic(), 0
         self._others: list[str] = []
@@ -182,7 +182,7 @@ class BrainNode(LifecycleNode):
         pilot = Pilot(load_model(resolve_model(name, trust=self._trust_model), self._device))
         try:
             pilot.warm_up()
-        except NonFiniteOutput as problem:
+        except NetworkFailure as problem:
             raise UserError(f"{name}: unfit to drive: {problem}") from problem
         return pilot
 
@@ -240,8 +240,6 @@ class BrainNode(LifecycleNode):
             drive, conversion_s, problem = self._drive(message, stamp_ns)
             if drive is not None:
                 self._command(drive.command)
-            elif problem.startswith("not finite"):
-                self._command(STOP)
             callback_s = (time.perf_counter_ns() - begin_ns) * 1e-9
             self._publish_record(
                 message.header.stamp, drive, conversion_s, problem, callback_s, waited_s
@@ -264,9 +262,10 @@ class BrainNode(LifecycleNode):
         except (BrokenFrame, BadFrame) as problem:
             self._counts["broken"] += 1
             return None, 0.0, f"broken: {problem}"
-        except NonFiniteOutput as problem:
-            self._counts["not_finite"] += 1
-            return None, 0.0, f"not finite: {problem}"
+        except NetworkFailure as problem:
+            self._command(STOP)
+            self._counts["failed"] += 1
+            return None, 0.0, f"failed: {problem}"
         self._watchdog.accept(stamp_s)
         self._counts["driven"] += 1
         self._stopped_for = ""

@@ -11,7 +11,7 @@ import torch
 
 from pilotnet_brain.driving.cuda_form import FLOAT16_TOLERANCE, Form, fastest, with_graphs
 from pilotnet_brain.driving.device_forms import half_precision
-from pilotnet_brain.driving.model_archive import read_archive
+from pilotnet_brain.driving.model_archive import ModelError, read_archive
 from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import frames_of, load_forms, load_model
 from pilotnet_brain.driving.pilot import Pilot
@@ -37,6 +37,30 @@ def test_float16_of_the_shipped_baseline_is_within_its_tolerance():
     half = half_precision(archive, "cpu")
     outputs = tried_outputs(archive.path, half.network, frames, "cpu", channels_last=True)
     assert largest_difference(outputs, archive.record.self_test.outputs) <= FLOAT16_TOLERANCE
+
+
+@pytest.fixture
+def unusable_gpu(monkeypatch):
+    """A GPU that torch sees and cannot use: the driver is too old, its memory is full..."""
+
+    def refuse() -> None:
+        raise RuntimeError("CUDA driver initialization failed")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", refuse)
+
+
+def test_auto_drives_on_the_cpu_where_the_gpu_cannot_be_used(unusable_gpu, pilotnet_file):
+    model = load_model(pilotnet_file, "auto")
+    assert model.device == "cpu"
+    assert "CUDA driver initialization failed" in model.note
+    frame = np.full((480, 640, 3), 128, np.uint8)
+    assert Pilot(model).drive(frame)[:2] == Pilot(load_model(pilotnet_file, "cpu")).drive(frame)[:2]
+
+
+def test_a_gpu_that_was_asked_for_and_cannot_be_used_is_an_error(unusable_gpu, pilotnet_file):
+    with pytest.raises(ModelError, match="cannot be run on cuda: CUDA driver initialization"):
+        load_model(pilotnet_file, "cuda")
 
 
 class _Clock:

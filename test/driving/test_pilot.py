@@ -9,7 +9,13 @@ from torch import nn
 
 from pilotnet_brain.driving.model_file import ModelRecord, load_model, save_model
 from pilotnet_brain.driving.output_range import OutputRange
-from pilotnet_brain.driving.pilot import BadFrame, NonFiniteOutput, Pilot, use_threads
+from pilotnet_brain.driving.pilot import (
+    BadFrame,
+    NetworkFailure,
+    NonFiniteOutput,
+    Pilot,
+    use_threads,
+)
 from pilotnet_brain.driving.preprocess import InputFormat, network_input, scale_input
 from pilotnet_brain.driving.torchscript import quiet_deprecation
 
@@ -107,6 +113,23 @@ def test_non_finite_outputs_are_refused(tmp_path, pixels):
     with pytest.raises(NonFiniteOutput):
         pilot.drive(np.full((480, 640, 3), 255, np.uint8))
     pilot.drive(np.zeros((480, 640, 3), np.uint8))
+
+
+def test_a_network_that_fails_on_a_frame_is_told_in_one_line(tmp_path, pixels):
+    class Picky(nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            if bool(picture.min() == 1.0):
+                raise RuntimeError("white is too much")
+            return picture.mean((2, 3))[:, :2]
+
+    path = tmp_path / "picky.pt"
+    save_model(path, torch.jit.script(Picky()), ModelRecord(name="picky"), pixels)
+    pilot = Pilot(load_model(path, "cpu"))
+    pilot.warm_up()
+    with pytest.raises(NetworkFailure, match="picky failed: .*white is too much") as failure:
+        pilot.drive(np.full((480, 640, 3), 255, np.uint8))
+    assert "\n" not in str(failure.value)
+    assert np.isfinite(pilot.drive(np.zeros((480, 640, 3), np.uint8)).outputs).all()
 
 
 def test_the_records_format_and_range_are_obeyed(tmp_path, pixels):

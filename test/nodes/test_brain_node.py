@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,35 @@ from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment  # noqa:
 
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)
+AS_MODULE = ("-m", "pilotnet_brain.nodes.brain_node")
 
 
-def start_brain(model: Path | str, *arguments: str) -> subprocess.Popen[str]:
+# A brain with a bug that a frame of grey 7 brings out.
+SPOILED = """
+import sys
+from pilotnet_brain.nodes import brain_node
+
+convert = brain_node.rgb_frame
+
+def rgb_frame(message):
+    if message.data[0] == 7:
+        raise KeyError("a bug")
+    return convert(message)
+
+brain_node.rgb_frame = rgb_frame
+sys.exit(brain_node.main())
+"""
+
+
+def start_brain(
+    model: Path | str, *arguments: str, start: Sequence[str] = AS_MODULE
+) -> subprocess.Popen[str]:
     """Start a brain process in the test's domain."""
     environment = {k: v for k, v in os.environ.items() if "PROFILES_FILE" not in k}
     environment |= dds_environment(NO_IMAGES, environment)
     environment["ROS_DOMAIN_ID"] = str(DOMAIN_ID)
     return subprocess.Popen(
-        [sys.executable, "-m", "pilotnet_brain.nodes.brain_node", "--ros-args",
+        [sys.executable, *start, "--ros-args",
          "-p", f"model:={model}", "-p", "use_sim_time:=true", *arguments],
         env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -107,6 +127,15 @@ def test_an_output_that_is_no_number_stops_the_car(world: FakeWorld, brain: obje
     record = world.drive_frame(grey_image(255))
     assert not record.driven
     assert "not finite" in record.problem
+    world.until(lambda: world.commands[-1] == STOP, "the stop")
+    assert world.drive_frame(grey_image(51)).driven
+
+
+def test_a_network_that_fails_on_a_frame_stops_the_car(world: FakeWorld, brain: object) -> None:
+    record = world.drive_frame(grey_image(240))
+    assert not record.driven
+    assert record.problem.startswith("failed: brightness failed: ")
+    assert "too bright" in record.problem
     world.until(lambda: world.commands[-1] == STOP, "the stop")
     assert world.drive_frame(grey_image(51)).driven
 
@@ -205,6 +234,19 @@ def test_told_to_end_it_stops_the_car_first(
     brain.send_signal(number)
     brain.wait(PATIENCE_S)
     assert brain.returncode == 0
+    world.until(lambda: world.commands[-1] == STOP, "the stop")
+
+
+def test_an_error_that_nobody_foresaw_stops_the_car_too(world: FakeWorld, model: Path) -> None:
+    brain = start_brain(model, start=("-c", SPOILED))
+    world.wait_for_brain()
+    assert world.drive_frame(grey_image(51)).driven
+    world.until(lambda: world.commands[-1] != STOP, "a command")
+    world.tick(world.time_s + 0.05)
+    world.show(grey_image(7))
+    _, errors = brain.communicate(timeout=PATIENCE_S)
+    assert brain.returncode == 1
+    assert "KeyError: 'a bug'" in errors
     world.until(lambda: world.commands[-1] == STOP, "the stop")
 
 
