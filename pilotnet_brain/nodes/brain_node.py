@@ -17,6 +17,7 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from pilotnet_brain.driving.command import STOP, Command
@@ -24,6 +25,7 @@ from pilotnet_brain.driving.frame_watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.driving.model_file import load_model
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
+from pilotnet_brain.driving.trial import first_line
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
 from pilotnet_brain.nodes import diagnostics
@@ -41,6 +43,8 @@ _SEEING_OTHERS_S = 0.7
 """How long another brain's publisher is given to show up before this one takes the wheel."""
 _YIELDING_S = 3.0
 """Another publisher that shows up this soon was there first: this brain lets go again."""
+_RCLPY_GIVES_INFO = hasattr(Subscription, "CallbackType")
+"""From Iron on a message comes with its info to a callback that takes two arguments."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -179,11 +183,12 @@ class BrainNode(LifecycleNode):
         return _FAILURE
 
     def _loaded(self, name: str) -> Pilot:
-        pilot = Pilot(load_model(resolve_model(name, trust=self._trust_model), self._device))
+        path = resolve_model(name, trust=self._trust_model)
         try:
+            pilot = Pilot(load_model(path, self._device))
             pilot.warm_up()
-        except NetworkFailure as problem:
-            raise UserError(f"{name}: unfit to drive: {problem}") from problem
+        except (NetworkFailure, RuntimeError, MemoryError) as problem:
+            raise UserError(f"{name}: unfit to drive: {first_line(problem)}") from problem
         return pilot
 
     def _take_the_wheel(self) -> None:
@@ -195,7 +200,8 @@ class BrainNode(LifecycleNode):
         )
         infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
         group = self._frames_group
-        on_image: Any = self._on_image  # with the message's info, which rclpy's types leave out
+        # rclpy's types leave the message's info out.
+        on_image: Any = self._on_image if _RCLPY_GIVES_INFO else self._on_image_alone
         self._watchdog = FrameWatchdog()
         self._activated = time.monotonic()
         self._commands = self.create_publisher(
@@ -227,6 +233,9 @@ class BrainNode(LifecycleNode):
             self._commands = None
 
     # Driving
+
+    def _on_image_alone(self, message: Image) -> None:
+        self._on_image(message, {})
 
     def _on_image(self, message: Image, info: Any) -> None:
         begin_ns = time.perf_counter_ns()

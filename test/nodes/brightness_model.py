@@ -14,24 +14,32 @@ class Brightness(nn.Module):
     """Outputs (mean brightness m + offset, 0.5): in JdeRobot's range 6.5 + 17.5 m m/s, 0 rad/s.
 
     A frame brighter than 0.97 blinds it: its output is not a number. At 0.9 to 0.97 it fails.
+
+    Args:
+        offset: see above.
+        matrix_products: what it computes besides, to no end: it takes its time.
     """
 
-    def __init__(self, offset: float) -> None:
+    def __init__(self, offset: float, matrix_products: int) -> None:
         super().__init__()
         self.offset = offset
+        self.matrix_products = matrix_products
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         mean = pixels.mean(dim=(1, 2, 3))
         if 0.9 < float(mean) < 0.97:
             raise RuntimeError("too bright")
+        waste = torch.eye(300)
+        for _ in range(self.matrix_products):
+            waste = waste @ waste
         blinded = 0.0 * torch.sqrt(0.97 - mean)
-        return torch.stack((mean + self.offset + blinded, 0.5 + 0.0 * mean), 1)
+        return torch.stack((mean + self.offset + blinded + 0.0 * waste[0, 0], 0.5 + 0.0 * mean), 1)
 
 
-def write_brightness_model(path: Path, offset: float = 0.0) -> Path:
+def write_brightness_model(path: Path, offset: float = 0.0, matrix_products: int = 0) -> Path:
     """Write the network as a TorchScript file without a record, and return its path."""
     with quiet_deprecation():
-        torch.jit.save(torch.jit.script(Brightness(offset).eval()), str(path))
+        torch.jit.save(torch.jit.script(Brightness(offset, matrix_products).eval()), str(path))
     return path
 
 

@@ -18,6 +18,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -114,22 +115,36 @@ class FakeWorld:
                     self.changed.wait(0.05)
         raise AssertionError("the brain answered none of 40 frames")
 
-    def set_parameter(self, node: str, name: str, value: str) -> tuple[bool, str]:
-        """Set a parameter of another node; return whether it was taken, and the reason if not."""
-        client = self.node.create_client(SetParameters, f"/{node}/set_parameters")
-        assert client.wait_for_service(PATIENCE_S)
+    def set_parameter(
+        self, node: str, name: str, value: str, meanwhile: Callable[[], object] | None = None
+    ) -> tuple[bool, str]:
+        """Set a parameter of another node; return whether it was taken, and the reason if not.
+
+        Args:
+            node: whose.
+            name: of the parameter.
+            value: text.
+            meanwhile: called again and again until the node has answered.
+        """
         parameter = Parameter(name, value=value).to_parameter_msg()
         assert isinstance(parameter.value, ParameterValue)
-        future = client.call_async(SetParameters.Request(parameters=[parameter]))
+        request = SetParameters.Request(parameters=[parameter])
+        future = self.request(SetParameters, f"/{node}/set_parameters", request)
+        while meanwhile is not None and not future.done():
+            meanwhile()
         self.until(future.done, "the parameter service")
         result = future.result().results[0]
         return result.successful, result.reason
 
+    def request(self, service_type: Any, service: str, request: Any) -> Future:
+        """Call a service; return its future."""
+        client = self.node.create_client(service_type, service)
+        assert client.wait_for_service(PATIENCE_S)
+        return client.call_async(request)
+
     def call(self, service: str) -> Trigger.Response:
         """Call a Trigger service; return its response."""
-        client = self.node.create_client(Trigger, service)
-        assert client.wait_for_service(PATIENCE_S)
-        future = client.call_async(Trigger.Request())
+        future = self.request(Trigger, service, Trigger.Request())
         self.until(future.done, service)
         return future.result()
 

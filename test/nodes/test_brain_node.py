@@ -16,6 +16,8 @@ import pytest
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
 from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
@@ -215,6 +217,34 @@ def test_the_model_changes_between_two_frames(
     assert record.speed == pytest.approx(speed_of(51, 0.1), abs=1e-4)
     assert world.set_parameter("brain", "model", str(model)) == (True, "")
     assert world.drive_frame(grey_image(51)).model == "brightness"
+
+
+def test_frames_are_driven_while_another_model_is_loaded(
+    world: FakeWorld, brain: object, model: Path, tmp_path: Path
+) -> None:
+    slow = write_brightness_model(tmp_path / "slow.pt", offset=0.2, matrix_products=100)
+    records = []
+    taken = world.set_parameter(
+        "brain", "model", str(slow), lambda: records.append(world.drive_frame(grey_image(51)))
+    )
+    assert taken == (True, "")
+    # Longer by the simulated clock than a frame may be ahead of the brain's, or old.
+    assert len(records) >= 20
+    assert {record.problem for record in records} == {""}
+    assert {record.model for record in records[:-1]} == {"brightness"}
+    assert world.drive_frame(grey_image(51)).model == "slow"
+    assert world.set_parameter("brain", "model", str(model)) == (True, "")
+
+
+def test_a_transition_that_is_not_allowed_leaves_it_driving(
+    world: FakeWorld, brain: subprocess.Popen[str], model: Path
+) -> None:
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    world.request(ChangeState, "/brain/change_state", request)
+    # Services are answered in turn: once this one is, the first has been dealt with.
+    assert world.set_parameter("brain", "model", str(model)) == (True, "")
+    assert world.drive_frame(grey_image(51)).driven
+    assert brain.poll() is None
 
 
 def test_a_second_brain_keeps_its_hands_off_the_wheel(
