@@ -94,7 +94,7 @@ class _Run:
 
     def _end(self) -> None:
         """Keep the results, or none of a run that was refused; tell launch if the run failed."""
-        if was_refused(self._first):
+        if was_refused(self._first, self._folder):
             self._folder.discard()
         elif show_results(self._folder, self._plan, self._reason or "launch was stopped"):
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.simulation.gazebo_server import check_gazebo, ros_prefixes
 from pilotnet_brain.simulation.gz_server import check_gz
+from pilotnet_brain.topic_names import camera_info_topic
 
 DEVICES = ("auto", "cpu", "cuda")
 SIMULATORS = ("mujoco", "gazebo", "gz", "none")
@@ -143,12 +145,6 @@ class NodeSpec:
     """Whether the run ends when this node does."""
 
 
-def camera_info_topic(camera_topic: str) -> str:
-    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
-    namespace, slash, _ = camera_topic.rpartition("/")
-    return f"{namespace}{slash}camera_info"
-
-
 def checked_plan(plan: RunPlan) -> RunPlan:
     """Return the plan after checking everything that can be checked before a process starts.
 
@@ -158,16 +154,13 @@ def checked_plan(plan: RunPlan) -> RunPlan:
             or a gazebo_msgs that this machine does not have, another Gazebo on the port, an
             argument that the simulator cannot take.
     """
-    from pilotnet_brain.circuits.catalogue import load_circuit
+    from pilotnet_brain.circuits.bag_messages import BagLibraryMissing
     from pilotnet_brain.driving.model_archive import read_archive
     from pilotnet_brain.driving.model_catalogue import resolve_model
 
-    circuit = load_circuit(plan.circuit)
-    if plan.reference_lap:
-        from pilotnet_brain.metrics.reference_lap import check_on_circuit, read_reference_lap
-
-        path = Path(plan.reference_lap).expanduser()
-        check_on_circuit(path, read_reference_lap(path), circuit)
+    # `ros2 launch` runs on ROS' own Python, which may lack it; the nodes have it, and look too.
+    with suppress(BagLibraryMissing):
+        _check_lines(plan)
     read_archive(resolve_model(plan.model, trust=plan.trust_model))
     if plan.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
         raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
@@ -180,6 +173,15 @@ def checked_plan(plan: RunPlan) -> RunPlan:
     if plan.device == "cuda" and not _has_cuda_driver():
         raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
     return plan
+
+
+def _check_lines(plan: RunPlan) -> None:
+    from pilotnet_brain.circuits.catalogue import load_circuit
+    from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+
+    circuit = load_circuit(plan.circuit)
+    if plan.reference_lap:
+        read_reference_lap_of(circuit, plan.reference_lap)
 
 
 def run_graph(plan: RunPlan, run_dir: Path) -> list[NodeSpec]:

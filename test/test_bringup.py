@@ -11,10 +11,10 @@ from pilotnet_brain.bringup import (
     ARGUMENTS,
     NodeSpec,
     RunPlan,
-    camera_info_topic,
     checked_plan,
     run_graph,
 )
+from pilotnet_brain.circuits import bag_messages
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
 
@@ -100,11 +100,6 @@ def test_a_circuit_by_path_reaches_the_nodes_as_an_absolute_path(
     assert graph(tmp_path, circuit="montreal")["metrics"].parameters["circuit"] == "montreal"
 
 
-def test_the_camera_info_lies_beside_the_image() -> None:
-    assert camera_info_topic("/F1ROS/cameraL/image_raw") == "/F1ROS/cameraL/camera_info"
-    assert camera_info_topic("image") == "camera_info"
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -178,3 +173,12 @@ def test_every_argument_is_described() -> None:
     for argument in ARGUMENTS:
         assert argument.description[0].isupper()
         assert getattr(RunPlan(), argument.name) == argument.default
+
+
+def test_a_bag_that_only_the_nodes_can_read_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lap.bag").write_bytes(b"#ROSBAG V2.0")
+    monkeypatch.setattr(bag_messages, "find_spec", lambda name: None)
+    plan = RunPlan(circuit=str(tmp_path / "lap.bag"))
+    assert checked_plan(plan) == plan

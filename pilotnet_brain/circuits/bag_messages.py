@@ -7,10 +7,12 @@ record by record, until the bytes make no sense any more, and the result carries
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +31,10 @@ Wanted = Callable[[str, str], bool]
 
 class BagError(UserError):
     """A path that is no bag, or a bag without anything to read; the text names it."""
+
+
+class BagLibraryMissing(BagError):  # noqa: N818  (named by what it is)
+    """This Python cannot read bags."""
 
 
 class BagMessage(NamedTuple):
@@ -65,9 +71,7 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     Raises:
         BagError: no such path, no bag, or a bag of which nothing can be read.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise BagError(f"{path}: no such bag")
+    path = _readable(path)
     try:
         contents = _decoded(_raw_by_index(path, wanted), wanted)
         for file in _storage_files(path) if path.is_dir() else [path]:
@@ -102,9 +106,7 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
     Raises:
         BagError: no such path.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise BagError(f"{path}: no such bag")
+    path = _readable(path)
     newest_ns = -1
     try:
         for raw in _raw_by_index(path, wanted):
@@ -122,6 +124,21 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
                     continue
                 if wanted(raw.topic, raw.type):
                     yield from _decoded_one(raw)
+
+
+def _readable(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise BagError(f"{path}: no such bag")
+    # Of ROS' own packages none reads ROS 1's bags too; without this question, a missing library
+    # would look like a damaged bag.
+    for library in ("rosbags", "mcap"):
+        if find_spec(library) is None:
+            raise BagLibraryMissing(
+                f"{path}: reading bags needs {library}, which {sys.executable} does not have: "
+                f"{sys.executable} -m pip install {library}, or give a CSV of x,y"
+            )
+    return path
 
 
 def _decoded_one(raw: RawMessage) -> Iterator[BagMessage]:

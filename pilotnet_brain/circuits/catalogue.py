@@ -98,6 +98,9 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
 
 def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
     """Return the centerline through a file's points, without repeats of the one before."""
+    if len(broken := np.flatnonzero(~np.isfinite(points).all(axis=1))):
+        x, y = points[broken[0]]
+        raise CircuitFileError(f"{path}: point {broken[0] + 1} is ({x}, {y}): not finite")
     if len(points) > 1:
         moved = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1) > 1e-3
         points = points[moved]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,11 +141,12 @@ def metrics(
     if circuit is None:
         raise UserError(f"{bag}: say where it was driven, with --circuit")
     reference = reference_lap or asked.get("reference_lap")
+    topics = BagTopics.of_run(asked)
     run = run_from_bag(
         bag,
         load_circuit(circuit),
         asked.get("laps", 1) if laps is None else laps,
-        topics=BagTopics(odometry=odom_topic or asked.get("odom_topic")),
+        topics=replace(topics, odometry=odom_topic) if odom_topic else topics,
         reference_lap=read_reference_lap(reference) if reference else None,
         time_limit_s=asked.get("time_limit") or None,
         simulator=asked.get("simulator"),
@@ -165,6 +167,5 @@ def _asked_of(bag: Path) -> dict[str, Any]:
     path = bag.expanduser().resolve()
     for folder in (path, path.parent):
         if (folder / "run.yaml").is_file():
-            parameters = RunFolder.open(folder).read_run_record().get("parameters")
-            return parameters if isinstance(parameters, dict) else {}
+            return RunFolder.open(folder).parameters()
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -22,6 +23,7 @@ from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
 from pilotnet_brain.metrics.pose_filter import FASTEST_M_S
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.topic_names import absolute, camera_info_topic
 
 BAG_ENDS = "the recording ends"
 _TWIST = "geometry_msgs/msg/Twist"
@@ -46,6 +48,22 @@ class BagTopics:
     command: str = "/F1ROS/cmd_vel"
     frames: str = "/brain/frames"
     camera_info: str = "/F1ROS/cameraL/camera_info"
+
+    @classmethod
+    def of_run(cls, asked: Mapping[str, Any]) -> BagTopics:
+        """Return the topics of a run by its parameters in run.yaml; the defaults where it has none.
+
+        Args:
+            asked: odom_topic, cmd_vel_topic and camera_topic count.
+        """
+        found = {}
+        if odometry := asked.get("odom_topic"):
+            found["odometry"] = absolute(str(odometry))
+        if command := asked.get("cmd_vel_topic"):
+            found["command"] = absolute(str(command))
+        if camera := asked.get("camera_topic"):
+            found["camera_info"] = absolute(camera_info_topic(str(camera)))
+        return cls(**found)
 
 
 @dataclass

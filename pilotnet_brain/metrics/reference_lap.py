@@ -39,6 +39,17 @@ def read_reference_lap(path: str | Path, topic: str | None = None) -> NDArray[np
     return points
 
 
+def read_reference_lap_of(circuit: Circuit, path: str | Path) -> NDArray[np.float64]:
+    """Return the points (N, 2), m, of a circuit's reference lap.
+
+    Raises:
+        UserError: no reference lap there, or one of another circuit.
+    """
+    points = read_reference_lap(path)
+    check_on_circuit(path, points, circuit)
+    return points
+
+
 def check_on_circuit(path: str | Path, points: NDArray[np.float64], circuit: Circuit) -> None:
     """Raise ReferenceLapError for a lap that lies elsewhere than the circuit.
 

@@ -112,6 +112,7 @@ class GazeboBridgeNode(Node):
 
         Raises:
             UserError: none did in time, or it has no such car.
+            GazeboUnreachable: one did before, and is gone for too long.
         """
         until = time.monotonic() + self._patience_s
         while stop.number is None:
@@ -125,6 +126,8 @@ class GazeboBridgeNode(Node):
                 return
             except GazeboUnreachable as problem:
                 self._disconnect()
+                if time.monotonic() > until and self._started:
+                    raise GazeboUnreachable(f"{problem} for {self._patience_s:g} s") from problem
                 if time.monotonic() > until:
                     raise UserError(
                         f"{problem}; start gzserver, or name its address in GAZEBO_MASTER_URI"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
 from pilotnet_brain.nodes.run_video import make_video
 from pilotnet_brain.nodes.shared_memory import remove_dead_files
@@ -22,6 +23,7 @@ from pilotnet_brain.report.run_record import run_record
 
 LAPS_DONE, ENDED_OTHERWISE, USER_ERROR = 0, 1, 2
 """Exit statuses of a run; a signal gives 128 + its number."""
+_GAZEBOS = ("gazebo", "gz")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def run_nodes(
         if reason:
             write_stop_reason(folder.path, reason)
         killed = processes.stop()
-    return RunEnd(reason, was_refused(first), processes.received_signal, killed)
+    return RunEnd(reason, was_refused(first, folder), processes.received_signal, killed)
 
 
 def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:
@@ -132,15 +134,19 @@ def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str
     return f"the {name} node ended ({how_it_ended(status)})"
 
 
-def was_refused(first: tuple[str, int] | None) -> bool:
+def was_refused(first: tuple[str, int] | None, folder: RunFolder) -> bool:
     """Whether a node refused the run, which it does before it begins: there is nothing to keep.
 
-    What its folder holds by then is the driving of another run in the same ROS domain, if any.
+    What the folder holds by then is the driving of another run in the same ROS domain, if any. Only
+    a Gazebo, which has no part in ROS, says by the same status that it cannot go on in mid-run.
 
     Args:
         first: name and exit status of the node that ended first, if one did.
+        folder: of the run.
     """
-    return first is not None and first[1] == USER_ERROR
+    if first is None or first[1] != USER_ERROR:
+        return False
+    return first[0] not in _GAZEBOS or not folder.has_driving()
 
 
 def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
@@ -153,7 +159,11 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
 
     from pilotnet_brain.report.run_table import run_table
 
-    figures = finish_run(folder, reason, laps=plan.laps, simulator=plan.simulator)
+    try:
+        figures = finish_run(folder, reason, laps=plan.laps, simulator=plan.simulator)
+    except (UserError, OSError) as problem:
+        print(f"error: the results are not complete: {problem}", file=sys.stderr, flush=True)
+        return False
     # Read by the metrics node, unless it was the one that died.
     take_stop_reason(folder.path)
     Console().print(run_table(figures))

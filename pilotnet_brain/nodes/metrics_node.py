@@ -19,6 +19,8 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
 from pilotnet_brain.nodes import diagnostics
@@ -45,6 +47,9 @@ _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
 _TICK_S = 0.1
+_WAITING_S = dict.fromkeys(("gazebo", "gz", "none"), 60.0)
+"""Simulated time given to the car to set off: these simulators' clocks do not wait for a brain that
+still loads."""
 
 
 class MetricsNode(Node):
@@ -63,7 +68,8 @@ class MetricsNode(Node):
             self._circuit,
             self._laps,
             time_limit_s=self._time_limit or None,
-            reference_lap=_reference_points(self._reference_lap),
+            waiting_s=_WAITING_S.get(self._simulator),
+            reference_lap=_reference_points(self._circuit, self._reference_lap),
         )
         self._folder = self._open_folder()
         self._line = DrivenLine()
@@ -213,6 +219,8 @@ class MetricsNode(Node):
 
     def _start_over(self) -> None:
         self._metrics.reset()
+        # Without a jump of the clock nobody could tell where in the file this drive begins.
+        self._folder.restart_trajectory()
         self._line.clear()
         self._over_since = None
         self._epoch = self._laps_saved = 0
@@ -241,7 +249,10 @@ class MetricsNode(Node):
         """Draw lap.png; matplotlib's import takes a second, so only now."""
         from pilotnet_brain.report.lap_picture import draw_lap
 
-        draw_lap(self._folder, self._circuit)
+        try:
+            draw_lap(self._folder, self._circuit)
+        except UserError as problem:
+            self.get_logger().warning(f"no lap.png: {problem}")
 
     def _print(self, line: str) -> None:
         if self._show:
@@ -253,13 +264,13 @@ class MetricsNode(Node):
         return float(self.get_clock().now().nanoseconds) * 1e-9
 
 
-def _reference_points(path: str) -> Any:
+def _reference_points(circuit: Circuit, path: str) -> Any:
     """Return the points (N, 2) of a reference lap, None where no path is given."""
     if not path:
         return None
-    from pilotnet_brain.metrics.reference_lap import read_reference_lap
+    from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 
-    return read_reference_lap(path)
+    return read_reference_lap_of(circuit, path)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -71,8 +71,10 @@ class RecorderNode(Node):
 
     def on_stop(self, reason: str) -> None:
         """Complete the bag."""
-        self._bag.close()
-        self.get_logger().info(f"{reason}: bag of {self._bag.message_count} messages is complete")
+        self._on_disk(self._bag.close)
+        if not self._problem:
+            count = self._bag.message_count
+            self.get_logger().info(f"{reason}: bag of {count} messages is complete")
 
     def _first_message(self, topic: str) -> Callable[[bytes], None]:
         """Return the callback of a topic: at its first message the offered QoS is looked up."""
@@ -84,18 +86,19 @@ class RecorderNode(Node):
             if not seen:
                 seen = True
                 if offered := self._offered(topic):
-                    self._bag.offer(topic, offered)
-            self._write(topic, serialized, now)
+                    self._on_disk(lambda: self._bag.offer(topic, offered))
+            self._on_disk(lambda: self._bag.write(topic, serialized, now))
 
         return on_message
 
-    def _write(self, topic: str, serialized: bytes, time_ns: int) -> None:
+    def _on_disk(self, write: Callable[[], object]) -> None:
+        """Write something, unless writing failed before: a full disk ends the recording, not the
+        run."""
         if self._problem:
             return
         try:
-            self._bag.write(topic, serialized, time_ns)
+            write()
         except OSError as problem:
-            # A full disk ends the recording, not the run.
             self._problem = f"recording ended: {problem.strerror}"
             self.get_logger().error(self._problem)
 
@@ -111,8 +114,7 @@ class RecorderNode(Node):
         ]
 
     def _on_second(self) -> None:
-        if not self._problem:
-            self._bag.write_metadata()
+        self._on_disk(self._bag.write_metadata)
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
                 self.get_clock().now().to_msg(),

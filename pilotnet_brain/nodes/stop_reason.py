@@ -5,14 +5,16 @@ A signal carries no text; whoever ends the run (a node died, Ctrl-C) writes the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 _NAME = ".stop_reason"
 
 
 def write_stop_reason(run_dir: Path, reason: str) -> None:
-    """Leave the reason for the metrics node."""
-    (run_dir / _NAME).write_text(reason, encoding="utf-8")
+    """Leave the reason for the metrics node; on a full disk it has to do without."""
+    with suppress(OSError):
+        (run_dir / _NAME).write_text(reason, encoding="utf-8")
 
 
 def take_stop_reason(run_dir: Path) -> str | None:

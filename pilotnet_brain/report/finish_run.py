@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +49,16 @@ def finish_run(
         UserError: no run folder, or its circuit is not there any more.
     """
     run = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
-    circuit = circuit or load_circuit(run.circuit_name())
     figures = run.read_metrics()
-    if figures is None or figures.get("ending") is None:
+    measured = figures is not None and figures.get("ending") is not None
+    if measured and (run.lap_png.exists() or not run.trajectory_csv.exists()):
+        # Who finds everything in place need load neither the circuit nor matplotlib.
+        return figures  # type: ignore[return-value]
+    circuit = circuit or load_circuit(run.circuit_name())
+    if not measured:
         figures = dict(_recovered(run, circuit, reason, laps, context))
         run.write_metrics(figures)
     if not run.lap_png.exists() and run.trajectory_csv.exists():
-        # Drawn only here: who finds everything in place need not load matplotlib.
         from pilotnet_brain.report.lap_picture import draw_lap
 
         draw_lap(run, circuit)
@@ -63,15 +68,19 @@ def finish_run(
 def _recovered(
     run: RunFolder, circuit: Circuit, reason: str, laps: int, context: dict[str, Figure]
 ) -> Figures:
-    metrics = RunMetrics(circuit, laps)
+    asked = run.parameters()
+    reference_lap = _reference_lap(circuit, asked.get("reference_lap"))
+    metrics = RunMetrics(circuit, laps, reference_lap=reference_lap)
     for row in _rows(run).tolist():
         metrics.add_pose(*row[:6])
     metrics.end(reason)
     figures = metrics.figures(**context)
     # The clock of the real world is not in trajectory.csv; the bag has it, and the brain's times.
-    for key, value in _figures_of_bag(run, circuit, laps).items():
+    for key, value in _figures_of_bag(run, circuit, laps, asked).items():
         if figures.get(key) is None:
             figures[key] = value
+    if figures["model"] is None:
+        figures["model"] = asked.get("model")
     return figures
 
 
@@ -83,13 +92,27 @@ def _rows(run: RunFolder) -> NDArray[np.float64]:
         return np.empty((0, len(COLUMNS)))
 
 
-def _figures_of_bag(run: RunFolder, circuit: Circuit, laps: int) -> Figures:
-    if not run.bag.is_dir():
-        return {}
-    from pilotnet_brain.metrics.bag import metrics_from_bag
+def _reference_lap(circuit: Circuit, path: object) -> NDArray[np.float64] | None:
+    """Return the run's reference lap; None where it had none, or it is not there any more."""
+    if not path:
+        return None
+    from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 
     try:
-        return metrics_from_bag(run.bag, circuit, laps)
+        return read_reference_lap_of(circuit, str(path))
+    except UserError:
+        return None
+
+
+def _figures_of_bag(
+    run: RunFolder, circuit: Circuit, laps: int, asked: Mapping[str, Any]
+) -> Figures:
+    if not run.bag.is_dir():
+        return {}
+    from pilotnet_brain.metrics.bag import BagTopics, metrics_from_bag
+
+    try:
+        return metrics_from_bag(run.bag, circuit, laps, topics=BagTopics.of_run(asked))
     except UserError:
         # The recorder may have died with the metrics node: what it left is no bag then.
         return {}

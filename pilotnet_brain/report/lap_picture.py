@@ -224,5 +224,5 @@ def _style_graph(axes: Axes, label: str) -> None:
 
 def _add_legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncols=2,
+        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncol=2,
                     edgecolor="none", labelcolor=track.FAINT_INK, borderpad=0.3)  # fmt: skip

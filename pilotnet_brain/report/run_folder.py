@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -162,15 +163,19 @@ class RunFolder:
             return {}
         return record if isinstance(record, dict) else {}
 
+    def parameters(self) -> dict[str, Any]:
+        """Return what the run was asked for (run.yaml); nothing where that is not known."""
+        parameters = self.read_run_record().get("parameters")
+        return parameters if isinstance(parameters, dict) else {}
+
     def circuit_name(self) -> str:
         """Return the circuit's name or path as the run was asked for it.
 
         Raises RunFolderError where neither run.yaml nor metrics.json says it.
         """
-        try:
-            return str(self.read_run_record()["parameters"]["circuit"])
-        except (KeyError, TypeError):
-            named = (self.read_metrics() or {}).get("circuit")
+        if asked := self.parameters().get("circuit"):
+            return str(asked)
+        named = (self.read_metrics() or {}).get("circuit")
         if not isinstance(named, str):
             raise RunFolderError(
                 f"{self.path}: neither run.yaml nor metrics.json names the circuit"
@@ -182,6 +187,19 @@ class RunFolder:
         if self._trajectory is None:
             self._trajectory = TrajectoryWriter(self.trajectory_csv)
         self._trajectory.append((row,))
+
+    def restart_trajectory(self) -> None:
+        """Empty trajectory.csv: what was driven so far is not of this run."""
+        self.close()
+        self.trajectory_csv.unlink(missing_ok=True)
+
+    def has_driving(self) -> bool:
+        """Return whether trajectory.csv holds a row."""
+        try:
+            with self.trajectory_csv.open(encoding="utf-8") as lines:
+                return len([*islice(lines, 2)]) == 2
+        except OSError:
+            return False
 
     def flush(self) -> None:
         """Hand the rows so far to the system: from here on a kill does not lose them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +122,20 @@ def camera_info(store: Any, time: float) -> Any:
     )
 
 
-def write_ros2(path: Path, seconds: float, storage: str = "mcap", **options: Any) -> Path:
-    """Write a rosbag2 folder (storage mcap or sqlite3)."""
+def write_ros2(
+    path: Path,
+    seconds: float,
+    storage: str = "mcap",
+    renamed: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Path:
+    """Write a rosbag2 folder (storage mcap or sqlite3), topics under other names if asked."""
+    names = renamed or {}
     store = get_typestore(Stores.ROS2_JAZZY)
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
     with Ros2Writer(path, version=9, storage_plugin=plugin) as writer:
         connections = {
-            topic: writer.add_connection(topic, kind, typestore=store)
+            topic: writer.add_connection(names.get(topic, topic), kind, typestore=store)
             for topic, kind in TYPES.items()
         }
         for topic, log_ns, message in circle_events(store, seconds, **options):

@@ -78,3 +78,10 @@ def test_a_file_that_is_no_centerline_is_refused_by_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(CircuitFileError, match=r"broken\.csv"):
         load_circuit(path)
+
+
+def test_a_point_that_is_not_finite_is_refused_and_not_left_out(tmp_path):
+    points = square()
+    points[9, 1] = np.nan
+    with pytest.raises(CircuitFileError, match=r"broken\.csv: point 10 is .*not finite"):
+        load_circuit(write_csv(tmp_path / "broken.csv", points))

@@ -15,7 +15,14 @@ from recorded_bags import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from pilotnet_brain.circuits.bag_messages import BagError, is_bag, read_bag, stream_bag
+from pilotnet_brain.circuits import bag_messages
+from pilotnet_brain.circuits.bag_messages import (
+    BagError,
+    BagLibraryMissing,
+    is_bag,
+    read_bag,
+    stream_bag,
+)
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.odometry_bag import ODOMETRY_TYPE, read_odometry_path
 
@@ -137,3 +144,10 @@ def test_a_stream_gives_what_reading_gives(tmp_path, kind, share):
     streamed = [message.log_time_ns for message in stream_bag(file, odometry_only)]
     assert streamed == [m.log_time_ns for m in read_bag(file, odometry_only).messages]
     assert len(streamed) == 101 if share == 1.0 else 20 < len(streamed) < 101
+
+
+def test_a_python_that_cannot_read_bags_says_so(tmp_path, monkeypatch):
+    bag = write_ros2(tmp_path / "lap", 5.0)
+    monkeypatch.setattr(bag_messages, "find_spec", lambda name: None)
+    with pytest.raises(BagLibraryMissing, match="pip install rosbags"):
+        read_odometry_path(bag)

@@ -3,6 +3,7 @@
 import pytest
 from driven_lines import LAP, circle
 from recorded_bags import (
+    CMD,
     FRAMES,
     INFO,
     ODOM,
@@ -122,3 +123,16 @@ def test_a_bag_of_another_topic_is_named(tmp_path):
     bag = write_ros2(tmp_path / "lap", 1.0)
     with pytest.raises(BagError, match="no topic /odometry"):
         run_from_bag(bag, circle(), topics=BagTopics(odometry="/odometry"))
+
+
+def test_a_run_on_topics_of_its_own_is_measured_as_any_other(tmp_path):
+    asked = {"odom_topic": "odom", "cmd_vel_topic": "/cmd", "camera_topic": "/cam/image_raw"}
+    names = {ODOM: "/odom", CMD: "/cmd", INFO: "/cam/camera_info"}
+    bag = write_ros2(tmp_path / "lap", 40.0, renamed=names)
+    run = run_from_bag(bag, circle(), topics=BagTopics.of_run(asked), simulator="mujoco")
+    assert run.figures == live_figures(40.0)
+    assert run.rows[-1].command_speed == 10.0
+
+
+def test_a_run_whose_topics_are_not_known_is_looked_for_on_the_usual_ones():
+    assert BagTopics.of_run({}) == BagTopics()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from pilotnet_brain.bringup import NodeSpec
+from pilotnet_brain.bringup import NodeSpec, RunPlan
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.live_run import reason_of
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.nodes.live_run import reason_of, show_results, was_refused
 from pilotnet_brain.nodes.run_processes import RunProcesses, command_line, how_it_ended
 from pilotnet_brain.nodes.standstill import Standstill
 from pilotnet_brain.nodes.stop_reason import take_stop_reason, write_stop_reason
+from pilotnet_brain.report.run_folder import RunFolder
 
 
 def spec(**changes: object) -> NodeSpec:
@@ -91,3 +94,42 @@ def test_what_hangs_is_waited_for_no_longer_than_patience_allows(
         assert processes.stop() == []
     assert processes.exit_status("hang") is not None
     assert (tmp_path / "nodes.log").read_text() == "waiting\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "driven", "refused"),
+    [
+        # Another run in the domain may have driven: what this one's node wrote is of that drive.
+        ("brain", True, True),
+        ("simulator", False, True),
+        ("gazebo", False, True),
+        # It drove, and then Gazebo could not go on: the results are kept.
+        ("gazebo", True, False),
+    ],
+)
+def test_a_run_is_refused_by_a_node_before_it_begins(
+    tmp_path: Path, name: str, driven: bool, refused: bool
+) -> None:
+    folder = RunFolder.create(tmp_path, "montreal", "baseline")
+    if driven:
+        folder.append_trajectory(TrajectoryRow(*[0.0] * 8, None, None))
+        folder.flush()
+    assert was_refused((name, 2), folder) is refused
+    assert not was_refused((name, 1), folder)
+    assert not was_refused(None, folder)
+
+
+def test_a_reason_that_cannot_be_left_holds_nothing_up(tmp_path: Path) -> None:
+    write_stop_reason(tmp_path / "removed", "the brain node ended")
+    assert not (tmp_path / "removed").exists()
+
+
+def test_results_that_cannot_be_completed_fail_the_run_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder.create(tmp_path, "montreal", "baseline")
+    shutil.rmtree(folder.path)
+    assert show_results(folder, RunPlan(circuit="montreal"), "the metrics node ended") is False
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 1
+    assert shown[0].startswith("error: the results are not complete: ")

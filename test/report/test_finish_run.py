@@ -4,7 +4,7 @@ import json
 
 import pytest
 from driven_lines import LAP, circle, drive, ticks
-from recorded_bags import write_ros2
+from recorded_bags import INFO, ODOM, write_ros2
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
@@ -95,3 +95,43 @@ def test_only_the_drive_after_a_reset_counts(folder):
 def test_no_such_folder(tmp_path):
     with pytest.raises(UserError, match="no such run folder"):
         finish_run(tmp_path / "gone", DIED)
+
+
+def test_what_the_run_was_asked_for_is_known_from_its_record(folder, tmp_path):
+    drive(Keeping(folder), lambda t: 10 * t, ticks(10.0), lambda s: 0.1)
+    folder.close()
+    lap = tmp_path / "lap.csv"
+    points = circle().centerline.points
+    lap.write_text("x,y\n" + "\n".join(f"{x},{y}" for x, y in points.tolist()))
+    names = {ODOM: "/odom", INFO: "/cam/camera_info"}
+    write_ros2(folder.bag, 10.0, renamed=names)
+    asked = {
+        "model": "qat",
+        "reference_lap": str(lap),
+        "odom_topic": "/odom",
+        "camera_topic": "/cam/image_raw",
+    }
+    folder.write_run_record({"parameters": asked})
+    figures = finish_run(folder, DIED, circle())
+    # 0.1 m beside the reference: 1000 to the power of 0.1.
+    assert figures["position_deviation_score_published"] == pytest.approx(1000**0.1, rel=1e-2)
+    assert figures["frames_published"] is not None
+    assert figures["model"] == "baseline"  # by the frame records, which know best
+
+
+def test_a_reference_lap_that_is_gone_costs_only_its_score(folder):
+    drive(Keeping(folder), lambda t: 10 * t, ticks(5.0))
+    folder.close()
+    folder.write_run_record({"parameters": {"model": "qat", "reference_lap": "gone.csv"}})
+    figures = finish_run(folder, DIED, circle())
+    assert figures["position_deviation_score_published"] is None
+    assert figures["model"] == "qat"
+
+
+def test_complete_results_need_no_circuit(folder):
+    metrics = drive(Keeping(folder), lambda t: 10 * t, ticks(40.0))
+    folder.close()
+    folder.write_metrics(metrics.figures())
+    finish_run(folder, DIED, circle())
+    folder.write_run_record({"parameters": {"circuit": "gone.csv"}})
+    assert finish_run(folder, DIED)["lap_completed"] is True

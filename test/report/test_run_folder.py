@@ -179,3 +179,18 @@ def test_naming_versions_imports_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == "[]"
+
+
+def test_a_run_that_starts_over_keeps_only_what_comes_after(tmp_path):
+    folder = RunFolder.create(tmp_path, "circle", "baseline")
+    assert not folder.has_driving()
+    folder.append_trajectory(ROW)
+    folder.flush()
+    assert folder.has_driving()
+    folder.restart_trajectory()
+    assert not folder.has_driving()
+    folder.append_trajectory(ROW._replace(time_s=2.0))
+    folder.close()
+    assert read_trajectory(folder.trajectory_csv)[:, 0].tolist() == [2.0]
+    folder.restart_trajectory()
+    assert not folder.has_driving()

@@ -10,7 +10,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.model_catalogue import resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan, circuit_length
-from pilotnet_brain.metrics.reference_lap import check_on_circuit, read_reference_lap
+from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 
 _MADE_OF_A_SEED = re.compile(r"random-\d{1,9}")
 
@@ -79,4 +79,4 @@ def _check_reference_laps(plan: BenchmarkPlan) -> None:
         )
     for circuit, path in paths.items():
         if path:
-            check_on_circuit(path, read_reference_lap(path), load_circuit(circuit))
+            read_reference_lap_of(load_circuit(circuit), path)

@@ -8,7 +8,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
 from pilotnet_brain.evaluation.case import Case
 from pilotnet_brain.evaluation.sweep import Keep, ReferenceLaps, drive_cases
-from pilotnet_brain.metrics.reference_lap import check_on_circuit, read_reference_lap
+from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import Figures
 
 
@@ -44,6 +44,5 @@ def _reference_laps(plan: BenchmarkPlan) -> ReferenceLaps:
     laps = {}
     for circuit in plan.circuits:
         if path := plan.reference_lap(circuit):
-            laps[circuit] = read_reference_lap(path)
-            check_on_circuit(path, laps[circuit], load_circuit(circuit))
+            laps[circuit] = read_reference_lap_of(load_circuit(circuit), path)
     return laps
