@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
@@ -46,8 +47,8 @@ def frame_map(axes: Axes, points: NDArray[np.float64]) -> float:
     axes.set_xlim(low[0] - margin, high[0] + margin)
     axes.set_ylim(low[1] - margin, high[1] + margin)
     axes.set_axis_off()
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = axes.figure
+    assert isinstance(figure, Figure)
     box = axes.get_position()
     width_pt, height_pt = figure.get_size_inches() * 72.0 * (box.width, box.height)
     span = high - low + 2.0 * margin
