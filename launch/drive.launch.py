@@ -20,6 +20,7 @@ from launch_ros.actions import Node
 
 from pilotnet_brain.bringup import ARGUMENTS, Argument, NodeSpec, RunPlan
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.dds_profile import other_terminals
 from pilotnet_brain.nodes.live_run import prepare_run, reason_of, show_results, was_refused
 from pilotnet_brain.nodes.parent_process import leader_environment
 from pilotnet_brain.nodes.stop_reason import write_stop_reason
@@ -50,7 +51,8 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         # launch shows the text of an exception in one line and starts nothing.
         raise RuntimeError(str(error)) from error
     run = _Run(plan, folder, specs)
-    return [LogInfo(msg=f"results in {folder.path}"), *(run.node(spec) for spec in specs)]
+    said = [f"results in {folder.path}", other_terminals()]
+    return [*(LogInfo(msg=text) for text in said if text), *(run.node(spec) for spec in specs)]
 
 
 class _Run:

@@ -46,6 +46,20 @@ def dds_environment(profile: str, environment: Mapping[str, str] | None = None) 
     return added
 
 
+def other_terminals(environment: Mapping[str, str] | None = None) -> str | None:
+    """Return what another terminal needs to see a run's nodes, None where it needs nothing.
+
+    Humble's nodes that stay on this machine are seen only by others that do; from Jazzy on, by all
+    on this machine.
+    """
+    if "ROS_LOCALHOST_ONLY" not in dds_environment(NO_IMAGES, environment):
+        return None
+    return (
+        "to see the nodes from another terminal, say there: "
+        "export ROS_LOCALHOST_ONLY=1; ros2 daemon stop"
+    )
+
+
 def profile_warning(environment: Mapping[str, str] | None = None) -> str | None:
     """Return what to tell a user whose DDS is not Fast DDS, or None."""
     present = os.environ if environment is None else environment

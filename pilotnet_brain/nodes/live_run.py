@@ -12,6 +12,7 @@ from typing import IO
 
 from pilotnet_brain.bringup import NodeSpec, RunPlan, checked_plan, run_graph
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.dds_profile import other_terminals
 from pilotnet_brain.nodes.run_processes import RunProcesses, how_it_ended
 from pilotnet_brain.nodes.run_video import make_video
 from pilotnet_brain.nodes.shared_memory import remove_dead_files
@@ -51,6 +52,8 @@ def live_run(plan: RunPlan) -> int:
     """
     folder, specs = prepare_run(plan)
     print(f"{plan.circuit} with {plan.model}: results in {folder.path}", flush=True)
+    if hint := other_terminals():
+        print(hint, flush=True)
     end = run_nodes(folder, specs)
     if end.reason and end.received_signal is None and not end.refused:
         print(f"error: {end.reason}", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from pilotnet_brain.nodes.dds_profile import (
     NO_IMAGES,
     PROFILE_VARIABLES,
     dds_environment,
+    other_terminals,
     profile_path,
     profile_warning,
 )
@@ -57,3 +58,10 @@ def test_another_dds_is_told_that_the_profile_does_not_apply() -> None:
     warning = profile_warning({"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"})
     assert warning is not None
     assert "rmw_cyclonedds_cpp" in warning
+
+
+def test_another_terminal_is_told_what_it_needs_where_it_needs_something() -> None:
+    assert "export ROS_LOCALHOST_ONLY=1" in (other_terminals({"ROS_DISTRO": "humble"}) or "")
+    assert other_terminals({"ROS_DISTRO": "humble", "ROS_LOCALHOST_ONLY": "1"}) is None
+    assert other_terminals({"ROS_DISTRO": "jazzy"}) is None
+    assert other_terminals({}) is None
