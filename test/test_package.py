@@ -35,11 +35,17 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_installed(prefix: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command with the installed package, and not the checkout, to be found."""
     (packages,) = prefix.glob("lib/python*/site-packages")
-    present = [path for path in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if path]
+
+    def before(path: Path, variable: str) -> str:
+        # A sourced ROS is in both variables; the checkout must not be.
+        present = os.environ.get(variable, "").split(os.pathsep)
+        others = [other for other in present if other and Path(other) != ROOT]
+        return os.pathsep.join([str(path), *others])
+
     environment = {
         **os.environ,
-        "PYTHONPATH": str(packages),
-        "AMENT_PREFIX_PATH": os.pathsep.join([str(prefix), *present]),
+        "PYTHONPATH": before(packages, "PYTHONPATH"),
+        "AMENT_PREFIX_PATH": before(prefix, "AMENT_PREFIX_PATH"),
         "ROS_DOMAIN_ID": "42",
     }
     return subprocess.run(
