@@ -233,7 +233,7 @@ def _gazebo(plan: RunPlan, run_dir: Path, with_ros: bool) -> NodeSpec:
         ],
         parameters={},
         remappings=[],
-        environment=dds_environment(IMAGE_PUBLISHER),
+        environment=dds_environment(IMAGE_PUBLISHER) | _no_qt_of_opencv(),
     )
 
 
@@ -249,7 +249,7 @@ def _gz(plan: RunPlan, run_dir: Path) -> NodeSpec:
         ],
         parameters={},
         remappings=[],
-        environment=dds_environment(IMAGE_PUBLISHER),
+        environment=dds_environment(IMAGE_PUBLISHER) | _no_qt_of_opencv(),
     )
 
 
@@ -347,7 +347,7 @@ def _rviz(plan: RunPlan) -> NodeSpec:
         arguments=["-d", str(share_dir() / "config" / "drive.rviz")],
         parameters={"use_sim_time": True},
         remappings=_remappings(plan),
-        environment=dds_environment(NO_IMAGES),
+        environment=dds_environment(NO_IMAGES) | _no_qt_of_opencv(),
         ends_run=False,
     )
 
@@ -363,6 +363,19 @@ def _remappings(plan: RunPlan) -> list[tuple[str, str]]:
 
 # Linear algebra on a second thread gains nothing at these sizes and takes the simulator's core.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def _no_qt_of_opencv() -> dict[str, str]:
+    """Return the environment that lets RViz and Gazebo's window find their own Qt.
+
+    pip's opencv-python points Qt at its own plugins once it is imported, in the environment that
+    `ros2 launch` hands on; RViz then aborts.
+    """
+    return {
+        name: ""
+        for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+        if name not in os.environ or "cv2" in Path(os.environ[name]).parts
+    }
 
 
 def _path_made_absolute(name_or_path: str) -> str:

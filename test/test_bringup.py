@@ -182,3 +182,23 @@ def test_a_bag_that_only_the_nodes_can_read_is_left_to_them(
     monkeypatch.setattr(bag_messages, "find_spec", lambda name: None)
     plan = RunPlan(circuit=str(tmp_path / "lap.bag"))
     assert checked_plan(plan) == plan
+
+
+@pytest.mark.parametrize(
+    ("present", "given"),
+    [
+        (None, ""),
+        ("/usr/lib/python3/dist-packages/cv2/qt/plugins", ""),
+        ("/home/me/qt/plugins", None),  # the user's own stays
+    ],
+)
+def test_windows_are_not_sent_to_opencvs_qt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: str | None, given: str | None
+) -> None:
+    variable = "QT_QPA_PLATFORM_PLUGIN_PATH"
+    monkeypatch.delenv(variable, raising=False)
+    if present:
+        monkeypatch.setenv(variable, present)
+    nodes = graph(tmp_path, simulator="gazebo", gui=True, rviz=True)
+    for name in ("gazebo", "rviz2"):
+        assert nodes[name].environment.get(variable) == given
