@@ -38,9 +38,10 @@ def test_the_setup_installs_them():
 @pytest.mark.parametrize("name", ["brain", "simulator"])
 def test_ctrl_c_while_a_node_imports_leaves_no_traceback(name):
     start = f"from pilotnet_brain.nodes.executables import {name}; {name}()"
+    path = os.pathsep.join([str(NODES.parent.parent), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-c", start],
-        env={**os.environ, "PYTHONPATH": str(NODES.parent.parent)},
+        env={**os.environ, "PYTHONPATH": path},
         stderr=subprocess.PIPE,
         text=True,
     )
