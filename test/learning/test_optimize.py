@@ -51,7 +51,7 @@ def made(tmp_path_factory, striped_training, striped_validation):
         validation=few(striped_validation, 16),
         folder=folder / "checkpoints",
         sources={"datasets": ["stripes"]},
-        threads=1,
+        threads=2,
     )
 
 
@@ -165,7 +165,7 @@ def test_a_teachers_outputs_are_learned_from(striped_training, striped_validatio
             return torch.tensor([[0.9, 0.1]]).expand(len(images), 2)
 
     shape = Shape(((8, 5, 4), (8, 5, 3)), (16,))
-    plan = TrainingPlan(epochs=2, batch=32, threads=1, learning_rate=3e-3, polish_epochs=2)
+    plan = TrainingPlan(epochs=2, batch=32, threads=2, learning_rate=3e-3, polish_epochs=2)
     distances = []
     for name, teacher in (("alone", None), ("taught", Stubborn())):
         torch.manual_seed(1)
