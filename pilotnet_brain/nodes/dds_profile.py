@@ -15,6 +15,7 @@ NO_IMAGES = "dds.xml"
 
 # Fast DDS 3 (from Kilted on) reads the first, Fast DDS 2 the second.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+_UP_TO_HUMBLE = ("humble", "galactic", "foxy")
 _FAST_DDS = ("rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 
 
@@ -39,7 +40,7 @@ def dds_environment(profile: str, environment: Mapping[str, str] | None = None) 
     if not any(present.get(name) for name in chosen):
         # Jazzy and later read the range, Humble the other; set together, Jazzy warns and obeys
         # ROS_LOCALHOST_ONLY, so each distribution gets its own.
-        if present.get("ROS_DISTRO") in ("humble", "galactic", "foxy"):
+        if present.get("ROS_DISTRO") in _UP_TO_HUMBLE:
             added["ROS_LOCALHOST_ONLY"] = "1"
         else:
             added["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -52,7 +53,12 @@ def other_terminals(environment: Mapping[str, str] | None = None) -> str | None:
     Humble's nodes that stay on this machine are seen only by others that do; from Jazzy on, by all
     on this machine.
     """
-    if "ROS_LOCALHOST_ONLY" not in dds_environment(NO_IMAGES, environment):
+    present = os.environ if environment is None else environment
+    with_our_profile = not any(present.get(name) for name in PROFILE_VARIABLES)
+    # Humble's setup.bash sets it to 0.
+    if present.get("ROS_LOCALHOST_ONLY") == "1" or not with_our_profile:
+        return None
+    if present.get("ROS_DISTRO") not in _UP_TO_HUMBLE:
         return None
     return (
         "to see the nodes from another terminal, say there: "

@@ -62,6 +62,8 @@ def test_another_dds_is_told_that_the_profile_does_not_apply() -> None:
 
 def test_another_terminal_is_told_what_it_needs_where_it_needs_something() -> None:
     assert "export ROS_LOCALHOST_ONLY=1" in (other_terminals({"ROS_DISTRO": "humble"}) or "")
+    sourced = {"ROS_DISTRO": "humble", "ROS_LOCALHOST_ONLY": "0"}
+    assert "export ROS_LOCALHOST_ONLY=1" in (other_terminals(sourced) or "")
     assert other_terminals({"ROS_DISTRO": "humble", "ROS_LOCALHOST_ONLY": "1"}) is None
     assert other_terminals({"ROS_DISTRO": "jazzy"}) is None
     assert other_terminals({}) is None
