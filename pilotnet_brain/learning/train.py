@@ -283,7 +283,7 @@ class _Learner:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bfloat16: a CPU without it takes 12 times as long."""
+    """Return whether a device computes in bfloat16: a CPU without it emulates it, slowly."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = torch.cpu.get_capabilities()
