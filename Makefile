@@ -85,7 +85,7 @@ drive: $(RUN_STAMP) ## Drive laps with a network, live over ROS 2, and show the 
 
 .PHONY: bench
 bench: $(RUN_STAMP) ## Time a model's frame -> command path, and frames over DDS (MODEL, DEVICE)
-	@exec $(VENV)/bin/pilotnet bench $(call valued,model) $(call valued,device)
+	@exec $(VENV)/bin/python benchmarks/bench.py $(call valued,model) $(call valued,device)
 
 # Each step takes up where it was cut off. Frames of the test set are never trained on.
 .PHONY: data

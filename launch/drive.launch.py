@@ -1,6 +1,6 @@
 """Drive laps with a network and measure them: ``ros2 launch pilotnet_brain drive.launch.py``.
 
-The nodes, their parameters and remappings are `pilotnet_brain.bringup`'s, as for
+The nodes, their parameters and remappings are `pilotnet_brain.runs.graph`'s, as for
 ``pilotnet drive``; any node that ends, ends the run. ``--show-args`` lists the arguments.
 
     ros2 launch pilotnet_brain drive.launch.py
@@ -18,13 +18,13 @@ from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from pilotnet_brain.bringup import ARGUMENTS, Argument, NodeSpec, RunPlan
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.dds_profile import other_terminals
-from pilotnet_brain.nodes.live_run import prepare_run, reason_of, show_results, was_refused
-from pilotnet_brain.nodes.parent_process import leader_environment
-from pilotnet_brain.nodes.stop_reason import write_stop_reason
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.dds_profile import other_terminals
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.graph import ARGUMENTS, Argument, NodeSpec, RunPlan
+from pilotnet_brain.runs.live import prepare_run, reason_of, show_results, was_refused
+from pilotnet_brain.runs.parent_process import leader_environment
+from pilotnet_brain.runs.stop_reason import write_stop_reason
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 

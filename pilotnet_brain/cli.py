@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import typer
 
 from pilotnet_brain.commands import (
-    agreement,
     benchmark,
     circuits,
     compare,
@@ -85,10 +84,6 @@ app.command("evaluate", short_help="Compare models offline: size, error, inferen
 app.command("export", short_help="Export a float model to ONNX, for other runtimes.")(export.export)
 app.command("benchmark", short_help="Drive models x circuits x repetitions; one table.")(
     benchmark.benchmark
-)
-app.command("bench", short_help="Time frame -> command, and frames over DDS.")(measuring.bench)
-app.command("agreement", short_help="Compare the embedded simulator with a real Gazebo.")(
-    agreement.agreement
 )
 app.command("compare", short_help="Lay runs side by side; is a difference more than chance?")(
     compare.compare

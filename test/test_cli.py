@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pilotnet_brain.bringup import ARGUMENTS
 from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
 from pilotnet_brain.learning.methods import METHODS
+from pilotnet_brain.runs.graph import ARGUMENTS
 
 COMMANDS = (
     "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",

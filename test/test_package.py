@@ -76,9 +76,7 @@ def test_shared_files_are_all_there(prefix: Path, folder: str) -> None:
 
 
 def test_benchmark_plans_are_found_by_name(prefix: Path) -> None:
-    code = (
-        "from pilotnet_brain.evaluation.benchmark.file import find_plan; print(find_plan('live'))"
-    )
+    code = "from pilotnet_brain.benchmark.plan_file import find_plan; print(find_plan('live'))"
     found = run_installed(prefix, sys.executable, "-c", code)
     assert found.stdout.strip() == str(prefix / "share/pilotnet_brain/benchmarks/live.yaml")
 

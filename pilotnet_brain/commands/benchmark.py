@@ -12,9 +12,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
-    from pilotnet_brain.evaluation.benchmark.store import BenchmarkStore
-    from pilotnet_brain.evaluation.case import Case
+    from pilotnet_brain.benchmark.case import Case
+    from pilotnet_brain.benchmark.plan import BenchmarkPlan
+    from pilotnet_brain.benchmark.store import BenchmarkStore
 
 _RESULTS_EVERY_S = 10.0
 _TABLE_WIDTH = 160
@@ -118,15 +118,15 @@ def benchmark(
     """
     from rich.console import Console
 
+    from pilotnet_brain.benchmark.check import check_plan, model_sha256
+    from pilotnet_brain.benchmark.plan_file import find_plan, plan_of, read_values
+    from pilotnet_brain.benchmark.store import BenchmarkStore
     from pilotnet_brain.commands.benchmark_options import (
         amounts_by_disturbance,
         listed,
         repetitions_by_circuit,
     )
-    from pilotnet_brain.evaluation.benchmark.check import check_plan, model_sha256
-    from pilotnet_brain.evaluation.benchmark.file import find_plan, plan_of, read_values
-    from pilotnet_brain.evaluation.benchmark.store import BenchmarkStore
-    from pilotnet_brain.report.run_folder import check_room
+    from pilotnet_brain.runs.folder import check_room
 
     given = {
         "mode": mode,
@@ -148,7 +148,7 @@ def benchmark(
     asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
     check_plan(asked)
     if asked.mode == "live":
-        from pilotnet_brain.nodes.live_benchmark import check_live
+        from pilotnet_brain.benchmark.live import check_live
 
         check_live(asked)
     console = Console(highlight=False)
@@ -163,16 +163,16 @@ Driver = Callable[[list["Case"]], Iterable[tuple["Case", Mapping[str, Any]]]]
 
 def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
     """Return what drives cases in the plan's mode."""
-    from pilotnet_brain.evaluation.benchmark.store import RUNS
+    from pilotnet_brain.benchmark.store import RUNS
 
     if plan.mode == "live":
-        from pilotnet_brain.nodes.live_benchmark import drive_live
+        from pilotnet_brain.benchmark.live import drive_live
 
         return lambda cases: drive_live(cases, plan, out / RUNS)
 
-    from pilotnet_brain.evaluation.benchmark.in_lockstep import drive_in_lockstep
+    from pilotnet_brain.benchmark.in_lockstep import drive_in_lockstep
     from pilotnet_brain.report.benchmark_results import machine
-    from pilotnet_brain.report.keep_run import keep_run
+    from pilotnet_brain.runs.keep_run import keep_run
 
     made_by = machine()
 
@@ -243,10 +243,10 @@ def _write_pages(store: BenchmarkStore, runs: bool) -> None:
 def _drive(
     store: BenchmarkStore, drive: Driver, console: Console, write: Callable[[], None]
 ) -> None:
+    from pilotnet_brain.benchmark.check import model_sha256
+    from pilotnet_brain.benchmark.row import row_of
+    from pilotnet_brain.benchmark.store import RUNS
     from pilotnet_brain.commands.benchmark_progress import BenchmarkProgress, result_text
-    from pilotnet_brain.evaluation.benchmark.check import model_sha256
-    from pilotnet_brain.evaluation.benchmark.row import row_of
-    from pilotnet_brain.evaluation.benchmark.store import RUNS
 
     to_do = store.to_do
     if store.rows:
@@ -275,8 +275,8 @@ def _work(cases: list[Case]) -> dict[Case, float]:
 
     Building a random circuit only to know its length would take longer than it helps.
     """
+    from pilotnet_brain.benchmark.plan import circuit_length
     from pilotnet_brain.circuits.catalogue import circuit_names
-    from pilotnet_brain.evaluation.benchmark.plan import circuit_length
 
     named = set(circuit_names())
     if not {case.circuit for case in cases} <= named:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pilotnet_brain.evaluation.case import UNDISTURBED
+from pilotnet_brain.benchmark.case import UNDISTURBED
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from pilotnet_brain.evaluation.case import Case
+    from pilotnet_brain.benchmark.case import Case
 
 
 class BenchmarkProgress:

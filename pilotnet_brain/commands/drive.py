@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pilotnet_brain.bringup import ARGUMENTS, RunPlan
+from pilotnet_brain.runs.graph import ARGUMENTS, RunPlan
 
 
 def drive(**arguments: Any) -> None:
@@ -23,7 +23,7 @@ def drive(**arguments: Any) -> None:
       pilotnet drive --circuit my_lap.csv --model my/model.pt --device cpu
       pilotnet drive --simulator none             a car that is driven elsewhere
     """
-    from pilotnet_brain.nodes.live_run import live_run
+    from pilotnet_brain.runs.live import live_run
 
     raise typer.Exit(live_run(RunPlan(**arguments)))
 

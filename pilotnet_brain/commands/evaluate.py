@@ -45,12 +45,12 @@ def evaluate(
     from rich.console import Console
 
     from pilotnet_brain.atomic_file import write_atomically
-    from pilotnet_brain.driving.model_catalogue import family_of, models_dir, resolve_model
+    from pilotnet_brain.driving.model.catalogue import family_of, models_dir, resolve_model
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.evaluation.inference_timing import TimingPlan
-    from pilotnet_brain.evaluation.offline_row import merge_rows, read_rows, write_rows
-    from pilotnet_brain.evaluation.offline_table import offline_rows
     from pilotnet_brain.learning.dataset import load_dataset
+    from pilotnet_brain.learning.offline.row import merge_rows, read_rows, write_rows
+    from pilotnet_brain.learning.offline.table import offline_rows
+    from pilotnet_brain.learning.offline.timing import TimingPlan
     from pilotnet_brain.report.offline_report import (
         offline_csv,
         offline_markdown,

@@ -29,19 +29,19 @@ def export(
     """
     import numpy as np
 
-    from pilotnet_brain.driving.model_archive import read_record
-    from pilotnet_brain.driving.model_catalogue import resolve_model
-    from pilotnet_brain.driving.model_record import ModelRecord
+    from pilotnet_brain.driving.model.archive import read_record
+    from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.record import ModelRecord
     from pilotnet_brain.driving.preprocess import network_input
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.evaluation.bench_frames import bench_frames
     from pilotnet_brain.learning.onnx_export import INPUT, OUTPUT, export_onnx
+    from pilotnet_brain.simulation.mujoco.example_frames import example_frames
 
     if format_ != "onnx":
         raise UserError(f"unknown format {format_!r}; there is onnx")
     path = resolve_model(model)
     fmt = (read_record(path) or ModelRecord()).input_format
-    frames, source = bench_frames(_CHECKED_FRAMES)
+    frames, source = example_frames(_CHECKED_FRAMES)
     if frames.shape[1:] != fmt.frame_shape:
         rng = np.random.default_rng(0)
         pixels = rng.integers(0, 256, (_CHECKED_FRAMES, *fmt.input_shape), np.uint8)

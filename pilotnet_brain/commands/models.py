@@ -23,7 +23,7 @@ def _models(context: typer.Context) -> None:
 @app.command("list")
 def list_models() -> None:
     """List the shipped models with their size and scores."""
-    from pilotnet_brain.driving.model_catalogue import (
+    from pilotnet_brain.driving.model.catalogue import (
         model_names,
         models_dir,
         read_manifest,
@@ -53,9 +53,9 @@ def inspect_model(
       pilotnet models inspect baseline
       pilotnet models inspect checkpoints/mine.pt
     """
-    from pilotnet_brain.driving.model_archive import read_archive
-    from pilotnet_brain.driving.model_catalogue import resolve_model
-    from pilotnet_brain.driving.model_file import load_model
+    from pilotnet_brain.driving.model.archive import read_archive
+    from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.file import load_model
 
     path = resolve_model(model)
     archive = read_archive(path)
@@ -87,10 +87,10 @@ def score_model(
       pilotnet models score baseline
       pilotnet models score checkpoints/mine.pt --circuit nurburgring --circuit random-7
     """
+    from pilotnet_brain.benchmark.lap_scores import lap_scores
     from pilotnet_brain.circuits.catalogue import circuit_names
-    from pilotnet_brain.driving.model_catalogue import add_scores, resolve_model
-    from pilotnet_brain.driving.model_file import load_model
-    from pilotnet_brain.evaluation.lap_scores import lap_scores
+    from pilotnet_brain.driving.model.catalogue import add_scores, resolve_model
+    from pilotnet_brain.driving.model.file import load_model
 
     # The manifest is brought up to date here, so its old sha256 does not stand in the way.
     path = resolve_model(model, trust=True)
@@ -127,9 +127,9 @@ def prove_models(
       pilotnet models prove all
       pilotnet models prove static_quant qat --series unseen
     """
-    from pilotnet_brain.driving.model_catalogue import read_manifest, resolve_model
+    from pilotnet_brain.benchmark.closed_loop import series as all_series
+    from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.evaluation.closed_loop import series as all_series
 
     chosen = list(all_series()) if series is None else series
     for name in chosen:
@@ -157,10 +157,10 @@ def write_card(
       pilotnet models card
     """
     from pilotnet_brain.atomic_file import write_atomically
-    from pilotnet_brain.driving.model_catalogue import models_dir, read_manifest
+    from pilotnet_brain.driving.model.catalogue import models_dir, read_manifest
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.evaluation.offline_row import read_rows
     from pilotnet_brain.learning.methods import METHODS
+    from pilotnet_brain.learning.offline.row import read_rows
     from pilotnet_brain.report.model_card import model_card
 
     folder = models_dir() if folder is None else folder
@@ -178,10 +178,10 @@ def write_card(
 
 
 def _prove(path: Path, chosen: list[str], jobs: int) -> None:
-    from pilotnet_brain.driving.model_archive import read_archive
-    from pilotnet_brain.driving.model_catalogue import add_scores
-    from pilotnet_brain.evaluation.closed_loop import drive_laps, series, summary
-    from pilotnet_brain.evaluation.lap_store import LAPS_FILE, LapStore
+    from pilotnet_brain.benchmark.closed_loop import drive_laps, series, summary
+    from pilotnet_brain.benchmark.lap_store import LAPS_FILE, LapStore
+    from pilotnet_brain.driving.model.archive import read_archive
+    from pilotnet_brain.driving.model.catalogue import add_scores
 
     sha256 = read_archive(path).sha256
     store = LapStore(path.parent / LAPS_FILE)

@@ -12,8 +12,8 @@ from pilotnet_brain.commands.training_progress import clear, epoch_line, show_st
 from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
+    from pilotnet_brain.learning.optimization import Workshop
     from pilotnet_brain.learning.train import EpochReport
-    from pilotnet_brain.learning.workshop import Workshop
 
 _ALL = "all"
 
@@ -88,7 +88,7 @@ def _workshop(
 ) -> Workshop:
     """Read the baseline and the data that may be learned from."""
     from pilotnet_brain.learning.dataset import check_trainable, join, load_dataset
-    from pilotnet_brain.learning.workshop import Workshop, baseline_weights
+    from pilotnet_brain.learning.optimization import Workshop, baseline_weights
 
     weights, origin = baseline_weights(baseline)
     for path in (data, validation):

@@ -35,7 +35,7 @@ def report(
         write_missing_run_pages,
     )
     from pilotnet_brain.report.page.run import write_run_page
-    from pilotnet_brain.report.run_folder import RunFolder
+    from pilotnet_brain.runs.folder import RunFolder
 
     if not is_benchmark(folder):
         typer.echo(write_run_page(RunFolder.open(folder)))

@@ -38,8 +38,8 @@ def video(
     import time
 
     from pilotnet_brain.commands.training_progress import clear, show
-    from pilotnet_brain.report.run_folder import RunFolder
     from pilotnet_brain.report.video.make_video import write_video
+    from pilotnet_brain.runs.folder import RunFolder
 
     # Told to end, it leaves no half file either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -77,8 +77,8 @@ def world(
 def _write_around(
     circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
 ) -> None:
-    from pilotnet_brain.simulation.gazebo_scenery import write_world_with_our_car
-    from pilotnet_brain.simulation.gazebo_world import bare, with_gazebo_ros
+    from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
+    from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
 
     flavour = with_gazebo_ros() if gazebo_ros else bare()
     files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
@@ -90,7 +90,7 @@ def _write_around(
 
 
 def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gazebo_world import write_bare_world
+    from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 
     files = write_bare_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it (gzclient shows it):")
@@ -98,8 +98,8 @@ def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, dds_environment
-    from pilotnet_brain.simulation.gazebo_world import write_ros_world
+    from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
+    from pilotnet_brain.simulation.gazebo.classic_world import write_ros_world
 
     files = write_ros_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
@@ -115,7 +115,7 @@ def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gz_world import write_gz_world
+    from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
 
     files = write_gz_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), and beside it its bridge:")

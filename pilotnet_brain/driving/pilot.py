@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from pilotnet_brain.driving.command import Command
-from pilotnet_brain.driving.model_file import Model
+from pilotnet_brain.driving.model.file import Model
+from pilotnet_brain.driving.model.self_test import first_line
+from pilotnet_brain.driving.model.torchscript import adopt_thread_count
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
-from pilotnet_brain.driving.torchscript import adopt_thread_count
-from pilotnet_brain.driving.trial import first_line
 
 __all__ = ["BadFrame", "Drive", "NetworkFailure", "NonFiniteOutput", "Pilot", "use_threads"]
 

@@ -30,7 +30,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.expert import STANDARD, DrivingStyle, Expert
-from pilotnet_brain.driving.output_range import JDEROBOT_RANGE
+from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.learning.dataset import (
     COLUMNS,
@@ -41,7 +41,7 @@ from pilotnet_brain.learning.dataset import (
 )
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAR_WIDTH_M
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
-from pilotnet_brain.simulation.mujoco_simulator import TIME_STEP_S, MujocoSimulator
+from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 FRAMES_PER_WORLD = 160
 TRAINING_CIRCUITS = ("many_curves", "nurburgring")

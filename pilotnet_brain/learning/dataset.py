@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.catalogue import is_held_out
-from pilotnet_brain.driving.output_range import JDEROBOT_RANGE
+from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.errors import UserError
 

@@ -8,8 +8,8 @@ import warnings
 
 import torch
 
-from pilotnet_brain.driving.model_file import QUANTIZED_TOLERANCE
-from pilotnet_brain.driving.torchscript import freeze, load_bytes, save_bytes
+from pilotnet_brain.driving.model.file import QUANTIZED_TOLERANCE
+from pilotnet_brain.driving.model.torchscript import freeze, load_bytes, save_bytes
 
 _ROUNDS, _BLOCK = 5, 50
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pilotnet_brain.driving.model_file import ModelRecord, network_batch, save_model
-from pilotnet_brain.driving.model_record import SELF_TEST_FRAMES
-from pilotnet_brain.driving.output_range import JDEROBOT_RANGE, OutputRange
+from pilotnet_brain.driving.model.file import ModelRecord, network_batch, save_model
+from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE, OutputRange
+from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES
+from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
-from pilotnet_brain.driving.torchscript import quiet_deprecation
 
 
 def export_torchscript(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pilotnet_brain.learning.optimization import Workshop
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape
 from pilotnet_brain.learning.prune import ZerosHeld, prune_globally, prune_locally
 from pilotnet_brain.learning.quantize import (
@@ -18,7 +19,6 @@ from pilotnet_brain.learning.quantize import (
 )
 from pilotnet_brain.learning.shrink import shrink
 from pilotnet_brain.learning.train import TrainingPlan
-from pilotnet_brain.learning.workshop import Workshop
 
 TINY = Shape(((16, 5, 2), (24, 5, 2), (32, 3, 2), (32, 3, 2)), (64, 16))
 """Every convolution halves the picture: a third of PilotNet's multiplications, 73,000 weights."""

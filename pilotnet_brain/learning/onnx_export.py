@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.driving.model_archive import read_archive
-from pilotnet_brain.driving.model_file import ModelRecord, load_as_saved, network_batch
-from pilotnet_brain.driving.torchscript import holds_quantized_kernels
+from pilotnet_brain.driving.model.archive import read_archive
+from pilotnet_brain.driving.model.file import ModelRecord, load_as_saved, network_batch
+from pilotnet_brain.driving.model.torchscript import holds_quantized_kernels
 from pilotnet_brain.errors import UserError
 
 INPUT, OUTPUT = "image", "outputs"

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pilotnet_brain.driving.model_catalogue import add_to_manifest
-from pilotnet_brain.driving.model_record import ModelRecord
-from pilotnet_brain.driving.torchscript import holds_quantized_kernels
+from pilotnet_brain.driving.model.catalogue import add_to_manifest
+from pilotnet_brain.driving.model.record import ModelRecord
+from pilotnet_brain.driving.model.torchscript import holds_quantized_kernels
 from pilotnet_brain.learning.engines import engines_by_speed
 from pilotnet_brain.learning.export import export_torchscript, self_test_frames, trace
 from pilotnet_brain.learning.methods import METHODS
+from pilotnet_brain.learning.optimization import Workshop
 from pilotnet_brain.learning.train import images_of
-from pilotnet_brain.learning.workshop import Workshop
 
 
 def optimize(method: str, shop: Workshop, folder: Path, rebuild: str = "") -> ModelRecord:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.centerline import Centerline
-from pilotnet_brain.metrics.position_score import position_deviation_score
+from pilotnet_brain.metrics.deviation_score import position_deviation_score
 
 _LONGEST_STEP_M = 3.0
 """Points of a reference farther apart than this are placed on the line on their own."""

@@ -21,22 +21,22 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.frame_watchdog import FrameWatchdog, Verdict
-from pilotnet_brain.driving.model_catalogue import resolve_model
-from pilotnet_brain.driving.model_file import load_model
+from pilotnet_brain.driving.frame_gaps import FrameGaps
+from pilotnet_brain.driving.model.catalogue import resolve_model
+from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.model.self_test import first_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
-from pilotnet_brain.driving.trial import first_line
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
+from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
-from pilotnet_brain.nodes import diagnostics
-from pilotnet_brain.nodes.dds_profile import profile_warning
-from pilotnet_brain.nodes.frame_gaps import FrameGaps
-from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.image_frames import BrokenFrame, rgb_frame
-from pilotnet_brain.nodes.parameters import declare
-from pilotnet_brain.nodes.peers import other_publishers
-from pilotnet_brain.nodes.running import USER_ERROR, run
-from pilotnet_brain.nodes.services_aside import ServicesAsideExecutor
+from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.executor import ServicesAsideExecutor
+from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
+from pilotnet_brain.nodes.ros.graph import other_publishers
+from pilotnet_brain.nodes.ros.image_frames import BrokenFrame, rgb_frame
+from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.process import run
+from pilotnet_brain.runs.dds_profile import profile_warning
 
 _WATCHDOG_S = 0.05
 _SEEING_OTHERS_S = 0.7

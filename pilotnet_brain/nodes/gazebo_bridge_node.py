@@ -13,22 +13,23 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, profile_warning
-from pilotnet_brain.nodes.pacing import Pacer
-from pilotnet_brain.nodes.parameters import declare
-from pilotnet_brain.nodes.run_start import SimulatorTopics, Turn, await_answer, await_peers
-from pilotnet_brain.nodes.running import RunningNode, StopSignal, run
-from pilotnet_brain.nodes.simulator_messages import finite_command
-from pilotnet_brain.nodes.simulator_output import NEWEST, SimulatorOutput
+from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.process import RunningNode, run
+from pilotnet_brain.nodes.ros.simulator_messages import finite_command
+from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput
+from pilotnet_brain.nodes.ros.start_up import SimulatorTopics, Turn, await_answer, await_peers
+from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
+from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
-from pilotnet_brain.simulation.gazebo_car import CAR_NAME
-from pilotnet_brain.simulation.gazebo_transport.camera_frame import CameraFrame
-from pilotnet_brain.simulation.gazebo_transport.client import (
+from pilotnet_brain.simulation.gazebo.car import CAR_NAME
+from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame
+from pilotnet_brain.simulation.gazebo.transport.client import (
     GazeboClient,
     GazeboUnreachable,
 )
-from pilotnet_brain.simulation.gazebo_transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo_transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
+from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.pacing import Pacer
 
 _CLOCK_HZ, _ODOM_HZ = 200.0, 50.0
 _TURN_S = 0.005

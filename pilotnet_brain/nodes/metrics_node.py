@@ -23,23 +23,23 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
-from pilotnet_brain.nodes import diagnostics
-from pilotnet_brain.nodes.car_placing import CarPlacing
-from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.line_messages import DrivenLine, centerline_message
-from pilotnet_brain.nodes.parameters import declare
-from pilotnet_brain.nodes.pose_messages import (
+from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.car_placing import CarPlacing
+from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
+from pilotnet_brain.nodes.ros.line_messages import DrivenLine, centerline_message
+from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.pose_messages import (
     TruePose,
     model_states_type,
     pose_of_model_states,
     pose_of_odometry,
     seconds,
 )
-from pilotnet_brain.nodes.run_progress import progress_line
-from pilotnet_brain.nodes.running import run
-from pilotnet_brain.nodes.stop_reason import take_stop_reason
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.nodes.ros.process import run
+from pilotnet_brain.report.run_progress import progress_line
 from pilotnet_brain.report.run_table import run_summary
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.stop_reason import take_stop_reason
 
 _KEPT = 500
 _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -18,12 +18,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
+from pilotnet_brain.bags.writer import BagWriter, OfferedQos
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes import diagnostics
-from pilotnet_brain.nodes.bag_writer import BagWriter, OfferedQos
-from pilotnet_brain.nodes.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.parameters import declare
-from pilotnet_brain.nodes.running import run
+from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
+from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.process import run
 
 _DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 _ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)

@@ -12,16 +12,17 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, profile_warning
-from pilotnet_brain.nodes.pacing import Pacer
-from pilotnet_brain.nodes.parameters import declare
-from pilotnet_brain.nodes.run_start import SimulatorTopics, await_answer, await_peers
-from pilotnet_brain.nodes.running import RunningNode, StopSignal, run
-from pilotnet_brain.nodes.simulator_messages import finite_command
-from pilotnet_brain.nodes.simulator_output import NEWEST, SimulatorOutput
+from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.process import RunningNode, run
+from pilotnet_brain.nodes.ros.simulator_messages import finite_command
+from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput
+from pilotnet_brain.nodes.ros.start_up import SimulatorTopics, await_answer, await_peers
+from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
+from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.pacing import Pacer
 
 _ODOM_HZ = 50.0
 
@@ -35,7 +36,7 @@ class SimulatorNode(Node):
 
     def __init__(self) -> None:
         # Imported here, where a missing EGL is reported in one line; above it would be a traceback.
-        from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
+        from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
         super().__init__("simulator")
         self.exit_status: int | None = None

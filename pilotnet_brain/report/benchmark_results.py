@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import BenchmarkPlan
+from pilotnet_brain.benchmark.row import Row
+from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.benchmark.plan import BenchmarkPlan
-from pilotnet_brain.evaluation.benchmark.row import Row
-from pilotnet_brain.evaluation.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
-from pilotnet_brain.evaluation.case import UNDISTURBED
+from pilotnet_brain.machine import git_commit, hardware, versions
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.benchmark_table import (
     published_markdown,
     summary_markdown,
     unfinished_markdown,
 )
-from pilotnet_brain.report.run_record import git_commit, hardware, versions
 
 DISTURBANCES_PNG = "disturbances.png"
 CIRCUITS_IN_A_TABLE = 10

@@ -9,7 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from pilotnet_brain.evaluation.case import UNDISTURBED
+from pilotnet_brain.benchmark.case import UNDISTURBED
 from pilotnet_brain.metrics.published_figures import PublishedRun
 from pilotnet_brain.report.figure_texts import NOT_MEASURED
 
@@ -45,7 +45,7 @@ def _disturbance(entry: Entry) -> str:
     if entry["disturbance"] == UNDISTURBED:
         return UNDISTURBED
     # Brings the embedded simulator along, which a machine that drives in Gazebo may not have.
-    from pilotnet_brain.evaluation.disturbances import find_disturbance
+    from pilotnet_brain.runs.disturbances import find_disturbance
 
     name = entry["disturbance"]
     return f"{name} {entry['amount']:g} {find_disturbance(name).unit}".rstrip()

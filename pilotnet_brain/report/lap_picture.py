@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.figure_texts import figure_text, outcome
-from pilotnet_brain.report.rows_by_lap import rows_by_lap
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 _WIDTH_IN = 11.0
 _DPI = 120

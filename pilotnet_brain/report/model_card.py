@@ -6,9 +6,9 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Mapping, Sequence
 
-from pilotnet_brain.driving.model_catalogue import ManifestEntry
+from pilotnet_brain.driving.model.catalogue import ManifestEntry
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.offline_row import AS_SAVED, OfflineRow
+from pilotnet_brain.learning.offline.row import AS_SAVED, OfflineRow
 from pilotnet_brain.report.offline_report import offline_markdown
 
 PUBLISHED_BEST = "prune_quant"

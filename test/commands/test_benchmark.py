@@ -17,9 +17,9 @@ import pytest
 from brightness_model import write_brightness_model
 
 from pilotnet_brain.cli import main
-from pilotnet_brain.evaluation.lockstep import TIMED
 from pilotnet_brain.metrics.trajectory import read_trajectory
-from pilotnet_brain.report import run_folder
+from pilotnet_brain.runs import folder as run_folder
+from pilotnet_brain.runs.lockstep import TIMED
 
 PATIENCE_S = 90.0
 DOMAIN_ID = 101 + os.getpid() % 30

@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
+from pilotnet_brain.benchmark.case import Case
 from pilotnet_brain.commands.benchmark_progress import (
     BenchmarkProgress,
     case_text,
     duration_text,
     result_text,
 )
-from pilotnet_brain.evaluation.case import Case
 
 CASES = [Case("qat", "montreal", n) for n in range(2)]
 

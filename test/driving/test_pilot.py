@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from pilotnet_brain.driving.model_file import ModelRecord, load_model, save_model
-from pilotnet_brain.driving.output_range import OutputRange
+from pilotnet_brain.driving.model.file import ModelRecord, load_model, save_model
+from pilotnet_brain.driving.model.output_range import OutputRange
+from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.pilot import (
     BadFrame,
     NetworkFailure,
@@ -17,7 +18,6 @@ from pilotnet_brain.driving.pilot import (
     use_threads,
 )
 from pilotnet_brain.driving.preprocess import InputFormat, network_input, scale_input
-from pilotnet_brain.driving.torchscript import quiet_deprecation
 
 
 def _frame(seed: int = 0) -> np.ndarray:
@@ -181,7 +181,7 @@ import subprocess
 import sys
 
 import numpy as np
-from pilotnet_brain.driving.model_file import load_model
+from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
 
 use_threads(1)

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from agreement import CONSTANT, compare
+from agreement_picture import draw_agreement
 from gazebo_server import GZSERVER, free_port
 
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.evaluation.gazebo_agreement import CONSTANT, compare
-from pilotnet_brain.report.agreement_picture import draw_agreement
 
 pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
 

@@ -17,18 +17,18 @@ pytest.importorskip("rclpy", exc_type=ImportError)
 from fake_world import FakeWorld  # noqa: E402
 from live_process import DOMAIN_ID, Run, still_alive, wait_for  # noqa: E402
 
-from pilotnet_brain.bringup import RunPlan, checked_plan  # noqa: E402
 from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
-from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, dds_environment  # noqa: E402
-from pilotnet_brain.simulation.gazebo_world import (  # noqa: E402
+from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment  # noqa: E402
+from pilotnet_brain.runs.graph import RunPlan, checked_plan  # noqa: E402
+from pilotnet_brain.runs.topic_names import camera_info_topic  # noqa: E402
+from pilotnet_brain.simulation.gazebo.classic_world import (  # noqa: E402
     WorldFiles,
     write_bare_world,
     write_ros_world,
 )
 from pilotnet_brain.simulation.looks import PLAIN  # noqa: E402
-from pilotnet_brain.topic_names import camera_info_topic  # noqa: E402
 
 pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
 

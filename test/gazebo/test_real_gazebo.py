@@ -21,8 +21,12 @@ from pilotnet_brain.circuits.catalogue import circuit_names, load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
-from pilotnet_brain.simulation.gazebo_world import WorldFiles, write_bare_world, write_ros_world
-from pilotnet_brain.simulation.gz_world import write_gz_world
+from pilotnet_brain.simulation.gazebo.classic_world import (
+    WorldFiles,
+    write_bare_world,
+    write_ros_world,
+)
+from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
 from pilotnet_brain.simulation.looks import PLAIN
 
 pytestmark = pytest.mark.gazebo

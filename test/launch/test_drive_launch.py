@@ -18,7 +18,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
-from pilotnet_brain.bringup import ARGUMENTS
+from pilotnet_brain.runs.graph import ARGUMENTS
 
 FILE = Path(__file__).parent.parent.parent / "launch" / "drive.launch.py"
 
@@ -112,7 +112,7 @@ def test_it_starts_the_nodes_of_the_run(
     given: dict[str, str],
     nodes: set[str],
 ) -> None:
-    from pilotnet_brain import bringup
+    from pilotnet_brain.runs import graph as bringup
 
     # Which model is driven with is checked elsewhere; none need be there for this.
     monkeypatch.setattr(launch_file, "prepare_run", _prepared(bringup, tmp_path))
@@ -126,7 +126,7 @@ def test_it_starts_the_nodes_of_the_run(
 
 
 def _prepared(bringup: ModuleType, tmp_path: Path) -> Any:
-    from pilotnet_brain.report.run_folder import RunFolder
+    from pilotnet_brain.runs.folder import RunFolder
 
     def prepared(plan: Any) -> Any:
         folder = RunFolder.create(tmp_path / "runs", plan.circuit, plan.model)

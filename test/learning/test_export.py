@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pilotnet_brain.driving.model_file import ModelError, load_model
+from pilotnet_brain.driving.model.file import ModelError, load_model
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.driving.preprocess import network_input, scale_input
 from pilotnet_brain.learning.export import export_torchscript

@@ -13,9 +13,9 @@ from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from pilotnet_brain.cli import main
-from pilotnet_brain.driving.model_file import ModelRecord, load_as_saved, save_model
+from pilotnet_brain.driving.model.file import ModelRecord, load_as_saved, save_model
+from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import InputFormat
-from pilotnet_brain.driving.torchscript import quiet_deprecation
 from pilotnet_brain.learning import onnx_export
 from pilotnet_brain.learning.onnx_export import OnnxError, export_onnx
 from pilotnet_brain.learning.pilotnet import PilotNet

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from pilotnet_brain.driving.model_archive import read_archive
-from pilotnet_brain.driving.model_catalogue import read_manifest
-from pilotnet_brain.driving.model_file import load_as_saved, load_model
+from pilotnet_brain.driving.model.archive import read_archive
+from pilotnet_brain.driving.model.catalogue import read_manifest
+from pilotnet_brain.driving.model.file import load_as_saved, load_model
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.stored_weights import sparsity, stored_layers
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.learning.export import export_torchscript, self_test_frames
 from pilotnet_brain.learning.methods import METHODS
+from pilotnet_brain.learning.offline.stored_weights import sparsity, stored_layers
+from pilotnet_brain.learning.optimization import Workshop, baseline_weights
 from pilotnet_brain.learning.optimize import optimize
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape
 from pilotnet_brain.learning.train import TrainingPlan, images_of, predict, train
-from pilotnet_brain.learning.workshop import Workshop, baseline_weights
 
 INT8 = ("dynamic_quant", "static_quant", "qat", "prune_quant", "tiny_quant")
 FULL_INT8 = ("static_quant", "qat", "prune_quant")

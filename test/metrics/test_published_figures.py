@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilotnet_brain.driving.model_catalogue import read_manifest
+from pilotnet_brain.driving.model.catalogue import read_manifest
 from pilotnet_brain.metrics.published_figures import PUBLISHED, published_on
 
 

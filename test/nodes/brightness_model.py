@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pilotnet_brain.driving.torchscript import quiet_deprecation
+from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 
 
 class Brightness(nn.Module):

@@ -24,9 +24,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from pilotnet_brain.metrics.frame_record import FrameRecord
-from pilotnet_brain.nodes import diagnostics
-from pilotnet_brain.nodes.dds_profile import IMAGE_PUBLISHER, dds_environment
-from pilotnet_brain.nodes.simulator_messages import time_message
+from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.simulator_messages import time_message
+from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
 
 PATIENCE_S = 30.0
 

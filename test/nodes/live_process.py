@@ -15,8 +15,8 @@ DOMAIN_ID = 70 + os.getpid() % 30
 PATIENCE_S = 60.0
 START = """
 import sys
-from pilotnet_brain.bringup import RunPlan
-from pilotnet_brain.nodes.live_run import live_run
+from pilotnet_brain.runs.graph import RunPlan
+from pilotnet_brain.runs.live import live_run
 import json
 sys.exit(live_run(RunPlan(**json.loads(sys.argv[1]))))
 """

@@ -20,7 +20,7 @@ from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
-from pilotnet_brain.nodes.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)

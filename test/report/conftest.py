@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOMS = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOMS / room) for room in ("report", "metrics", "circuits", "evaluation")]
+sys.path[:0] = [str(ROOMS / room) for room in ("report", "metrics", "bags", "benchmark")]
 
 
 @pytest.fixture(scope="session")

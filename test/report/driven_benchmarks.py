@@ -9,9 +9,9 @@ from typing import Any
 
 from driven_runs import driven_run
 
-from pilotnet_brain.evaluation.benchmark.row import row_of
-from pilotnet_brain.evaluation.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
-from pilotnet_brain.evaluation.case import Case
+from pilotnet_brain.benchmark.case import Case
+from pilotnet_brain.benchmark.row import row_of
+from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 
 OFF_THE_ROAD = "left the road: 1.62 m off the line, 98.0 m from the start line, t = 8.17 s"
 LATENCIES = (50.0, 100.0, 200.0)

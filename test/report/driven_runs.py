@@ -12,7 +12,7 @@ import numpy as np
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 SPEED = 12.0
 WORST_AT, WORST = 200.0, -0.24

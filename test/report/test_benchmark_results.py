@@ -11,8 +11,8 @@ import pytest
 from benchmark_rows import row
 from rich.console import Console
 
-from pilotnet_brain.evaluation.benchmark.file import plan_of
-from pilotnet_brain.evaluation.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.benchmark.plan_file import plan_of
+from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.report.benchmark_results import machine, results_markdown, write_results
 from pilotnet_brain.report.benchmark_table import spread_text, summary_markdown, summary_table
 

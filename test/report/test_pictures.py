@@ -14,7 +14,7 @@ from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
 from pilotnet_brain.report.circuit_picture import describe, draw_circuit
 from pilotnet_brain.report.lap_picture import draw_lap, draw_lap_picture
-from pilotnet_brain.report.run_folder import RunFolder, RunFolderError
+from pilotnet_brain.runs.folder import RunFolder, RunFolderError
 
 
 def driven_rows(count, laps=1.0, offset=0.0):
@@ -98,8 +98,8 @@ def test_a_circuit_in_numbers():
 
 def test_the_results_folder_does_not_load_matplotlib():
     script = (
-        "import sys; import pilotnet_brain.report.run_folder, pilotnet_brain.report.finish_run,"
-        "pilotnet_brain.metrics.bag; print('matplotlib' in sys.modules, 'rosbags' in sys.modules)"
+        "import sys; import pilotnet_brain.runs.folder, pilotnet_brain.runs.finish,"
+        "pilotnet_brain.runs.from_bag; print('matplotlib' in sys.modules, 'rosbags' in sys.modules)"
     )
     said = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.compare.sides import Side
-from pilotnet_brain.report.rows_by_lap import rows_by_lap
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 _COLOURS = ("#1f6f8b", "#d1495b", "#edae49", "#3c8d5a", "#7b5ea7", "#5c6b73")
 MOST_SIDES = len(_COLOURS)

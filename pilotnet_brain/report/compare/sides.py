@@ -13,7 +13,7 @@ from pilotnet_brain.report.compare.behavior_metrics import (
     figures_of_behavior_metrics,
     is_behavior_metrics,
 )
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 UNDISTURBED = "none"
 

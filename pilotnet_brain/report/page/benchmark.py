@@ -13,9 +13,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.benchmark.case import UNDISTURBED
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.evaluation.case import UNDISTURBED
 from pilotnet_brain.metrics.trajectory import last_epoch, read_trajectory
 from pilotnet_brain.report.benchmark_results import CIRCUITS_IN_A_TABLE
 from pilotnet_brain.report.figure_texts import figure_text
@@ -32,7 +32,7 @@ from pilotnet_brain.report.page.run import machine_table, write_run_page
 from pilotnet_brain.report.page.small_map import SmallRoad, scale_top, small_line, small_road
 from pilotnet_brain.report.page.table import mapping_table
 from pilotnet_brain.report.page.template import LEVELS, render_page
-from pilotnet_brain.report.run_folder import RunFolder, write_atomically
+from pilotnet_brain.runs.folder import RunFolder, write_atomically
 
 PAGE = "report.html"
 MOST_MAPS = 150

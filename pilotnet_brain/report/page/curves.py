@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from pilotnet_brain.evaluation.case import UNDISTURBED
-from pilotnet_brain.evaluation.disturbances import DISTURBANCES
+from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.runs.disturbances import DISTURBANCES
 
 Row = Mapping[str, Any]
 

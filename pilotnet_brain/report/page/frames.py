@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotnet_brain.circuits.bag_messages import read_bag
+from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.bag import BagTopics
 from pilotnet_brain.metrics.frame_figures import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.from_bag import BagTopics
 
 _BINS = 40
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.rows_by_lap import rows_by_lap
 
 MOST_POINTS = 9000
 """Of a page: more than a screen shows of a lap, and below half a megabyte."""

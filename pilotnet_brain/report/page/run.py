@@ -25,7 +25,7 @@ from pilotnet_brain.report.page.published import published_table
 from pilotnet_brain.report.page.table import PageTable, figures_table, mapping_table
 from pilotnet_brain.report.page.template import LEVELS, render_page
 from pilotnet_brain.report.page.worst_frame import worst_frame
-from pilotnet_brain.report.run_folder import RunFolder, write_atomically
+from pilotnet_brain.runs.folder import RunFolder, write_atomically
 
 _TILES = (
     ("average_speed", "average speed"),

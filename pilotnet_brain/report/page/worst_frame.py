@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.bag_messages import stream_bag
+from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.centerline import wrap_angle
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.pose_filter import RESET_S
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 _IMAGE = "sensor_msgs/msg/Image"
 _QUALITY = 82
@@ -128,7 +128,7 @@ def _rgb(image: Any) -> NDArray[np.uint8] | None:
 def _drawn_anew(circuit: Circuit, row: NDArray[np.float64], looks_seed: int) -> NDArray[np.uint8]:
     # MuJoCo takes a second to import, and raises UserError where there is no OpenGL.
     from pilotnet_brain.simulation.looks import PLAIN, random_looks
-    from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
+    from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
     arc_length, lateral, yaw = (
         float(row[COLUMNS.index(name)]) for name in ("arc_length", "lateral_deviation", "yaw")

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.bag_messages import stream_bag
+from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.bag import stamp_seconds
 from pilotnet_brain.report.video.moments import Moment
+from pilotnet_brain.runs.from_bag import stamp_seconds
 from pilotnet_brain.simulation.looks import Looks
 
 IMAGE_TYPE = "sensor_msgs/msg/Image"
@@ -85,7 +85,7 @@ class RedrawnCamera:
 
     def __init__(self, circuit: Circuit, looks: Looks) -> None:
         # Imported here: MuJoCo needs OpenGL, which a recorded video does not.
-        from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
+        from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
         self._line = circuit.centerline
         self._simulator = MujocoSimulator(circuit, looks)

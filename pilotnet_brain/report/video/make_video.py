@@ -13,11 +13,11 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
-from pilotnet_brain.report.run_folder import RunFolder
 from pilotnet_brain.report.video.cameras import Camera, RedrawnCamera, recorded_camera
 from pilotnet_brain.report.video.file import check_length, video_file
 from pilotnet_brain.report.video.moments import moments, picture_times
 from pilotnet_brain.report.video.picture import WIDTH, VideoPicture
+from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
 FPS = 20

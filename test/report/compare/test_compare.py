@@ -15,7 +15,7 @@ from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.compare.sides import sides_by_circuit
 from pilotnet_brain.report.compare.spread import difference
 from pilotnet_brain.report.compare.tables import difference_cells, value_cells
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 # As BehaviorMetrics writes them, with the figures that it published for its PilotNet.
 BEHAVIOR_METRICS = {

@@ -26,7 +26,7 @@ from pilotnet_brain.report.page.line import MOST_LAPS, MOST_POINTS, driven_line,
 from pilotnet_brain.report.page.run import write_run_page
 from pilotnet_brain.report.page.template import script_json
 from pilotnet_brain.report.page.worst_frame import worst_frame
-from pilotnet_brain.report.run_folder import RunFolder
+from pilotnet_brain.runs.folder import RunFolder
 
 
 def data_of(page):
@@ -232,7 +232,7 @@ def test_a_machine_that_cannot_draw_still_makes_the_page(tmp_path):
     run = driven_run(tmp_path / "run", until_s=3.0)
     script = (
         "import sys; from pilotnet_brain.report.page.run import write_run_page;"
-        "from pilotnet_brain.report.run_folder import RunFolder;"
+        "from pilotnet_brain.runs.folder import RunFolder;"
         "write_run_page(RunFolder.open(sys.argv[1]))"
     )
     environment = {**os.environ, "MUJOCO_GL": "nothing"}

@@ -18,11 +18,11 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.run_folder import RunFolder
 from pilotnet_brain.report.video import canvas
 from pilotnet_brain.report.video.gauges import SpeedGauge, SteeringGauge
 from pilotnet_brain.report.video.make_video import write_video
-from pilotnet_brain.simulation.mujoco_simulator import MujocoSimulator
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
 CAMERA_MIDDLE = (slice(140, 500), slice(40, 710))
 """Rows and columns of the picture that show the camera alone."""

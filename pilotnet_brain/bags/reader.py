@@ -1,0 +1,240 @@
+"""The messages of a rosbag, ROS 1 or ROS 2, read as far as the file goes.
+
+A bag that was closed properly is read by rosbags. One that was cut off (its writer was killed, the
+disk was full, half of it was copied) has no index or no metadata; it is read from its begin,
+record by record, until the bytes make no sense any more, and the result carries a warning.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pilotnet_brain.bags.damaged import (
+    RawMessage,
+    check_mcap,
+    raw_mcap,
+    raw_ros1,
+    raw_sqlite,
+)
+from pilotnet_brain.errors import UserError
+
+Wanted = Callable[[str, str], bool]
+"""Whether messages of (topic, type such as nav_msgs/msg/Odometry) are to be read."""
+
+
+class BagError(UserError):
+    """A path that is no bag, or a bag without anything to read; the text names it."""
+
+
+class BagLibraryMissing(BagError):  # noqa: N818  (named by what it is)
+    """This Python cannot read bags."""
+
+
+class BagMessage(NamedTuple):
+    """One message: topic, type, time of its recording (ns), and the deserialized message."""
+
+    topic: str
+    type: str
+    log_time_ns: int
+    message: Any
+
+
+@dataclass
+class BagContents:
+    """What was read of a bag.
+
+    Attributes:
+        topics: name -> type of every topic seen, wanted or not.
+        messages: the wanted ones, in order of recording.
+        warning: what is wrong with the bag, None if nothing.
+    """
+
+    topics: dict[str, str] = field(default_factory=dict)
+    messages: list[BagMessage] = field(default_factory=list)
+    warning: str | None = None
+
+
+def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
+    """Read the wanted messages of a bag.
+
+    Args:
+        path: a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
+        wanted: chooses topics.
+
+    Raises:
+        BagError: no such path, no bag, or a bag of which nothing can be read.
+    """
+    path = _readable(path)
+    try:
+        contents = _decoded(_raw_by_index(path, wanted), wanted)
+        for file in _storage_files(path) if path.is_dir() else [path]:
+            if file.suffix == ".mcap":
+                # The readers by index do not look at the checksums.
+                check_mcap(file)
+        if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
+            return contents
+        # Readers skip channels whose quality of service is not the one in metadata.yaml.
+        why = "its metadata does not fit its files"
+    except Exception as problem:  # a damaged file raises anything; it is told in the warning
+        why = _one_line(problem)
+    contents = _read_from_begin(path, wanted)
+    if not contents.topics:
+        raise BagError(
+            f"{path}: not a bag, or one that was cut off before its first message ({why})"
+        )
+    broken_off = contents.warning or "every message of its files was read"
+    contents.warning = f"{path}: the bag was not closed properly ({why}); {broken_off}"
+    return contents
+
+
+def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
+    """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
+
+    A bag that was cut off is read as far as it goes; what cannot be read is left out silently.
+
+    Args:
+        path: as for `read_bag`.
+        wanted: chooses topics.
+
+    Raises:
+        BagError: no such path.
+    """
+    path = _readable(path)
+    newest_ns = -1
+    try:
+        for raw in _raw_by_index(path, wanted):
+            if raw.data is not None:
+                newest_ns = raw.log_time_ns
+                yield from _decoded_one(raw)
+        if newest_ns >= 0:
+            return
+    except Exception:  # a damaged file raises anything; the rest is read without its index
+        pass
+    for file in _storage_files(path) if path.is_dir() else [path]:
+        with suppress(Exception):
+            for raw in _raw_reader(file)(file):
+                if raw.data is None or raw.log_time_ns <= newest_ns:
+                    continue
+                if wanted(raw.topic, raw.type):
+                    yield from _decoded_one(raw)
+
+
+def _readable(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise BagError(f"{path}: no such bag")
+    # Of ROS' own packages none reads ROS 1's bags too; without this question, a missing library
+    # would look like a damaged bag.
+    for library in ("rosbags", "mcap"):
+        if find_spec(library) is None:
+            raise BagLibraryMissing(
+                f"{path}: reading bags needs {library}, which {sys.executable} does not have: "
+                f"{sys.executable} -m pip install {library}, or give a CSV of x,y"
+            )
+    return path
+
+
+def _decoded_one(raw: RawMessage) -> Iterator[BagMessage]:
+    """Yield the message; nothing where its bytes are broken."""
+    with suppress(Exception):
+        message = _deserialize(raw.encoding, raw.type, raw.data or b"")
+        yield BagMessage(raw.topic, raw.type, raw.log_time_ns, message)
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path looks like a bag: a .bag, .mcap or .db3 file, or a folder holding such."""
+    if path.is_dir():
+        return (path / "metadata.yaml").exists() or bool(_storage_files(path))
+    return path.suffix in (".bag", ".mcap", ".db3")
+
+
+def _raw_by_index(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
+    """The messages of a whole bag through rosbags' readers, by order of recording."""
+    from rosbags.rosbag1 import Reader as Ros1Reader
+    from rosbags.rosbag2 import Reader as Ros2Reader
+
+    ros1 = path.suffix == ".bag"
+    with Ros1Reader(path) if ros1 else Ros2Reader(path) as reader:
+        for connection in reader.connections:
+            yield RawMessage(connection.topic, connection.msgtype, "", 0, None)
+        chosen = [c for c in reader.connections if wanted(c.topic, c.msgtype)]
+        encoding = "ros1" if ros1 else "cdr"
+        if chosen:
+            for connection, log_time_ns, data in reader.messages(connections=chosen):
+                yield RawMessage(
+                    connection.topic, connection.msgtype, encoding, log_time_ns, bytes(data)
+                )
+
+
+def _read_from_begin(path: Path, wanted: Wanted) -> BagContents:
+    files = _storage_files(path) if path.is_dir() else [path]
+    contents = BagContents()
+    for file in files:
+        try:
+            # The generator is drained into `contents`: what came before an error is kept.
+            _decoded(_raw_reader(file)(file), wanted, contents)
+        except Exception as problem:  # as above
+            contents.warning = f"{file.name} breaks off: {_one_line(problem)}"
+    contents.messages.sort(key=lambda message: message.log_time_ns)
+    return contents
+
+
+def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
+    return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
+
+
+def _storage_files(folder: Path) -> list[Path]:
+    files = [f for f in folder.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
+
+    def number(file: Path) -> tuple[int, str]:
+        digits = file.stem.rpartition("_")[2]
+        return (int(digits) if digits.isdigit() else 0, file.name)
+
+    return sorted(files, key=number)
+
+
+def _decoded(
+    raw_messages: Iterable[RawMessage], wanted: Wanted, into: BagContents | None = None
+) -> BagContents:
+    """Deserialize the wanted messages; those that cannot be are counted in the warning."""
+    contents = BagContents() if into is None else into
+    unreadable = 0
+    for topic, kind, encoding, log_time_ns, data in raw_messages:
+        contents.topics[topic] = kind
+        if data is None or not wanted(topic, kind):
+            continue
+        try:
+            message = _deserialize(encoding, kind, data)
+        except Exception:  # broken bytes raise anything; counted and told
+            unreadable += 1
+            continue
+        contents.messages.append(BagMessage(topic, kind, log_time_ns, message))
+    if unreadable:
+        contents.warning = f"{unreadable} messages could not be read and were left out"
+    return contents
+
+
+def _deserialize(encoding: str, kind: str, data: bytes) -> Any:
+    store = _typestore(encoding)
+    if encoding == "ros1":
+        return store.deserialize_ros1(data, kind)
+    return store.deserialize_cdr(data, kind)
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split()) or type(problem).__name__
+
+
+@cache
+def _typestore(encoding: str) -> Any:
+    """The common message definitions; those we read are the same in every ROS 2 (and ROS 1)."""
+    from rosbags.typesys import Stores, get_typestore
+
+    return get_typestore(Stores.ROS1_NOETIC if encoding == "ros1" else Stores.ROS2_JAZZY)

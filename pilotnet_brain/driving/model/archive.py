@@ -1,0 +1,163 @@
+"""A model file as an archive: read and checked without torch.
+
+A TorchScript file is a zip archive. torch does not look at the archive's checksums, so a flipped
+bit loads silently; here every entry's CRC-32 is checked before torch sees the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pilotnet_brain.driving.model.record import ModelRecord, record_from_json
+from pilotnet_brain.errors import UserError
+
+RECORD_ENTRY = "pilotnet.json"
+FRAMES_ENTRY = "self_test.png"
+
+_LARGEST_FILE_BYTES = 1 << 30
+_LARGEST_EXTRA_BYTES = 64 << 20
+_EXPORT_HINT = "export the network as TorchScript (torch.jit.trace, then torch.jit.save)"
+
+
+class ModelError(UserError):
+    """A model file that cannot be driven with; the text names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class ModelArchive:
+    """The bytes of a sound TorchScript file, and what lies in it beside the network."""
+
+    path: Path
+    data: bytes
+    sha256: str
+    record: ModelRecord | None
+    frames_png: bytes | None
+
+
+def read_archive(path: str | Path) -> ModelArchive:
+    """Read a model file and check that it is a whole TorchScript archive.
+
+    Raises:
+        ModelError: missing, unreadable, empty, truncated or damaged; no TorchScript (the text
+            says what it is instead, where that can be told); or a record that cannot be read.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if _promised_entries(data) not in (None, len(archive.infolist())):
+                raise ModelError(f"{path}: damaged: entries are missing; copy the file again")
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ModelError(
+                    f"{path}: damaged: the checksum of {damaged} does not fit; copy the file again"
+                )
+            root = _torchscript_root(path, archive)
+            record_json = _extra(path, archive, root, RECORD_ENTRY)
+            frames_png = _extra(path, archive, root, FRAMES_ENTRY)
+    except ModelError:
+        raise
+    except Exception as error:  # zipfile has a dozen kinds of error for a damaged directory
+        raise ModelError(_no_archive(path, data, error)) from error
+    record = None
+    if record_json is not None:
+        try:
+            record = record_from_json(record_json)
+        except ValueError as error:
+            raise ModelError(
+                f"{path}: its record {RECORD_ENTRY} cannot be read: {error}; export the model again"
+            ) from error
+    return ModelArchive(path, data, hashlib.sha256(data).hexdigest(), record, frames_png)
+
+
+def read_record(path: str | Path) -> ModelRecord | None:
+    """Return the record of a model file, None where it has none (JdeRobot's format).
+
+    Raises:
+        ModelError: as ``read_archive``.
+    """
+    return read_archive(path).record
+
+
+def without_debug_files(data: bytes) -> bytes:
+    """Return a TorchScript archive without its source positions and traced inputs.
+
+    They hold the paths of the machine that exported the model and are of no use for driving.
+    Entries keep their order and get one fixed time, so that an export can be repeated to the byte.
+    """
+    slim = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(slim, "w") as new:
+        for entry in old.infolist():
+            if entry.filename.endswith(".debug_pkl") or "/traced_inputs" in entry.filename:
+                continue
+            kept = zipfile.ZipInfo(entry.filename, date_time=(1980, 1, 1, 0, 0, 0))
+            kept.compress_type = entry.compress_type
+            new.writestr(kept, old.read(entry))
+    return slim.getvalue()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path}: is a folder: name the model's file in it")
+        size = path.stat().st_size
+        if size == 0:
+            raise ModelError(f"{path}: the file is empty; copy or export it again")
+        if size > _LARGEST_FILE_BYTES:
+            raise ModelError(f"{path}: {size} bytes is more than a model to drive with can have")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such model file") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+
+
+def _promised_entries(data: bytes) -> int | None:
+    """Return the number of entries that a zip archive's end record gives, None if it gives none.
+
+    zipfile does not compare it with what it finds: a damaged length can swallow entries.
+    """
+    end_record = data[-22:]
+    count = int.from_bytes(end_record[10:12], "little")
+    # 0xFFFF: the number stands in the record of the 64-bit form.
+    return count if end_record.startswith(b"PK\x05\x06") and count != 0xFFFF else None
+
+
+def _torchscript_root(path: Path, archive: zipfile.ZipFile) -> str:
+    """Return the archive's top folder, refusing archives that hold no TorchScript."""
+    names = set(archive.namelist())
+    roots = {PurePosixPath(name).parts[0] for name in names if "/" in name}
+    for root in sorted(roots):
+        if f"{root}/data.pkl" not in names:
+            continue
+        if f"{root}/constants.pkl" in names:
+            return root
+        raise ModelError(
+            f"{path}: holds pickled weights or a pickled network (torch.save), not TorchScript; "
+            f"such files are never unpickled here: {_EXPORT_HINT}"
+        )
+    raise ModelError(f"{path}: a zip archive, but not TorchScript; {_EXPORT_HINT}")
+
+
+def _extra(path: Path, archive: zipfile.ZipFile, root: str, name: str) -> bytes | None:
+    entry = f"{root}/extra/{name}"
+    if entry not in archive.namelist():
+        return None
+    if archive.getinfo(entry).file_size > _LARGEST_EXTRA_BYTES:
+        raise ModelError(f"{path}: its {name} is too large to be a model's; export it again")
+    return archive.read(entry)
+
+
+def _no_archive(path: Path, data: bytes, error: Exception) -> str:
+    """Say what a file is that is no sound zip archive."""
+    if data.startswith(b"PK\x03\x04"):
+        return f"{path}: truncated or damaged ({error}); copy or export it again"
+    if data.startswith(b"\x80"):
+        return f"{path}: a pickle, not TorchScript; pickles are never loaded here: {_EXPORT_HINT}"
+    if data.startswith(b"\x89HDF"):
+        return f"{path}: a Keras (HDF5) model, not TorchScript; train or export it with PyTorch"
+    return f"{path}: not a TorchScript file ({len(data)} bytes of something else); {_EXPORT_HINT}"

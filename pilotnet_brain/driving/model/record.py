@@ -1,0 +1,158 @@
+"""What a model file says of itself: a JSON record inside the TorchScript archive."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE, OutputRange
+from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
+
+RECORD_FORMAT = 1
+SELF_TEST_FRAMES = 4
+
+_KNOWN_TYPES: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "method": (str,),
+    "quantized": (bool,),
+    "parameters": (int, type(None)),
+    "training": (dict,),
+    "scores": (dict,),
+    "torch_version": (str,),
+    "rebuild": (str,),
+}
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Outputs that the model must give on the frames stored beside the record.
+
+    ``outputs`` holds one (out0, out1) per frame; ``tolerance`` is the largest absolute difference
+    allowed in any of them.
+
+    Raises:
+        ValueError: the outputs are not pairs of finite numbers, or the tolerance is not positive.
+    """
+
+    outputs: tuple[tuple[float, float], ...]
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        if len(self.outputs) != SELF_TEST_FRAMES or any(len(o) != 2 for o in self.outputs):
+            raise ValueError(f"the self-test must hold {SELF_TEST_FRAMES} pairs of outputs")
+        if not all(math.isfinite(value) for pair in self.outputs for value in pair):
+            raise ValueError("the self-test's outputs are not all finite")
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0.0):
+            raise ValueError(f"the self-test's tolerance is {self.tolerance!r}: not positive")
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """All that the brain needs to drive with a file, and what the file is.
+
+    The defaults are JdeRobot's PilotNet format, which a file without a record is taken as.
+
+    Attributes:
+        name: the model's name, e.g. "baseline".
+        method: how it was made, e.g. "baseline", "static_quant".
+        input_format: which pixels it looks at.
+        output_range: what its outputs mean.
+        quantized: it holds int8 kernels, which run on the CPU only.
+        engines: the quantization engines it runs on, the preferred one first; empty for float.
+        parameters: number of weights, if known.
+        training: data sets, seeds, epochs and the like.
+        scores: figures of the model, by name.
+        torch_version: the torch that saved it.
+        rebuild: the command that makes the file anew.
+        self_test: outputs to be met at every load; None where there is no record.
+    """
+
+    name: str = "unnamed"
+    method: str = "unknown"
+    input_format: InputFormat = JDEROBOT
+    output_range: OutputRange = JDEROBOT_RANGE
+    quantized: bool = False
+    engines: tuple[str, ...] = ()
+    parameters: int | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    torch_version: str = ""
+    rebuild: str = ""
+    self_test: SelfTest | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON's types."""
+        return {"format": RECORD_FORMAT, **asdict(self), "engines": list(self.engines)}
+
+    def to_json(self) -> str:
+        """Return the record as JSON text, keys sorted.
+
+        Raises:
+            ValueError, TypeError: a value has no place in JSON.
+        """
+        return json.dumps(self.to_dict(), indent=1, sort_keys=True, allow_nan=False)
+
+
+def record_from_json(text: str | bytes) -> ModelRecord:
+    """Read a record. Keys that this version does not know are left aside.
+
+    Raises:
+        ValueError: no JSON, no record, another format, or a value of the wrong kind.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the record is nested too deeply") from error
+    if not isinstance(values, dict):
+        raise ValueError("the record is no JSON object")
+    if values.get("format") != RECORD_FORMAT:
+        raise ValueError(
+            f"the record's format is {values.get('format')!r}: this version reads {RECORD_FORMAT}"
+        )
+    known: dict[str, Any] = {}
+    for name, types in _KNOWN_TYPES.items():
+        if name not in values:
+            continue
+        value = values[name]
+        if not isinstance(value, types) or (name == "parameters" and isinstance(value, bool)):
+            raise ValueError(f"the record's {name} is {value!r}: not {types[0].__name__}")
+        known[name] = value
+    known["input_format"] = InputFormat(**_object(values, "input_format"))
+    known["output_range"] = OutputRange(**_object(values, "output_range"))
+    known["engines"] = _engines(values.get("engines", []))
+    if values.get("self_test") is not None:
+        known["self_test"] = _self_test(_object(values, "self_test"))
+    return ModelRecord(**known)
+
+
+def _object(values: dict[str, Any], name: str) -> dict[str, Any]:
+    allowed = {
+        "input_format": InputFormat.__dataclass_fields__,
+        "output_range": OutputRange.__dataclass_fields__,
+        "self_test": SelfTest.__dataclass_fields__,
+    }[name]
+    value = values.get(name)
+    if not isinstance(value, dict):
+        raise ValueError(f"the record's {name} is {value!r}: not an object")
+    if set(value) != set(allowed):
+        raise ValueError(
+            f"the record's {name} has the keys {sorted(value)}: {sorted(allowed)} are needed"
+        )
+    return value
+
+
+def _engines(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"the record's engines are {value!r}: not a list of names")
+    return tuple(value)
+
+
+def _self_test(value: dict[str, Any]) -> SelfTest:
+    try:
+        outputs = tuple((float(a), float(b)) for a, b in value["outputs"])
+        return SelfTest(outputs, float(value["tolerance"]))
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"the record's self_test does not hold numbers: {error}") from error

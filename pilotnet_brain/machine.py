@@ -1,0 +1,158 @@
+"""What made a run: its parameters, the versions of what it ran on, and the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = {
+    "pilotnet_brain": "pilotnet-brain",
+    "numpy": "numpy",
+    "torch": "torch",
+    "mujoco": "mujoco",
+    "opencv": "opencv-python-headless",
+    "scipy": "scipy",
+    "rclpy": "ros-jazzy-rclpy",
+    "rosbags": "rosbags",
+    "mcap": "mcap",
+}
+_OTHER_NAMES = {"opencv": ("opencv-python",), "rclpy": ("ros-rclpy", "rclpy")}
+
+
+def run_record(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return what run.yaml holds: plain texts, numbers, lists and mappings.
+
+    Args:
+        parameters: of the run and of its nodes; values that YAML has no word for become texts.
+    """
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "parameters": _plain(parameters),
+        "versions": versions(),
+        "git_commit": git_commit(Path(__file__)),
+        "hardware": hardware(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python, ROS and packages, without importing any; None if absent."""
+    found: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "ros_distro": os.environ.get("ROS_DISTRO") or _ros_distro_of_wheels(),
+        "rmw": os.environ.get("RMW_IMPLEMENTATION") or "default",
+    }
+    for name, package in _PACKAGES.items():
+        candidates = (package, *_OTHER_NAMES.get(name, ()))
+        found[name] = next((v for v in map(_version, candidates) if v is not None), None)
+    return found
+
+
+def git_commit(file: Path) -> str | None:
+    """Return the commit of the checkout that tracks a file, ``-dirty`` if changed; else None.
+
+    An installed package inside somebody else's repository is not of that repository.
+    """
+    if _git(file, "ls-files", "--error-unmatch", file.name) is None:
+        return None
+    return _git(file, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(file: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(file.resolve().parent), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def hardware() -> dict[str, object]:
+    """Return the machine's processor, cores this process may use, memory, and graphics card."""
+    return {
+        "cpu": cpu_model(),
+        "cores": _usable_cores(),
+        "memory_gb": _memory_gb(),
+        "gpu": _gpu_names(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _ros_distro_of_wheels() -> str | None:
+    for distro in ("humble", "jazzy", "kilted", "lyrical", "rolling"):
+        if _version(f"ros-{distro}-rclpy") is not None:
+            return distro
+    return None
+
+
+def cpu_model() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def load_average() -> float | None:
+    """Return the system's load over the last minute, None where it does not tell."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.getloadavg()[0]
+    return None
+
+
+def _usable_cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_gb() -> float | None:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return None
+    return round(total / 2**30, 1)
+
+
+def _gpu_names() -> list[str] | None:
+    """Ask the driver's own tool: importing torch only to name a card would take seconds."""
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] or None
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return str(value)

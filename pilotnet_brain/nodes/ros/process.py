@@ -1,0 +1,112 @@
+"""The life of a node's process: signals, spinning, exit status.
+
+rclpy shuts its context down at the first SIGINT or SIGTERM, before a node could publish a last
+zero command; so the nodes handle both signals themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from pilotnet_brain.errors import USER_ERROR, UserError
+from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.parent_process import end_with_leader
+from pilotnet_brain.runs.stop_signal import StopSignal
+
+_LONGEST_WAIT_S = 0.1
+
+
+class RunningNode(Protocol):
+    """What `run` needs of a node."""
+
+    exit_status: int | None
+    """Set by the node when it is done; `run` returns it."""
+
+    def on_stop(self, reason: str) -> None:
+        """Leave everything in order: the process was asked to end."""
+
+    def destroy_node(self) -> object: ...
+
+
+def run(
+    make_node: Callable[[], RunningNode],
+    args: Sequence[str] | None = None,
+    spin: Callable[[RunningNode, Executor, StopSignal], None] | None = None,
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    dds_profile: str = NO_IMAGES,
+) -> int:
+    """Run one node until it is done or the process is asked to end; return the exit status.
+
+    Args:
+        make_node: makes the node; a UserError there is printed as one line (status 2).
+        args: command line (default: the process's).
+        spin: works until the node's `exit_status` is set or the signal came (default:
+            `spin_until_done`).
+        make_executor: makes the executor.
+        dds_profile: of the process, for a node that was started by hand (`ros2 run`): a run's
+            nodes find theirs in the environment.
+    """
+    stop = StopSignal()
+    end_with_leader()
+    os.environ.update(dds_environment(dds_profile))
+    rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
+    node: RunningNode | None = None
+    executor = make_executor()
+    try:
+        node = make_node()
+        _spare_the_garbage_collector()
+        executor.add_node(node)  # type: ignore[arg-type]
+        (spin or spin_until_done)(node, executor, stop)
+        if stop.number is not None:
+            node.on_stop(signal.Signals(stop.number).name)
+            return 0
+        return node.exit_status or 0
+    except (UserError, InvalidParameterTypeException, InvalidParameterValueException) as problem:
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+        return USER_ERROR
+    except Exception as problem:
+        # Whatever it was, the car must not drive on with the last command.
+        if node is not None:
+            with contextlib.suppress(Exception):
+                node.on_stop(f"{type(problem).__name__}: {problem}")
+        if not isinstance(problem, OSError):
+            raise
+        # A full disk, mostly: said in one line, like every end.
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _spare_the_garbage_collector() -> None:
+    """Leave what is loaded by now out of every later garbage collection.
+
+    rclpy's executors leave cycles behind at every turn, and each full collection then walks through
+    all that torch or MuJoCo brought along: 40 ms at a time, which frames had to wait for.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def spin_until_done(node: RunningNode, executor: Executor, stop: StopSignal) -> None:
+    """Handle the node's callbacks until it is done or the process is asked to end."""
+    while stop.number is None and node.exit_status is None:
+        # Python sees a signal only between two waits.
+        executor.spin_once(timeout_sec=_LONGEST_WAIT_S)
+
+
+_NO_SIGNALS = SignalHandlerOptions.NO

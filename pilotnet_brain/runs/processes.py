@@ -1,0 +1,197 @@
+"""Starts a run's nodes as processes, watches them, and ends them in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from pilotnet_brain.runs.graph import NodeSpec
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.runs.parent_process import end_with_parent
+
+_POLL_S = 0.02
+_ZERO_COMMAND_S = 0.15
+"""How long the measuring goes on for the brain's last zero command..."""
+_BRAIN_ENDS_S = 1.0
+"""...and how long the simulator and the recorder do."""
+_KILL_AFTER_S = 4.0
+
+
+class RunProcesses:
+    """The processes of one run.
+
+    They are started all at once (on two cores their imports overlap), each in a process group of
+    its own, so that Ctrl-C reaches this process only; should this process be killed, the kernel
+    ends them.
+
+    Args:
+        specs: what to start.
+        output: takes what the nodes print; None: as this process's own.
+    """
+
+    def __init__(self, specs: Sequence[NodeSpec], output: IO[bytes] | None = None) -> None:
+        self._specs = list(specs)
+        self._output = output
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._received: int | None = None
+
+    def run(self, given_up: Callable[[], bool] | None = None) -> tuple[str, int] | None:
+        """Start the nodes and wait until one of them ends or this process is told to.
+
+        Args:
+            given_up: asked again and again; the waiting ends once it says yes. None: never.
+
+        Returns:
+            Name and exit status (negative: the signal that killed it) of the node that ended
+            first, or None when a signal came (see `received_signal`) or the run was given up.
+        """
+        previous = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            for spec in self._specs:
+                self._processes[spec.name] = start_node(spec, output=self._output)
+            return self._first_to_end(given_up or (lambda: False))
+        finally:
+            for number, handler in previous.items():
+                # A second Ctrl-C must not leave the children behind either.
+                signal.signal(number, self._on_signal if self._received else handler)
+
+    @property
+    def received_signal(self) -> int | None:
+        """The signal that told this process to end the run."""
+        return self._received
+
+    def stop(self) -> list[str]:
+        """End every node: the brain first, so that its zero command still reaches the car.
+
+        Returns:
+            Names of those that had to be killed.
+        """
+        begin = time.monotonic()
+        first = ["brain", "metrics"]
+        names = [name for name in first if name in self._processes]
+        names += [name for name in self._processes if name not in first]
+        for name in names:
+            self._signal(name, signal.SIGTERM)
+            if name == "brain":
+                self._wait([name], begin + _ZERO_COMMAND_S)
+            elif name == "metrics":
+                # The car stands, and the bag has it; what the brain did not drive on from here
+                # on is no dropped frame.
+                self._wait(names[:1], begin + _BRAIN_ENDS_S)
+        self._wait(names, begin + _KILL_AFTER_S)
+        killed = [name for name in names if self._processes[name].poll() is None]
+        for name in killed:
+            self._signal(name, signal.SIGKILL)
+        for name in names:
+            self._processes[name].wait()
+        return killed
+
+    def exit_status(self, name: str) -> int | None:
+        """Return a node's exit status, None while it runs or if there is no such node."""
+        process = self._processes.get(name)
+        return None if process is None else process.poll()
+
+    def _first_to_end(self, given_up: Callable[[], bool]) -> tuple[str, int] | None:
+        while self._received is None and not given_up():
+            for spec in self._specs:
+                status = self._processes[spec.name].poll()
+                if status is not None and spec.ends_run:
+                    return spec.name, status
+            time.sleep(_POLL_S)
+        return None
+
+    def _wait(self, names: list[str], until: float) -> None:
+        while time.monotonic() < until and any(
+            self._processes[name].poll() is None for name in names
+        ):
+            time.sleep(_POLL_S)
+
+    def _signal(self, name: str, number: int) -> None:
+        process = self._processes[name]
+        if process.poll() is None:
+            process.send_signal(number)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._received = self._received or number
+
+
+def start_node(
+    spec: NodeSpec,
+    environment: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start one node in a process group of its own.
+
+    Args:
+        spec: what to start.
+        environment: added to this process's environment and the spec's.
+        output: takes what it prints; None: as this process's own.
+
+    Raises:
+        UserError: the executable of another package is not installed.
+    """
+    return subprocess.Popen(
+        command_line(spec),
+        env={**os.environ, "PYTHONPATH": _python_path(), **spec.environment, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        preexec_fn=_own_group_ended_with_parent,
+    )
+
+
+def command_line(spec: NodeSpec) -> list[str]:
+    """Return the command that starts a node.
+
+    Raises:
+        UserError: the executable of another package is not installed.
+    """
+    if spec.package == "pilotnet_brain":
+        command = [sys.executable, "-m", f"pilotnet_brain.nodes.{spec.executable}_node"]
+    else:
+        found = shutil.which(spec.executable)
+        if found is None:
+            raise UserError(f"{spec.executable} is not installed: install ROS's {spec.package}")
+        command = [found]
+    command += [*spec.arguments, "--ros-args", "-r", f"__node:={spec.name}"]
+    for source, target in spec.remappings:
+        command += ["-r", f"{source}:={target}"]
+    for name, value in spec.parameters.items():
+        command += ["-p", f"{name}:={_parameter_text(value)}"]
+    return command
+
+
+def how_it_ended(status: int) -> str:
+    """Return an exit status in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    return signal.Signals(-status).name
+
+
+def _parameter_text(value: Any) -> str:
+    """Return a parameter's value as YAML; JSON is YAML, except for whole floats."""
+    return repr(value) if isinstance(value, float) else json.dumps(value)
+
+
+def _python_path() -> str:
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    present = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return os.pathsep.join([root, *(path for path in present if path != root)])
+
+
+def _own_group_ended_with_parent() -> None:
+    """In the child: its own process group, and told to end when the parent dies, however."""
+    os.setpgid(0, 0)
+    end_with_parent()

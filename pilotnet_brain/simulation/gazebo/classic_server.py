@@ -1,0 +1,264 @@
+"""Starts Gazebo Classic's gzserver (and gzclient), and says in one line why it does not run."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.gazebo.child_process import start_child
+from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+
+ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
+"""gazebo_ros' plugins of the server: clock and resets; spawning."""
+CLOCK_HZ = 200.0
+"""Of gazebo_ros' /clock, whose default is 10."""
+
+HOW_TO_GET = (
+    "install Gazebo Classic 11 (Ubuntu 22.04 and Debian 11: apt-get install gazebo; with ROS 2 "
+    "Humble: ros-humble-gazebo-ros-pkgs), or drive in the embedded simulator: simulator mujoco"
+)
+_ENDS_WITHIN_S = 1.0
+_LOOK_AGAIN_S = 0.1
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+_COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
+_AN_OPENAL_LINE = "OpenAL.cc"
+
+# What gzserver says when it cannot go on, and what that means.
+_FATAL = (
+    (
+        re.compile(r"Address already in use"),
+        "another Gazebo has taken the port: end it, or set another GAZEBO_MASTER_URI",
+    ),
+    (
+        re.compile(r"Unable to find uri\[(?P<what>[^\]]*)\]"),
+        "the world needs {what}, which is not on GAZEBO_MODEL_PATH: add the folder that holds it",
+    ),
+    (
+        re.compile(r"Could not open file\[(?P<what>[^\]]*)\]"),
+        "gzserver cannot open {what}",
+    ),
+    (
+        re.compile(r"(Unable to read sdf file|Unable to parse sdf|Error parsing XML)(?P<what>.*)"),
+        "gzserver cannot read the world file{what}",
+    ),
+    (
+        # Without these a car neither sees nor moves; the world may do without others.
+        re.compile(
+            r"Failed to load plugin (\S*/)?(?P<what>libgazebo_ros_(init|factory|camera|planar_move)"
+            r"\.so): (?P<why>.*)"
+        ),
+        "gzserver cannot load {what} ({why}): install gazebo_ros (ROS 2 Humble: "
+        "ros-humble-gazebo-ros-pkgs), or have a car that does without it put into the world: "
+        "pilotnet world CIRCUIT --scenery WORLD --out DIR",
+    ),
+    (
+        re.compile(r"Can't open display|Unable to create X window"),
+        "gzserver has no display to draw the camera's frames on: set DISPLAY, or start the run "
+        "with xvfb-run -a",
+    ),
+    (
+        re.compile(
+            r"(Unable to create|Failed to create|no).{0,20}(glx|OpenGL|GL context)|"
+            # A failed libGL ends like this; "libGL error" alone may be followed by another driver.
+            r"X Error of failed request: +GLX",
+            re.I,
+        ),
+        "gzserver has no OpenGL to draw the camera's frames with: install libgl1-mesa-dri, or set "
+        "LIBGL_ALWAYS_SOFTWARE=1",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """What gzserver is to run.
+
+    Attributes:
+        world: world file.
+        models: folders of models it needs, for GAZEBO_MODEL_PATH.
+        with_ros: with gazebo_ros' system plugins.
+        lockstep: the physics waits for the camera, so that no frame is left out.
+        gui: with gzclient.
+    """
+
+    world: Path
+    models: tuple[Path, ...] = ()
+    with_ros: bool = False
+    lockstep: bool = False
+    gui: bool = False
+
+
+def check_gazebo(world: str, gui: bool) -> None:
+    """Check what can be checked before gzserver is started.
+
+    Raises:
+        UserError: gzserver or gzclient is not installed, the world file is not there, another
+            Gazebo has the port, or there is no display for gzclient.
+    """
+    for program in ("gzserver", *(["gzclient"] if gui else [])):
+        if shutil.which(program) is None:
+            raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
+    if world and not Path(world).expanduser().is_file():
+        raise UserError(f"world {world}: there is no such file")
+    if gui and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise UserError("gui: gzclient needs a display; set DISPLAY, or leave gui out")
+    host, port = master_address()
+    if _answers(host, port):
+        raise UserError(
+            f"simulator gazebo: a Gazebo already runs at {host}:{port}: end it, drive in it with "
+            f"simulator none, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
+        )
+
+
+def ros_prefixes(environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Return the prefixes that hold gazebo_ros and its plugins; none where it is not installed."""
+    present = os.environ if environment is None else environment
+    prefixes = [Path(p) for p in present.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    holds = "share/ament_index/resource_index/packages"
+    if not any((prefix / holds / "gazebo_ros").exists() for prefix in prefixes):
+        return []
+    wanted = ("gazebo_ros", "gazebo_plugins")
+    return [p for p in prefixes if any((p / holds / name).exists() for name in wanted)]
+
+
+def server_command(plan: ServerPlan) -> list[str]:
+    """Return gzserver's command line."""
+    command = ["gzserver", "--verbose"]
+    if plan.lockstep:
+        command.append("--lockstep")
+    if plan.with_ros:
+        for plugin in ROS_SYSTEM_PLUGINS:
+            command += ["-s", plugin]
+    command.append(str(plan.world))
+    if plan.with_ros:
+        # gzserver takes -p for a log file to play.
+        command += ["--ros-args", "--param", f"publish_rate:={CLOCK_HZ}"]
+    return command
+
+
+def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return gzserver's environment: the given one with the search paths it needs added."""
+    added = dict(environment)
+    _prepend(added, "GAZEBO_MODEL_PATH", plan.models)
+    if plan.with_ros:
+        _prepend(added, "GAZEBO_PLUGIN_PATH", [p / "lib" for p in ros_prefixes(environment)])
+    # Gazebo asks a server on the internet for models otherwise, and waits for it.
+    added.setdefault("GAZEBO_MODEL_DATABASE_URI", "")
+    return added
+
+
+def explained(line: str) -> str | None:
+    """Return what a line of gzserver's means where it cannot go on, None for any other."""
+    plain = _COLOURS.sub("", line)
+    for pattern, meaning in _FATAL:
+        if found := pattern.search(plain):
+            return meaning.format(**found.groupdict())
+    return None
+
+
+class GazeboServer:
+    """A gzserver (and gzclient) that ends with this process, however it ends.
+
+    Args:
+        plan: what it runs.
+
+    Attributes:
+        last_words: the last line that gzserver said; empty before it said one.
+    """
+
+    def __init__(self, plan: ServerPlan) -> None:
+        self.last_words = ""
+        environment = server_environment(plan, os.environ)
+        self._server = start_child(server_command(plan), environment, subprocess.PIPE)
+        self._client = None
+        if plan.gui:
+            self._client = start_child(["gzclient"], environment, subprocess.DEVNULL)
+        self._reason: str | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def run(self, told_to_end: Callable[[], bool]) -> int:
+        """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
+
+        With a camera it may hang on its way out; then it is killed.
+
+        Args:
+            told_to_end: asked again and again.
+
+        Raises:
+            UserError: it could not go on; the message says why.
+        """
+        kill_at = math.inf
+        while (status := self._status_within(_LOOK_AGAIN_S)) is None:
+            if kill_at == math.inf and told_to_end():
+                self._server.send_signal(signal.SIGINT)
+                kill_at = time.monotonic() + _ENDS_WITHIN_S
+            elif time.monotonic() > kill_at:
+                self._server.kill()
+            self._look_after_client()
+        self._reader.join(_ENDS_WITHIN_S)
+        self._end_client()
+        if self._reason is not None:
+            raise UserError(f"gazebo: {self._reason}")
+        return status
+
+    def _status_within(self, wait_s: float) -> int | None:
+        try:
+            return self._server.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _look_after_client(self) -> None:
+        """Say once that gzclient did not run; the run goes on without it."""
+        if self._client is None or (status := self._client.poll()) is None:
+            return
+        self._client = None
+        if status != 0:  # 0: somebody closed its window
+            print(
+                f"gzclient ended with status {status}: the run goes on without it; is DISPLAY a "
+                "screen that can be drawn on, with OpenGL?",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _end_client(self) -> None:
+        if self._client is not None:
+            self._client.terminate()
+
+    def _read(self) -> None:
+        """Pass gzserver's complaints on, and end it at the first that it cannot go on after."""
+        assert self._server.stdout is not None
+        for raw in self._server.stdout:
+            line = _COLOURS.sub("", raw.decode(errors="replace")).rstrip()
+            self.last_words = line or self.last_words
+            if _COMPLAINT.search(line) and _AN_OPENAL_LINE not in line:
+                print(f"gzserver: {line}", file=sys.stderr, flush=True)
+            if self._reason is None and (reason := explained(line)) is not None:
+                self._reason = reason
+                self._server.kill()
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _prepend(environment: dict[str, str], variable: str, folders: Sequence[Path]) -> None:
+    present = [environment[variable]] if environment.get(variable) else []
+    if paths := [*map(str, folders), *present]:
+        environment[variable] = os.pathsep.join(paths)

@@ -1,0 +1,348 @@
+"""A client of Gazebo Classic's transport: topics in and out, without Gazebo's libraries.
+
+The master (in gzserver) tells who publishes what; the messages themselves go from the publisher
+straight to each subscriber, over a TCP connection of their own.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.gazebo.transport.framed_socket import ConnectionLost, FramedSocket
+from pilotnet_brain.simulation.gazebo.transport.messages import (
+    BrokenMessage,
+    new_message,
+    parse,
+    type_name,
+)
+
+_ANSWER_LIMIT_S = 5.0
+_SPOKEN = (9, 10, 11)
+"""Gazebo's major versions that speak this transport with these messages."""
+
+_LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
+"""The master's other news: namespaces (so misspelled), and that someone left a topic of ours, whose
+connection closes as well."""
+
+Handler = Callable[[memoryview], None]
+
+
+class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
+    """No Gazebo answers, or the one that did is gone."""
+
+
+class Advertised:
+    """A topic that this client publishes."""
+
+    def __init__(self, topic: str, message_type: str) -> None:
+        self.topic = topic
+        self.message_type = message_type
+        self.subscribers: list[FramedSocket] = []
+
+
+class GazeboClient:
+    """One connection to a Gazebo, driven by `poll`.
+
+    Args:
+        host: of the master.
+        port: of the master.
+
+    Raises:
+        GazeboUnreachable: nobody answers there.
+        UserError: whoever answers is no Gazebo that is understood.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address = f"{host}:{port}"
+        self._selector = selectors.DefaultSelector()
+        self._subscriptions: dict[str, tuple[str, Handler]] = {}
+        self._sources: dict[tuple[str, str, int], FramedSocket] = {}
+        self._advertised: dict[str, Advertised] = {}
+        self._publishers: dict[tuple[str, str, int], str] = {}
+        self.version = ""
+        self.broken = 0
+        """Messages that could not be understood so far."""
+        self._listener = socket.create_server(("", 0))
+        self._listener.setblocking(False)
+        try:
+            self._master = _connected(host, port)
+        except OSError as problem:
+            self._listener.close()
+            raise GazeboUnreachable(f"no Gazebo answers at {self.address}: {problem}") from problem
+        self._watch(self._listener, self._accept)
+        self._watch(self._master, self._hear_master)
+        self._await_greeting()
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Handle what has come, waiting for it at most `timeout_s`.
+
+        Raises:
+            GazeboUnreachable: the master is gone.
+        """
+        for key, events in self._selector.select(timeout_s):
+            if events & selectors.EVENT_WRITE:
+                self._send_rest(key.fileobj)
+            if events & selectors.EVENT_READ:
+                key.data()
+
+    def poll_until(self, done: Callable[[], bool], limit_s: float) -> bool:
+        """Handle what comes until `done`; return whether it was within the limit."""
+        until = time.monotonic() + limit_s
+        while not done():
+            left = until - time.monotonic()
+            if left <= 0.0:
+                return False
+            self.poll(left)
+        return True
+
+    def topic(self, name: str) -> str:
+        """Return a topic's full name: ``~/…`` is in the world's namespace.
+
+        Raises:
+            GazeboUnreachable: the Gazebo has no world (yet).
+        """
+        if not name.startswith("~/"):
+            return name
+        if self.world is None:
+            raise GazeboUnreachable(f"the Gazebo at {self.address} has no world")
+        return f"/gazebo/{self.world}/{name[2:]}"
+
+    @property
+    def world(self) -> str | None:
+        """The running world's name, None until it has been loaded."""
+        for topic in self.published:
+            if topic.startswith("/gazebo/") and topic.endswith("/world_stats"):
+                return topic[len("/gazebo/") : -len("/world_stats")]
+        return None
+
+    @property
+    def published(self) -> dict[str, str]:
+        """The topics that others publish, with the name of each one's message."""
+        return {
+            topic: message_type.rpartition(".")[2]
+            for (topic, _, _), message_type in self._publishers.items()
+        }
+
+    def subscribe(self, name: str, message_type: str, handler: Handler) -> None:
+        """Have `handler` called with every message of a topic, as bytes that are valid in the call.
+
+        What the handler raises as BrokenMessage is counted in `broken`. Subscribing again changes
+        the handler.
+        """
+        topic = self.topic(name)
+        known = topic in self._subscriptions
+        self._subscriptions[topic] = (message_type, handler)
+        if not known:
+            self._tell_master("subscribe", self._subscription(topic))
+
+    def advertise(self, name: str, message_type: str) -> Advertised:
+        """Offer a topic; messages go out with `publish`. Offering it again changes nothing."""
+        topic = self.topic(name)
+        if topic in self._advertised:
+            return self._advertised[topic]
+        advertised = self._advertised[topic] = Advertised(topic, message_type)
+        self._tell_master(
+            "advertise",
+            new_message(
+                "Publish", topic=topic, msg_type=type_name(message_type), **self._own_address()
+            ),
+        )
+        return advertised
+
+    def publish(self, advertised: Advertised, message: Any) -> None:
+        """Send a message to everyone who subscribed to the topic."""
+        data = message.SerializeToString()
+        for subscriber in list(advertised.subscribers):
+            try:
+                subscriber.send(data)
+            except ConnectionLost:
+                self._forget(subscriber)
+            else:
+                self._watch_for_writing(subscriber)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
+    def _await_greeting(self) -> None:
+        try:
+            heard = self.poll_until(lambda: self.version != "", _ANSWER_LIMIT_S)
+        except GazeboUnreachable:
+            self.close()
+            raise
+        if not heard:
+            self.close()
+            raise UserError(f"whoever listens at {self.address} is no Gazebo: it says nothing")
+        words = self.version.split()
+        major = words[1].partition(".")[0] if len(words) == 2 else ""
+        if words[0] != "gazebo" or not major.isdecimal() or int(major) not in _SPOKEN:
+            self.close()
+            raise UserError(
+                f"{self.address} is {self.version!r}: Gazebo Classic 9 to 11 is understood"
+            )
+
+    # What the master says.
+
+    def _hear_master(self) -> None:
+        try:
+            for frame in self._master.received():
+                self._take_packet(frame)
+        except ConnectionLost as problem:
+            raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
+
+    def _take_packet(self, frame: memoryview) -> None:
+        try:
+            packet = parse("Packet", frame)
+            self._take_news(packet.type, packet.serialized_data)
+        except BrokenMessage:
+            self.broken += 1
+
+    def _take_news(self, kind: str, data: bytes) -> None:
+        if kind == "version_init":
+            self.version = parse("GzString", data).data
+        elif kind == "publishers_init":
+            for publisher in parse("Publishers", data).publisher:
+                self._note(publisher)
+        elif kind == "publisher_add":
+            self._note(parse("Publish", data))
+        elif kind in ("publisher_del", "unadvertise"):
+            publisher = parse("Publish", data)
+            self._publishers.pop(_key(publisher), None)
+            if source := self._sources.get(_key(publisher)):
+                self._forget(source)
+        elif kind in ("publisher_advertise", "publisher_subscribe", "publisher_update"):
+            self._connect_to(parse("Publish", data))
+        elif kind not in _LEFT_ALONE:
+            self.broken += 1
+
+    def _note(self, publisher: Any) -> None:
+        self._publishers[_key(publisher)] = publisher.msg_type
+
+    def _connect_to(self, publisher: Any) -> None:
+        """Connect to a publisher of a topic that this client subscribed to."""
+        key = _key(publisher)
+        if publisher.topic not in self._subscriptions or key in self._sources:
+            return
+        try:
+            source = _connected(publisher.host, publisher.port)
+        except OSError as problem:
+            raise GazeboUnreachable(
+                f"{publisher.topic} is published at {publisher.host}:{publisher.port}, which does "
+                f"not answer ({problem}): start gzserver with GAZEBO_IP set to an address of its "
+                "machine that this one reaches"
+            ) from problem
+        self._sources[key] = source
+        self._watch(source, lambda: self._hear_publisher(source, publisher.topic))
+        packet = _packet("sub", self._subscription(publisher.topic))
+        source.send(packet)
+        self._watch_for_writing(source)
+
+    # What publishers and subscribers say.
+
+    def _hear_publisher(self, source: FramedSocket, topic: str) -> None:
+        try:
+            for frame in source.received():
+                try:
+                    self._subscriptions[topic][1](frame)
+                except BrokenMessage:
+                    self.broken += 1
+        except ConnectionLost:
+            self._forget(source)
+
+    def _accept(self) -> None:
+        try:
+            connection = FramedSocket(self._listener.accept()[0])
+        except OSError:  # it is gone again
+            return
+        self._watch(connection, lambda: self._hear_subscriber(connection))
+
+    def _hear_subscriber(self, connection: FramedSocket) -> None:
+        try:
+            for frame in connection.received():
+                packet = parse("Packet", frame)
+                topic = parse("Subscribe", packet.serialized_data).topic
+                if packet.type != "sub" or topic not in self._advertised:
+                    raise BrokenMessage(f"{packet.type} {topic}")
+                self._advertised[topic].subscribers.append(connection)
+        except BrokenMessage:
+            self.broken += 1
+            self._forget(connection)
+        except ConnectionLost:
+            self._forget(connection)
+
+    def _forget(self, connection: FramedSocket) -> None:
+        if connection.fileno() < 0:
+            return
+        for key, source in list(self._sources.items()):
+            if source is connection:
+                del self._sources[key]
+        for advertised in self._advertised.values():
+            if connection in advertised.subscribers:
+                advertised.subscribers.remove(connection)
+        self._selector.unregister(connection)
+        connection.close()
+
+    # Sending and watching.
+
+    def _tell_master(self, kind: str, message: Any) -> None:
+        try:
+            self._master.send(_packet(kind, message))
+        except ConnectionLost as problem:
+            raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
+        self._watch_for_writing(self._master)
+
+    def _subscription(self, topic: str) -> Any:
+        message_type = self._subscriptions[topic][0]
+        return new_message(
+            "Subscribe", topic=topic, msg_type=type_name(message_type), **self._own_address()
+        )
+
+    def _own_address(self) -> dict[str, Any]:
+        return {"host": self._master.local_host, "port": self._listener.getsockname()[1]}
+
+    def _watch(self, connection: FramedSocket | socket.socket, handler: Callable[[], None]) -> None:
+        self._selector.register(connection, selectors.EVENT_READ, handler)
+
+    def _watch_for_writing(self, connection: FramedSocket) -> None:
+        key = self._selector.get_key(connection)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.has_unsent else 0)
+        if events != key.events:
+            self._selector.modify(connection, events, key.data)
+
+    def _send_rest(self, connection: Any) -> None:
+        try:
+            connection.send_rest()
+        except ConnectionLost as problem:
+            if connection is self._master:
+                raise GazeboUnreachable(f"the Gazebo at {self.address} is gone") from problem
+            self._forget(connection)
+        else:
+            self._watch_for_writing(connection)
+
+
+def _connected(host: str, port: int) -> FramedSocket:
+    return FramedSocket(socket.create_connection((host, port), timeout=_ANSWER_LIMIT_S))
+
+
+def _packet(kind: str, message: Any) -> bytes:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    packet = new_message(
+        "Packet",
+        stamp=new_message("Time", sec=seconds, nsec=nanoseconds),
+        type=kind,
+        serialized_data=message.SerializeToString(),
+    )
+    serialized: bytes = packet.SerializeToString()
+    return serialized
+
+
+def _key(publisher: Any) -> tuple[str, str, int]:
+    return publisher.topic, publisher.host, publisher.port

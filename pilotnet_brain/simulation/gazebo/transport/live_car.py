@@ -1,0 +1,215 @@
+"""A car in a running Gazebo, over Gazebo's own transport: its pose, its camera, its motion."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
+from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
+from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame, camera_frame
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse
+
+_WORLD_LIMIT_S = 60.0
+"""A gzserver that was just started loads its world's meshes first."""
+_ANSWER_LIMIT_S = 10.0
+_ASK_AGAIN_S = 0.5
+_LONGEST_STEP_S = 1.0
+_SETTLED_S = 1e-6
+"""Two states closer in simulated time than this are the same."""
+
+
+class LiveCar:
+    """One model in the running world, driven by `poll`.
+
+    Args:
+        client: a connection to the Gazebo.
+        name: the model's.
+        on_state: called with the car's state after every step of the physics.
+        on_frame: called with every camera frame, whose pixels are valid in the call only.
+
+    Raises:
+        GazeboUnreachable: the Gazebo went away, or loads no world.
+        UserError: the car is not in the world, has no camera, or nothing in it takes commands.
+    """
+
+    def __init__(
+        self,
+        client: GazeboClient,
+        name: str,
+        on_state: Callable[[CarState], None],
+        on_frame: Callable[[CameraFrame], None],
+    ) -> None:
+        self._client, self._name = client, name
+        self._on_state, self._on_frame = on_state, on_frame
+        if not client.poll_until(lambda: client.world is not None, _WORLD_LIMIT_S):
+            raise GazeboUnreachable(f"the Gazebo at {client.address} has loaded no world")
+        self._state = self._first_state()
+        client.subscribe("~/pose/local/info", "PosesStamped", self._take_poses)
+        client.subscribe(self._camera_topic(), "ImageStamped", self._take_frame)
+        self._commands = client.advertise(f"~/{name}/vel_cmd", "Pose")
+        self._control = client.advertise("~/world_control", "WorldControl")
+        self._physics = client.advertise("~/physics", "Physics")
+        self._await_takers()
+
+    @property
+    def state(self) -> CarState:
+        """The car's newest state."""
+        return self._state
+
+    def command(self, speed: float, yaw_rate: float) -> None:
+        """Give the car a velocity (m/s, rad/s); it has it from the next step on.
+
+        DiffDrivePlugin makes two joints' velocities of a linear and an angular one; here the first
+        is the car's speed, and the hinge's is half their `HINGE_DISTANCE_M` apart.
+        """
+        turn = 2.0 * (speed - yaw_rate) / HINGE_DISTANCE_M
+        self._client.publish(
+            self._commands,
+            new_message(
+                "Pose",
+                position=new_message("Vector3d", x=speed, y=0.0, z=0.0),
+                orientation=new_message(
+                    "Quaternion", x=0.0, y=0.0, z=math.sin(0.5 * turn), w=math.cos(0.5 * turn)
+                ),
+            ),
+        )
+
+    def reset(self) -> None:
+        """Put the car (and everything else) back to where the world began, time to 0."""
+        self.command(0.0, 0.0)
+        self._say_to_world(reset=new_message("WorldReset", all=True))
+
+    def pause(self, paused: bool) -> None:
+        """Hold the world's time, or let it go on."""
+        self._say_to_world(pause=paused)
+
+    def step(self, count: int) -> None:
+        """Make this many steps of the physics in a paused world."""
+        self._say_to_world(multi_step=count)
+
+    def seed(self, seed: int) -> None:
+        """Seed the world's random numbers."""
+        self._say_to_world(seed=seed)
+
+    def aim_at(self, rtf: float) -> None:
+        """Have the world aim at this many simulated seconds per real second.
+
+        Its physics must step by `TIME_STEP_S`, as those of pilotnet's worlds do.
+        """
+        self._client.publish(
+            self._physics, new_message("Physics", real_time_update_rate=rtf / TIME_STEP_S)
+        )
+
+    def _say_to_world(self, **control: Any) -> None:
+        self._client.publish(self._control, new_message("WorldControl", **control))
+
+    def _await_takers(self) -> None:
+        offered = (self._commands, self._control, self._physics)
+        if self._client.poll_until(lambda: all(o.subscribers for o in offered), _ANSWER_LIMIT_S):
+            return
+        raise UserError(
+            f"nothing in the Gazebo at {self._client.address} takes the commands of {self._name} "
+            f"({self._commands.topic}): the car needs the joints and plugins of pilotnet world's"
+        )
+
+    def _first_state(self) -> CarState:
+        """Ask where the car is: a car that stands is not in the poses that Gazebo publishes."""
+        answer = _ask(self._client, "entity_info", self._name)
+        if answer.type != "gazebo.msgs.Model":
+            models = parse("Model_V", _ask(self._client, "entity_list", "").serialized_data).models
+            names = ", ".join(sorted(model.name for model in models)) or "nothing"
+            raise UserError(
+                f"no car {self._name!r} in the world {self._client.world!r} of the Gazebo at "
+                f"{self._client.address}: there are {names}"
+            )
+        pose = parse("Model", answer.serialized_data).pose
+        return CarState(0.0, pose.position.x, pose.position.y, _yaw(pose.orientation), 0.0, 0.0)
+
+    def _camera_topic(self) -> str:
+        """Return the topic of the car's camera, once its sensor runs."""
+        begin = f"/gazebo/{self._client.world}/{self._name}/"
+
+        def topics() -> list[str]:
+            return sorted(
+                topic
+                for topic, message_type in self._client.published.items()
+                if topic.startswith(begin) and message_type == "ImageStamped"
+            )
+
+        if not self._client.poll_until(lambda: bool(topics()), _ANSWER_LIMIT_S):
+            raise UserError(
+                f"{self._name} in the Gazebo at {self._client.address} has no camera that runs: "
+                "its world needs a <sensor type='camera'> on the car, and gzserver a display "
+                "(DISPLAY, xvfb-run) with OpenGL to draw"
+            )
+        return topics()[0]
+
+    def _take_frame(self, message: memoryview) -> None:
+        self._on_frame(camera_frame(message))
+
+    def _take_poses(self, message: memoryview) -> None:
+        poses = parse("PosesStamped", message)
+        time_s = poses.time.sec + poses.time.nsec * 1e-9
+        if abs(time_s - self._state.time_s) < _SETTLED_S:
+            return
+        for pose in poses.pose:
+            if pose.name == self._name:
+                self._state = _moved(self._state, time_s, pose)
+                break
+        else:
+            before = self._state
+            self._state = CarState(time_s, before.x, before.y, before.yaw, 0.0, 0.0)
+        self._on_state(self._state)
+
+
+def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
+    """Return the state in a pose, with the velocities that led to it from the state before.
+
+    The speed is that along the mean of both headings.
+    """
+    x, y, yaw = pose.position.x, pose.position.y, _yaw(pose.orientation)
+    passed = time_s - before.time_s
+    if not 0.0 < passed < _LONGEST_STEP_S:  # the first state, or the first after a reset
+        return CarState(time_s, x, y, yaw, 0.0, 0.0)
+    turned = math.remainder(yaw - before.yaw, math.tau)
+    heading = before.yaw + 0.5 * turned
+    ahead = (x - before.x) * math.cos(heading) + (y - before.y) * math.sin(heading)
+    return CarState(time_s, x, y, yaw, ahead / passed, turned / passed)
+
+
+def _yaw(orientation: Any) -> float:
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+def _ask(client: GazeboClient, request: str, data: str) -> Any:
+    """Return the world's answer to a request.
+
+    Raises:
+        GazeboUnreachable: there is none.
+    """
+    number = time.monotonic_ns() % 2**31
+    answers: list[Any] = []
+
+    def take(message: memoryview) -> None:
+        response = parse("Response", message)
+        if response.id == number:
+            answers.append(response)
+
+    client.subscribe("~/response", "Response", take)
+    requests = client.advertise("~/request", "Request")
+    client.poll_until(lambda: bool(requests.subscribers), _ANSWER_LIMIT_S)
+    message = new_message("Request", id=number, request=request, data=data)
+    until = time.monotonic() + _ANSWER_LIMIT_S
+    while time.monotonic() < until:
+        # Asked again: one that comes to a Gazebo that is still starting, or whose answer leaves
+        # before our subscription has reached it, is lost without a word.
+        client.publish(requests, message)
+        if client.poll_until(lambda: bool(answers), _ASK_AGAIN_S):
+            return answers[0]
+    raise GazeboUnreachable(f"the Gazebo at {client.address} answers no {request}")

@@ -1,0 +1,23 @@
+"""Rows of a benchmark as small as they can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilotnet_brain.benchmark.case import Case
+from pilotnet_brain.benchmark.row import row_of
+
+
+def row(
+    model: str = "a", circuit: str = "c", repetition: int = 0, finished: bool = True, **more: Any
+) -> dict[str, Any]:
+    figures = {
+        "lap_completed": finished,
+        "ending": "laps done" if finished else "left the road: 2 m off the line",
+        "laps": 1 if finished else 0,
+        "laps_asked": 1,
+        "lap_times_s": [30.0] if finished else [],
+        **more,
+    }
+    case = Case(model, circuit, repetition)
+    return row_of(case, figures, mode="live", run=None, sha256="s")

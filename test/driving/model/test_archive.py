@@ -1,0 +1,170 @@
+import io
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pilotnet_brain.driving.model.archive import (
+    ModelError,
+    read_archive,
+    read_record,
+    without_debug_files,
+)
+from pilotnet_brain.driving.model.torchscript import load_bytes, quiet_deprecation, save_bytes
+
+
+class _Bomb:
+    """Unpickled, it leaves a file behind: proof that somebody unpickled it."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return (Path.touch, (self.mark,))
+
+
+def test_the_record_is_read(small_file):
+    record = read_record(small_file)
+    assert record is not None
+    assert record.name == "small"
+    assert record.torch_version == torch.__version__
+
+
+def test_reading_needs_no_torch(small_file):
+    check = (
+        "import sys; from pilotnet_brain.driving.model.archive import read_record; "
+        f"assert read_record({str(small_file)!r}).name == 'small'; "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_missing_empty_and_folder(tmp_path):
+    (tmp_path / "empty.pt").touch()
+    for name, said in [("none.pt", "no such"), ("empty.pt", "empty"), (".", "folder")]:
+        with pytest.raises(ModelError, match=said) as refusal:
+            read_archive(tmp_path / name)
+        assert str(tmp_path) in str(refusal.value)
+
+
+def test_pickles_are_named_and_never_unpickled(tmp_path):
+    mark = tmp_path / "unpickled"
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(_Bomb(mark)))
+    torch.save(_Bomb(mark), tmp_path / "zipped.pt")
+    torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "weights.pt")
+    torch.save(_Bomb(mark), tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
+    for name in ("plain.pkl", "zipped.pt", "weights.pt", "legacy.pt"):
+        with pytest.raises(ModelError, match="pickle.*TorchScript"):
+            read_archive(tmp_path / name)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
+        (b"epoch,loss\n1,0.5\n", "not a TorchScript"),
+        (bytes(5000), "not a TorchScript"),
+    ],
+)
+def test_other_files_are_named(tmp_path, data, said):
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(ModelError, match=said):
+        read_archive(tmp_path / "model.pt")
+
+
+def test_another_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.writestr("docs/readme.txt", "hello")
+    with pytest.raises(ModelError, match="not TorchScript"):
+        read_archive(tmp_path / "model.pt")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(part=st.floats(0.0, 1.0, exclude_max=True))
+def test_every_truncated_file_is_refused(tmp_path, small_file, part):
+    data = small_file.read_bytes()
+    (tmp_path / "short.pt").write_bytes(data[: int(part * len(data))])
+    with pytest.raises(ModelError):
+        read_archive(tmp_path / "short.pt")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0.0, 1.0, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_refused_or_changes_no_entry(tmp_path, small_file, place, bit):
+    data = bytearray(small_file.read_bytes())
+    data[int(place * len(data))] ^= 1 << bit
+    path = tmp_path / "flipped.pt"
+    path.write_bytes(data)
+    try:
+        flipped = read_archive(path)
+    except ModelError:
+        return
+    whole = read_archive(small_file)
+    assert _entries(flipped.data) == _entries(whole.data)
+
+
+@settings(deadline=None, max_examples=500, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_damaged_directory_is_refused(tmp_path, small_file, damages):
+    """zipfile answers hostile directories with errors of many kinds."""
+    data = bytearray(small_file.read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    before = bytes(data)
+    for place, value in damages:
+        data[directory + int(place * (len(data) - directory))] = value
+    (tmp_path / "damaged.pt").write_bytes(data)
+    try:
+        damaged = read_archive(tmp_path / "damaged.pt")
+    except ModelError:
+        return
+    assert _entries(damaged.data) == _entries(before)
+
+
+@given(st.binary(max_size=400))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hostile_bytes_are_refused(tmp_path, data):
+    (tmp_path / "hostile.pt").write_bytes(b"PK\x03\x04" + data)
+    with pytest.raises(ModelError):
+        read_archive(tmp_path / "hostile.pt")
+
+
+def test_a_broken_record_is_refused(tmp_path, small_file):
+    path = tmp_path / "broken.pt"
+    with zipfile.ZipFile(small_file) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            broken = name.endswith("/pilotnet.json")
+            new.writestr(name, b'{"format": 9}' if broken else old.read(name))
+    with pytest.raises(ModelError, match="format is 9"):
+        read_archive(path)
+
+
+def test_debug_files_are_left_out_and_the_rest_kept():
+    with quiet_deprecation():
+        traced = torch.jit.trace(torch.nn.Linear(3, 2), torch.zeros(1, 3))
+    whole = save_bytes(traced, {})
+    slim = without_debug_files(whole)
+    before, after = _entries(whole), _entries(slim)
+    assert any(name.endswith(".debug_pkl") for name in before)
+    assert not any(name.endswith(".debug_pkl") or "traced_inputs" in name for name in after)
+    assert all(before[name] == content for name, content in after.items())
+    assert torch.__file__.encode()[:20] not in slim
+    loaded = load_bytes(slim)
+    torch.testing.assert_close(loaded(torch.ones(1, 3)), traced(torch.ones(1, 3)))
+
+
+def _entries(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

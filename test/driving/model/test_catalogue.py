@@ -1,0 +1,137 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pilotnet_brain.driving.model import catalogue as model_catalogue
+from pilotnet_brain.driving.model.catalogue import (
+    ManifestError,
+    UnknownModelError,
+    add_to_manifest,
+    family_of,
+    model_names,
+    read_manifest,
+    resolve_model,
+)
+
+
+@pytest.fixture
+def folder(tmp_path, small_file, monkeypatch):
+    """A models folder with one listed and one unlisted model."""
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(small_file, models / "listed.pt")
+    shutil.copy(small_file, models / "dropped_in.pt")
+    add_to_manifest(models / "listed.pt", {"average_speed": 11.5})
+    monkeypatch.setattr(model_catalogue, "models_dir", lambda: models)
+    return models
+
+
+def test_a_family_is_a_model_and_what_was_made_from_it(folder):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    listed = manifest["models"]["listed"]
+    for name, parent in (("child", listed["sha256"]), ("stranger", "0" * 64)):
+        record = {**listed["record"], "training": {"baseline": parent}}
+        sha256 = name[0].encode().hex() * 32
+        manifest["models"][name] = {**listed, "sha256": sha256, "record": record}
+    path.write_text(json.dumps(manifest))
+    assert family_of(folder / "listed.pt") == ["listed", "child"]
+
+
+def test_the_manifest_tells_of_the_file(folder, small_file):
+    entry = read_manifest(folder)["listed"]
+    assert entry.file == "listed.pt"
+    assert entry.bytes == small_file.stat().st_size
+    assert entry.record["name"] == "small"
+    assert "self_test" not in entry.record
+    assert entry.scores == {"average_speed": 11.5}
+
+
+def test_names_are_the_listed_then_the_others(folder):
+    assert model_names() == ["listed", "dropped_in"]
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_names_files_and_paths_are_resolved(folder, small_file, trust):
+    assert resolve_model("listed", trust) == folder / "listed.pt"
+    assert resolve_model("listed.pt", trust) == folder / "listed.pt"
+    assert resolve_model("dropped_in", trust) == folder / "dropped_in.pt"
+    assert resolve_model(small_file, trust) == small_file
+
+
+def test_unknown_names_list_the_known_ones(folder):
+    for asked in ("nonesuch", "no/such/file.pt", "", ".", "..", "manifest"):
+        with pytest.raises(UnknownModelError, match="listed, dropped_in"):
+            resolve_model(asked)
+
+
+@given(st.text(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_hostile_names_are_unknown(folder, asked):
+    try:
+        assert resolve_model("x" + asked).is_file()
+    except UnknownModelError as error:
+        assert "listed" in str(error)
+
+
+def test_a_changed_file_is_refused_unless_trusted(folder):
+    with open(folder / "listed.pt", "ab") as file:
+        file.write(b"\0")
+    for asked in ("listed", folder / "listed.pt"):
+        with pytest.raises(ManifestError, match="sha256"):
+            resolve_model(asked)
+        assert resolve_model(asked, trust=True) == folder / "listed.pt"
+
+
+def test_a_listed_file_that_is_gone_is_refused(folder):
+    (folder / "listed.pt").unlink()
+    with pytest.raises(ManifestError, match="cannot be read"):
+        resolve_model("listed")
+
+
+def test_scores_stay_with_the_same_file(folder):
+    assert add_to_manifest(folder / "listed.pt").scores == {"average_speed": 11.5}
+    assert add_to_manifest(folder / "dropped_in.pt").scores == {}
+    assert list(read_manifest(folder)) == ["listed", "dropped_in"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"models": []}',
+        '{"models": {"a": 1}}',
+        '{"models": {"a": {"file": "a.pt"}}}',
+        '{"models": {"a": {"file": "../a.pt", "sha256": "0", "bytes": 1}}}',
+        '{"models": {"a": {"file": "a.pt", "sha256": 0, "bytes": 1}}}',
+        "[" * 200_000,
+    ],
+)
+def test_a_broken_manifest_is_named(folder, text):
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(ManifestError, match="manifest.json"):
+        resolve_model("listed")
+
+
+def test_no_manifest_is_no_error(tmp_path):
+    assert read_manifest(tmp_path) == {}
+    assert model_names(tmp_path) == []
+
+
+def test_the_manifest_is_json_with_models(folder):
+    assert list(json.loads((folder / "manifest.json").read_text())) == ["models"]
+
+
+def test_listing_needs_no_torch():
+    check = (
+        "import sys; import pilotnet_brain.driving.model.catalogue; "
+        "assert not {'torch', 'rclpy', 'mujoco'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

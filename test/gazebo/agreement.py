@@ -1,0 +1,222 @@
+"""The same drives in the embedded simulator and in a real Gazebo Classic, and how far they differ.
+
+Commands come every 0.05 s of simulated time from a function of the true state: constant ones, or
+the expert's. No camera, no network, no ROS: only how the two worlds move the car is compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.driving.command import Command
+from pilotnet_brain.driving.expert import Expert
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.car import CAMERA_HZ, TIME_STEP_S, CarState
+from pilotnet_brain.simulation.gazebo.car import CAR_NAME
+from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan, check_gazebo
+from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
+from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.looks import PLAIN
+from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
+
+CONSTANT = (Command(5.0, 0.0), Command(10.0, 2.0), Command(13.0, -1.0), Command(6.5, 7.0))
+"""Constant commands that are compared, m/s and rad/s."""
+CONSTANT_S = 2.0
+EXPERT_BOUND_M = 0.05
+"""The expert's two paths lie this close together everywhere."""
+_FINE_STEP_M = 0.02
+_NOISE_M = 0.002
+_LEFT_OUT_M = 1.0
+_STEPS_A_COMMAND = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
+_HALF_STEP_S = 0.5 * TIME_STEP_S
+_PATIENCE_S = 120.0
+
+Driver = Callable[[CarState], Command]
+Path2 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One drive in both worlds.
+
+    Attributes:
+        name: what was driven.
+        embedded: float64 (N, 3): time since the car moved, s; x, y, m.
+        gazebo: the same in Gazebo.
+        apart_m: the greatest distance between them, m.
+        bound_m: what it must not exceed, m.
+    """
+
+    name: str
+    embedded: Path2
+    gazebo: Path2
+    apart_m: float
+    bound_m: float
+
+
+def constant_bound_m(command: Command) -> float:
+    """Return how far apart the two drives of a constant command may be, m.
+
+    Gazebo moves the car along its heading at a step's beginning, the embedded simulator along the
+    one in the step's middle. So the one path is the other turned about its start by half a step's
+    turn, w dt / 2; no point is farther from the start than the circle's diameter, 2 v / w, and
+    none is moved by more than v dt.
+    """
+    return abs(command.speed) * TIME_STEP_S + _NOISE_M
+
+
+def compare(circuit: Circuit, expert_s: float = 20.0) -> list[Comparison]:
+    """Drive constant commands on an open field and the expert on a circuit, in both worlds.
+
+    Args:
+        circuit: to drive on.
+        expert_s: simulated seconds of the expert's drive.
+
+    Raises:
+        UserError: no Gazebo is installed, or it does not run.
+    """
+    field = dataclasses.replace(PLAIN, walls=False)
+    done = []
+    with MujocoSimulator(circuit, field) as embedded, _gazebo(circuit) as gazebo:
+        for command in CONSTANT:
+            name = f"{command.speed:g} m/s, {command.yaw_rate:g} rad/s"
+            tracks = _both(embedded, gazebo, _constant(command), CONSTANT_S)
+            bound = constant_bound_m(command)
+            done.append(Comparison(name, *tracks, same_time_apart(*tracks), bound))
+        expert = Expert(circuit)
+        tracks = _both(embedded, gazebo, lambda s: expert.command(s.x, s.y, s.yaw), expert_s)
+        done.append(Comparison("expert", *tracks, paths_apart(*tracks), EXPERT_BOUND_M))
+    return done
+
+
+def _constant(command: Command) -> Driver:
+    return lambda _: command
+
+
+def same_time_apart(one: Path2, other: Path2) -> float:
+    """Return the greatest distance between two drives at the same time, m."""
+    times = one[one[:, 0] <= other[-1, 0]][:, 0]
+    x, y = (np.interp(times, other[:, 0], other[:, column]) for column in (1, 2))
+    here = one[: len(times)]
+    return float(np.hypot(here[:, 1] - x, here[:, 2] - y).max())
+
+
+def paths_apart(one: Path2, other: Path2) -> float:
+    """Return the greatest distance from the one drive's points to the other's path, m.
+
+    The last metre is left out: the two may not have come equally far.
+    """
+    fine = _resampled(other)
+    way = _way(one)
+    reached = one[way <= min(way[-1], _way(other)[-1]) - _LEFT_OUT_M]
+    distances, _ = cKDTree(fine).query(reached[:, 1:])
+    return float(distances.max())
+
+
+class _GazeboDrives:
+    """Drives in one running Gazebo, whose time goes on from command to command only.
+
+    So a busy machine changes nothing, but that a command may come a step late.
+    """
+
+    def __init__(self, client: GazeboClient) -> None:
+        self._client = client
+        self._states: list[CarState] = []
+        self._car = LiveCar(client, CAR_NAME, self._states.append, lambda _: None)
+        self._car.pause(True)
+
+    def track(self, driver: Driver, seconds: float) -> Path2:
+        self._start_over()
+        for count in range(1, round(seconds * CAMERA_HZ) + 1):
+            self._car.command(*driver(self._states[-1]))
+            self._car.step(_STEPS_A_COMMAND)
+            self._await_time(count / CAMERA_HZ)
+        # Where it began is the state before the first that moved.
+        begin = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
+        moved = self._states[max(begin - 1, 0) :]
+        return np.array([(s.time_s - moved[0].time_s, s.x, s.y) for s in moved])
+
+    def _start_over(self) -> None:
+        self._car.reset()
+        self._car.step(1)
+        self._states.clear()
+        self._await(lambda: bool(self._states) and self._states[-1].time_s < 2.0 * TIME_STEP_S)
+        del self._states[:-1]
+
+    def _await_time(self, time_s: float) -> None:
+        self._await(lambda: self._states[-1].time_s > time_s - _HALF_STEP_S)
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        if not self._client.poll_until(condition, _PATIENCE_S):
+            raise UserError(f"gazebo: the world made no step within {_PATIENCE_S:g} s")
+
+
+@contextmanager
+def _gazebo(circuit: Circuit) -> Iterator[_GazeboDrives]:
+    """A Gazebo of its own with the circuit and no walls."""
+    check_gazebo("", gui=False)
+    field = dataclasses.replace(PLAIN, walls=False)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_bare_world(circuit, field, Path(folder))
+        server = GazeboServer(ServerPlan(files.world, (files.models,)))
+        try:
+            client = _connected()
+            try:
+                yield _GazeboDrives(client)
+            finally:
+                client.close()
+        finally:
+            server.run(lambda: True)
+
+
+def _connected() -> GazeboClient:
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return GazeboClient(*master_address())
+        except GazeboUnreachable as problem:
+            if time.monotonic() > until:
+                raise UserError(str(problem)) from problem
+            time.sleep(0.1)
+
+
+def _both(
+    embedded: MujocoSimulator, gazebo: _GazeboDrives, driver: Driver, seconds: float
+) -> tuple[Path2, Path2]:
+    return _embedded_track(embedded, driver, seconds), gazebo.track(driver, seconds)
+
+
+def _embedded_track(simulator: MujocoSimulator, driver: Driver, seconds: float) -> Path2:
+    state = simulator.reset()
+    rows = [(0.0, state.x, state.y)]
+    for step in range(round(seconds / TIME_STEP_S)):
+        if step % _STEPS_A_COMMAND == 0:
+            simulator.command(*driver(state))
+        state = simulator.step()
+        rows.append(((step + 1) * TIME_STEP_S, state.x, state.y))
+    return np.array(rows)
+
+
+def _way(track: Path2) -> NDArray[np.float64]:
+    steps = np.hypot(*np.diff(track[:, 1:], axis=0).T)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _resampled(track: Path2) -> NDArray[np.float64]:
+    """Return the path's points (N, 2) a `_FINE_STEP_M` apart."""
+    way = _way(track)
+    stations = np.arange(0.0, way[-1], _FINE_STEP_M)
+    return np.column_stack([np.interp(stations, way, track[:, column]) for column in (1, 2)])

@@ -1,0 +1,97 @@
+"""Networks are timed as driving runs them: in turns, fresh pixels for every call."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.learning.offline.timing import (
+    WARM_CALLS,
+    TimedNetwork,
+    TimingPlan,
+    all_threads,
+    as_driven,
+    as_published,
+    time_networks,
+)
+
+SHAPE = (66, 200, 3)
+PLAN = TimingPlan(rounds=2, calls=3, paced_calls=2)
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    return np.stack([np.full(SHAPE, value, np.uint8) for value in (0, 51, 255)])
+
+
+def network_that(does):
+    def network(batch):
+        does(batch)
+        return torch.zeros(1, 2)
+
+    return network
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_every_call_sees_its_own_frame_in_the_layout_asked_for(frames, channels_last):
+    seen = []
+    network = network_that(lambda x: seen.append(x.clone()))
+    timed = TimedNetwork(network, "cpu", SHAPE, channels_last)
+    for frame in frames:
+        timed.call(frame)
+    assert [float(batch.mean()) for batch in seen] == pytest.approx([0.0, 0.2, 1.0])
+    assert seen[0].shape == (1, 3, 66, 200)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert seen[0].is_contiguous(memory_format=layout)
+
+
+def test_a_network_with_a_buffer_is_given_its_buffer(frames):
+    buffer = torch.zeros(1, 3, 66, 200)
+    seen = []
+    network = network_that(lambda x: seen.append((x is buffer, float(x.mean()))))
+    TimedNetwork(network, "cpu", SHAPE, channels_last=True, batch=buffer).call(frames[1])
+    assert seen == [(True, pytest.approx(0.2))]
+
+
+def test_networks_take_turns_and_warm_up(frames):
+    order = []
+    networks = [
+        TimedNetwork(network_that(lambda x, n=n: order.append(n)), "cpu", SHAPE, True) for n in "ab"
+    ]
+    time_networks(lambda: networks, frames, PLAN)
+    blocks = [(name, len(list(calls))) for name, calls in itertools.groupby(order)]
+    warm, paced = WARM_CALLS + PLAN.calls, WARM_CALLS + PLAN.paced_calls
+    assert blocks == [(n, warm) for n in "abab"] + [(n, paced) for n in "ab"] + [
+        (n, warm) for n in "abab"
+    ]
+
+
+def test_threads_are_set_and_come_back(frames):
+    before = torch.get_num_threads()
+    seen = []
+    network = TimedNetwork(
+        network_that(lambda x: seen.append(torch.get_num_threads())), "cpu", SHAPE, True
+    )
+    time_networks(lambda: [network], frames, PLAN)
+    assert list(dict.fromkeys(seen)) == list(dict.fromkeys([1, all_threads()]))
+    assert torch.get_num_threads() == before
+
+
+def test_a_slower_network_takes_longer(frames):
+    quick, slow = (
+        TimedNetwork(network_that(lambda x, s=s: time.sleep(s)), "cpu", SHAPE, True)
+        for s in (0.0, 0.02)
+    )
+    times = time_networks(lambda: [quick, slow], frames, PLAN)
+    for taken in (times[1].one_thread, times[1].all_threads, times[1].paced):
+        assert 0.02 <= taken.median_s <= taken.p99_s
+    assert times[0].one_thread.median_s < times[1].one_thread.median_s
+
+
+def test_the_published_form_is_the_traced_network_itself(tiny_file, frames):
+    model = load_model(tiny_file, "cpu")
+    for timed in (as_driven(model), as_published(tiny_file, model.record, "cpu")):
+        assert timed.call(frames[1]) > 0.0

@@ -1,0 +1,259 @@
+"""Each disturbance does what its name says, the same for the same seed."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.driving.command import Command
+from pilotnet_brain.driving.model.catalogue import resolve_model
+from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.runs.disturbances import (
+    DISTURBANCES,
+    DisturbanceError,
+    disturb,
+    find_disturbance,
+)
+from pilotnet_brain.runs.lockstep import LockstepPlan, drive_lockstep, without_timings
+from pilotnet_brain.simulation.looks import random_looks
+from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
+
+CIRCUIT = load_circuit("nurburgring")
+PLAN = LockstepPlan(CIRCUIT, time_limit_s=1.5)
+
+
+class Notes:
+    """Drives straight on at a speed that rises by a frame, and notes what it saw and when."""
+
+    def __init__(self):
+        self.times_s = []
+        self.frames = []
+
+    def __call__(self, frame, state):
+        self.times_s.append(state.time_s)
+        self.frames.append(frame.copy())
+        return Command(1.0 + 0.1 * len(self.frames), 0.0)
+
+
+def driven(plan):
+    """Return the driver's notes, the run's rows and its figures."""
+    notes, rows = Notes(), []
+    figures = drive_lockstep(plan, notes, rows.append)
+    return notes, rows, figures
+
+
+def frame_of(plan, s=30.0):
+    with MujocoSimulator(plan.circuit, plan.looks) as simulator:
+        simulator.reset(s)
+        return plan.sensor(simulator.render())
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return driven(PLAN)
+
+
+def test_an_unknown_disturbance_lists_the_known_ones():
+    with pytest.raises(DisturbanceError, match="unknown disturbance 'rain'") as caught:
+        find_disturbance("rain")
+    assert all(name in str(caught.value) for name in DISTURBANCES)
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_amounts_are_within_their_limits_and_others_are_refused(name):
+    disturbance = find_disturbance(name)
+    for amount in (*disturbance.amounts, disturbance.none, disturbance.low, disturbance.high):
+        disturbance.check(amount)
+    for amount in (disturbance.low - 0.1, disturbance.high + 0.1, math.nan, math.inf):
+        with pytest.raises(DisturbanceError, match=disturbance.unit):
+            disturb(PLAN, name, amount)
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_the_amount_none_changes_nothing(name, plain):
+    figures = driven(disturb(PLAN, name, find_disturbance(name).none))[2]
+    assert without_timings(figures) == without_timings(plain[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "amount"), [("dropped_frames", 0.5), ("delayed_frames", 150.0), ("camera_noise", 20.0)]
+)
+def test_the_same_seed_is_the_same_run(name, amount):
+    notes = [driven(disturb(PLAN, name, amount, seed))[0] for seed in (1, 1, 2)]
+    assert notes[0].times_s == notes[1].times_s
+    assert all(map(np.array_equal, notes[0].frames, notes[1].frames))
+    if name != "camera_noise":  # whose seed is that of the looks
+        assert notes[0].times_s != notes[2].times_s
+
+
+def test_noise_has_the_standard_deviation_that_was_asked_for():
+    clean = frame_of(PLAN)
+    noise = frame_of(disturb(PLAN, "camera_noise", 10.0)).astype(float) - clean
+    # Where the noise cannot be cut off at black or white.
+    middle = (clean > 60) & (clean < 195)
+    assert noise[middle].std() == pytest.approx(10.0, rel=0.05)
+    assert abs(noise[middle].mean()) < 1.0
+
+
+def test_noise_and_blur_add_to_what_the_looks_have():
+    plan = LockstepPlan(CIRCUIT, random_looks(3))
+    looks = plan.looks
+    disturbed = disturb(disturb(plan, "camera_noise", 3.0), "camera_blur", 4.0).looks
+    assert disturbed.noise == pytest.approx(math.sqrt(looks.noise**2 + 9.0))
+    assert disturbed.blur == pytest.approx(math.sqrt(looks.blur**2 + 16.0))
+
+
+def test_blur_takes_edges_away_and_leaves_the_mean():
+    def edges(frame):
+        return np.abs(np.diff(frame.astype(float), axis=1)).max()
+
+    clean, blurred = frame_of(PLAN), frame_of(disturb(PLAN, "camera_blur", 4.0))
+    assert edges(blurred) < 0.4 * edges(clean)
+    assert blurred.mean() == pytest.approx(clean.mean(), abs=1.0)
+
+
+@settings(max_examples=30)
+@given(
+    gain=st.floats(0.0, 20.0),
+    grey=st.integers(0, 255),
+)
+def test_brightness_is_a_gain_up_to_white(gain, grey):
+    frame = np.full((480, 640, 3), grey, np.uint8)
+    seen = disturb(PLAN, "brightness", gain).sensor(frame)
+    assert seen.dtype == np.uint8 and seen.shape == (480, 640, 3)
+    assert (seen == seen[0, 0, 0]).all()
+    assert abs(int(seen[0, 0, 0]) - min(255.0, gain * grey)) <= 0.51
+
+
+def centre_of_the_line(plan):
+    """Return the mean column of the red pixels, and their uppermost row."""
+    frame = frame_of(plan, s=0.0).astype(int)
+    red = (frame[..., 0] > 100) & (frame[..., 1] < 60) & (frame[..., 2] < 60)
+    rows, columns = np.nonzero(red)
+    return columns.mean(), rows.min()
+
+
+def test_the_camera_turns_left_and_down_as_asked():
+    column, row = centre_of_the_line(PLAN)
+    left = centre_of_the_line(disturb(PLAN, "camera_yaw", 4.0))
+    down = centre_of_the_line(disturb(PLAN, "camera_pitch", 4.0))
+    # 320 pixels from the axis to the edge, which is 45 degrees off it: tan(4 deg) * 320 = 22.
+    assert left[0] == pytest.approx(column + 22.0, abs=6.0)
+    # The far end of the line, near the horizon.
+    assert down[1] == pytest.approx(row - 22.0, abs=4.0)
+
+
+def test_the_camera_leans_to_the_right_as_asked():
+    """A camera that leans to the right sees its picture turned to the left about the middle."""
+
+    def turned(frame, degrees):
+        matrix = cv2.getRotationMatrix2D((319.5, 239.5), degrees, 1.0)
+        return cv2.warpAffine(frame, matrix, (640, 480))[120:360, 160:480].astype(float)
+
+    upright, leaning = frame_of(PLAN), frame_of(disturb(PLAN, "camera_roll", 8.0))
+    seen = turned(leaning, 0.0)
+    off = {angle: np.abs(turned(upright, angle) - seen).mean() for angle in (-8, 0, 4, 8, 12)}
+    assert min(off, key=off.get) == 8
+    assert off[8] < 0.4 * min(off[4], off[12])
+
+
+@pytest.mark.parametrize("rate_hz", [10.0, 5.0, 15.0, 3.0])
+def test_the_camera_takes_so_many_frames_a_second(rate_hz, plain):
+    notes, _, figures = driven(disturb(PLAN, "frame_rate", rate_hz))
+    expected = np.arange(len(notes.times_s)) / rate_hz
+    assert notes.times_s == pytest.approx(expected, abs=0.5 * TIME_STEP_S + 1e-9)
+    assert len(notes.times_s) == pytest.approx(len(plain[0].times_s) * rate_hz / 20.0, abs=1)
+    assert figures["frames_dropped"] == 0
+
+
+def test_no_command_comes_of_a_dropped_frame(plain):
+    notes, rows, figures = driven(disturb(PLAN, "dropped_frames", 0.5, seed=4))
+    sent = plain[0].times_s
+    lost = sorted(set(sent) - set(notes.times_s))
+    assert 0.2 * len(sent) < len(lost) < 0.8 * len(sent)
+    assert set(notes.times_s) < set(sent)
+    changes_s = [
+        after.time_s
+        for before, after in zip(rows, rows[1:], strict=False)
+        if after.command_speed != before.command_speed
+    ]
+    for time_s in lost:
+        assert not any(abs(time_s + PLAN.latency_s - change) < 1e-6 for change in changes_s)
+    assert figures["frames_driven"] == len(notes.times_s)
+    # The last ones before the end may still be on their way.
+    assert len(lost) - 5 <= figures["frames_dropped"] <= len(lost)
+
+
+def test_frames_that_all_get_lost_never_move_the_car():
+    notes, _, figures = driven(disturb(LockstepPlan(CIRCUIT), "dropped_frames", 1.0))
+    assert notes.times_s == []
+    assert figures["ending"].startswith("stood still")
+    assert not figures["lap_completed"]
+
+
+def test_a_car_without_frames_is_stopped_as_the_live_one_is():
+    """The watchdog's half second: frames come every second, the car drives for half of it."""
+    _, rows, _ = driven(disturb(LockstepPlan(CIRCUIT, time_limit_s=4.0), "frame_rate", 1.0))
+    speeds = {round(row.time_s, 3): row.command_speed for row in rows}
+    assert speeds[1.5] > 0.0
+    assert speeds[1.53] == 0.0
+    assert speeds[1.99] == 0.0
+    assert speeds[2.03] > 0.0
+
+
+def test_delayed_frames_come_late_and_none_is_driven_on_after_a_newer_one(plain):
+    plan = disturb(PLAN, "delayed_frames", 200.0, seed=2)
+    delays = [plan.transport(number) for number in range(1000)]
+    assert min(delays) >= 0.0 and max(delays) < 0.2
+    assert np.mean(delays) == pytest.approx(0.1, abs=0.01)
+    notes, _, figures = driven(plan)
+    assert (np.diff(notes.times_s) > 0.0).all()
+    assert len(notes.times_s) < len(plain[0].times_s)
+    assert figures["frames_late"] > 0
+    assert 0.02 < figures["stamp_to_command_p50"] < 0.22
+
+
+def test_a_frame_that_comes_late_shows_what_it_showed():
+    late = driven(disturb(PLAN, "delayed_frames", 200.0, seed=2))[0]
+    with MujocoSimulator(CIRCUIT) as simulator:
+        assert np.array_equal(late.frames[0], simulator.render())
+
+
+@pytest.mark.parametrize("latency_ms", [0.0, 50.0, 100.0, 200.0])
+def test_latency_shifts_commands_by_exactly_that_many_steps(latency_ms):
+    _, rows, figures = driven(disturb(PLAN, "latency", latency_ms))
+    commanded = [(row.time_s, row.command_speed) for row in rows if row.command_speed is not None]
+    for time_s, speed in commanded:
+        # The n-th frame, of (n - 1) / 20 s, asks for 1 + 0.1 n.
+        frame_s = (round((speed - 1.0) / 0.1) - 1) / 20.0
+        assert frame_s + latency_ms * 1e-3 - 1e-6 <= time_s < frame_s + 0.05 + latency_ms * 1e-3
+    assert commanded[0][0] == pytest.approx(latency_ms * 1e-3, abs=1e-9)
+    assert figures["stamp_to_command_p50"] == pytest.approx(latency_ms * 1e-3, abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def int8():
+    use_threads(1)
+    return Pilot(load_model(resolve_model("tiny_quant"), "cpu"))
+
+
+def test_a_lap_under_a_mild_disturbance_is_finished(int8):
+    plan = disturb(LockstepPlan(load_circuit("simple_circuit")), "camera_noise", 4.0)
+    lap = drive_lockstep(disturb(plan, "dropped_frames", 0.1), lambda frame, _: int8.drive(frame))
+    assert lap["lap_completed"], lap["ending"]
+    assert lap["position_deviation_mae"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "amount"), [("camera_yaw", 40.0), ("brightness", 0.0), ("latency", 1000.0)]
+)
+def test_a_lap_under_an_absurd_disturbance_ends_with_a_reason(int8, name, amount):
+    plan = LockstepPlan(load_circuit("simple_circuit"), time_limit_s=30.0)
+    lap = drive_lockstep(disturb(plan, name, amount), lambda frame, _: int8.drive(frame))
+    assert not lap["lap_completed"]
+    assert lap["ending"] and lap["ending"] != "laps done"
