@@ -1,9 +1,8 @@
-"""One drive, from the begin to its end: distance, laps and deviation, pose by pose."""
+"""One stint, from its start to its end: distance, laps and deviation, pose by pose."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from pilotnet_brain.circuits.centerline import Projection
 from pilotnet_brain.circuits.circuit import Circuit
@@ -20,6 +19,7 @@ from pilotnet_brain.metrics.rules import (
     TIME_LIMIT,
     WALL_REACH_M,
     OffRoadRule,
+    Rules,
     StandingRule,
 )
 
@@ -31,29 +31,10 @@ _CIRCLING_S = 15.0
 """Longer than the patience with a car that stands, so that standing is called standing."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """When a run is over.
-
-    Attributes:
-        laps: to be driven; 0: until something else ends the run.
-        off_road_s: for how long the car may be off the road.
-        standing_s: for how long it may stand still once it drove.
-        waiting_s: for how long it may stand before it sets off.
-        time_limit_s: simulated seconds since the begin, or None.
-    """
-
-    laps: int = 1
-    off_road_s: float = 1.0
-    standing_s: float = 10.0
-    waiting_s: float = 10.0
-    time_limit_s: float | None = None
-
-
-class Drive:
+class Stint:
     """What one car did on one circuit, without interruption.
 
-    The drive begins at the last pose before the car set off: waiting for a brain that still loads
+    The stint starts at the last pose before the car set off: waiting for a brain that still loads
     is not driving. It ends at a rule of `Rules`; after the last lap, at the interpolated moment in
     which the lap was full, so that the figures do not depend on how often poses come.
     """

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.trajectory import (
     COLUMNS,
@@ -47,7 +46,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
     Raises:
         UserError: neither run.yaml nor metrics.json names the circuit, or it is not there any more.
     """
-    circuit = load_circuit(run_folder.circuit_name())
+    circuit = run_folder.circuit()
     figures = run_folder.read_metrics() or {}
     record = run_folder.read_run_record()
     rows = _rows(run_folder)
