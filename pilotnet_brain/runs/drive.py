@@ -130,9 +130,7 @@ def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:
     return processes.received_signal
 
 
-def _drive_in_process(
-    folder: RunFolder, on_progress: Callable[[Figures], object]
-) -> int | None:
+def _drive_in_process(folder: RunFolder, on_progress: Callable[[Figures], object]) -> int | None:
     """Drive in lock-step and write the figures; return the signal that ended it, if one did."""
     # Brings torch and MuJoCo along, which a live run's nodes import themselves.
     from pilotnet_brain.runs.lockstep_run import drive_spec
