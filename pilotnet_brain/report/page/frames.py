@@ -58,7 +58,7 @@ def brain_times(folder: RunFolder, begin_s: float, end_s: float) -> BrainTimes:
     if not folder.bag.is_dir():
         return BrainTimes(missing="this run has no bag, where the brain's times are kept")
     try:
-        log = _frame_log(run)
+        log = _frame_log(folder)
     except UserError as problem:
         return BrainTimes(missing=str(problem))
     records = log.between(begin_s, end_s)
@@ -92,10 +92,10 @@ def histogram(durations_s: Iterable[float | None]) -> Histogram | None:
     )
 
 
-def _frame_log(run: RunFolder) -> FrameLog:
-    topic = run.topics()["brain/frames"]
+def _frame_log(folder: RunFolder) -> FrameLog:
+    topic = folder.topics()["brain/frames"]
     log = FrameLog()
-    for message in read_bag(run.bag, lambda name, _: name == topic).messages:
+    for message in read_bag(folder.bag, lambda name, _: name == topic).messages:
         for status in message.message.status:
             try:
                 log.add(FrameRecord.from_values({pair.key: pair.value for pair in status.values}))
