@@ -9,7 +9,7 @@ from hot_path.inference import InferenceBench
 from hot_path.lockstep import LockstepSpeed
 from rich.table import Table
 
-from pilotnet_brain.learning.offline.durations import Durations
+from pilotnet_brain.learning.offline.timing import Durations
 
 
 class SimulatorRow(Protocol):

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model.file import Model
-from pilotnet_brain.driving.model.self_test import first_line
-from pilotnet_brain.driving.model.torchscript import adopt_thread_count
+from pilotnet_brain.driving.model.torchscript import adopt_thread_count, error_line
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
 
 __all__ = ["BadFrame", "Drive", "NetworkFailure", "NonFiniteOutput", "Pilot", "use_threads"]
 
 WARM_UP_FRAMES = 20
-"""torch's profiling executor settles within the first two or three runs; the rest warms caches,
-the allocator, and on CUDA the kernels' choice."""
+"""torch's profiling executor settles within the first two or three runs; the rest warms caches, the
+allocator, and on CUDA the choice of kernels."""
 
 
 class NetworkFailure(Exception):  # noqa: N818  (named by what it is)
-    """The network gave nothing to drive on: the car must be stopped."""
+    """The network gave no usable output: the car must be stopped."""
 
 
 class NonFiniteOutput(NetworkFailure):
@@ -34,7 +33,7 @@ class NonFiniteOutput(NetworkFailure):
 
 
 class Drive(NamedTuple):
-    """What one frame led to."""
+    """The command for one frame, and what it took."""
 
     command: Command
     outputs: tuple[float, float]
@@ -56,7 +55,7 @@ def use_threads(count: int) -> None:
 
 
 class Pilot:
-    """Drives with one model. It keeps buffers of its own: one thread at a time may call it."""
+    """Drives with one model. It reuses its buffers: one thread at a time may call it."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -65,7 +64,7 @@ class Pilot:
         self._module = model.module
         self._thread: int | None = None
         self._pixels = np.empty(self._format.input_shape, np.uint8)
-        # Pinned, so that the copy to the GPU does not go through another buffer.
+        # Pinned: the copy to the GPU needs no other buffer.
         host = torch.empty((1, *self._format.input_shape), pin_memory=model.device == "cuda")
         self._scaled = host.numpy()
         # The batch shares memory with the scaled pixels: channels last, nothing is copied.
@@ -83,7 +82,7 @@ class Pilot:
         Raises:
             BadFrame: the frame has another shape or element type; nothing was run.
             NonFiniteOutput: the network gave NaN or infinity.
-            NetworkFailure: it could not be run on this frame (a GPU that is lost, no memory).
+            NetworkFailure: it could not be run on this frame (the GPU was lost, no memory).
         """
         start = time.perf_counter_ns()
         if self._thread != threading.get_ident():
@@ -99,7 +98,7 @@ class Pilot:
                 # tolist waits for the device, so the time holds the whole call.
                 out0, out1 = self._module(self._batch).tolist()[0]
         except (RuntimeError, torch.jit.Error) as error:
-            raise NetworkFailure(f"{self.model.name} failed: {first_line(error)}") from error
+            raise NetworkFailure(f"{self.model.name} failed: {error_line(error)}") from error
         done = time.perf_counter_ns()
         if not (math.isfinite(out0) and math.isfinite(out1)):
             raise NonFiniteOutput(

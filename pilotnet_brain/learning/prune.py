@@ -1,22 +1,37 @@
-"""Unstructured pruning: the smallest weights become zero and stay zero.
+"""Pruning: small weights zeroed (unstructured), or whole channels removed (structured).
 
-Han et al., "Learning both Weights and Connections for Efficient Neural Networks" (2015): prune by
-magnitude, then train on with what is left.
+Unstructured: the smallest weights become zero and stay zero while the network is trained further
+(Han et al., "Learning both Weights and Connections for Efficient Neural Networks", 2015).
+
+Structured: whole channels and neurons are removed, which leaves a smaller dense network. The
+importance of a channel is how much the loss would change without it, to first order: its activation
+times the gradient of the loss with respect to it, summed over the picture, squared, averaged over
+frames (Molchanov et al., "Pruning Convolutional Neural Networks for Resource Efficient Inference",
+2017).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from pilotnet_brain.learning.pilotnet import PilotNet
+from pilotnet_brain.learning.pilotnet import PilotNet, Shape
+from pilotnet_brain.learning.train import driving_loss
 
 CONVOLUTION_SHARE, LINEAR_SHARE = 0.3, 0.5
 """Pruned of every layer, locally, as DeepLearningStudio prunes PilotNet."""
 GLOBAL_SHARE = 0.3
 """Pruned of all layers' weights together."""
+KEPT_CHANNELS, KEPT_NEURONS = 0.6, 0.25
+"""Shares of every convolution's channels and of every hidden layer's neurons that stay."""
+_LANES = 8
+"""Widths are rounded up to a multiple: vector units compute so many floats at once, and
+channels that do not fill one cost as much as those that do."""
+_NARROWEST = 16
+"""No layer is made narrower than this."""
 
 
 def prune_locally(
@@ -24,7 +39,7 @@ def prune_locally(
     convolution_share: float = CONVOLUTION_SHARE,
     linear_share: float = LINEAR_SHARE,
 ) -> None:
-    """Zero the share of smallest weights (L1) of every layer by itself, in place."""
+    """Zero the share of smallest weights (L1) of each layer, in place."""
     for convolution in network.convolutions():
         _zero_smallest([convolution.weight], convolution_share)
     for linear in network.fully_connected():
@@ -38,11 +53,11 @@ def prune_globally(network: PilotNet, share: float = GLOBAL_SHARE) -> None:
 
 
 class ZerosHeld:
-    """Holds the weights that are zero now at zero, through whatever training does to them.
+    """Keeps the weights that are zero now at zero during training; call it after every step.
 
     Args:
         network: any with convolutions and fully connected layers, those of quantization-aware
-            training too. Its weights are watched, not copied.
+            training too. It refers to the weights, without a copy.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -53,7 +68,7 @@ class ZerosHeld:
         self._alive = [(weight != 0).detach() for weight in self._weights]
 
     def __call__(self) -> None:
-        """Zero them again."""
+        """Set them to zero again."""
         with torch.no_grad():
             for weight, alive in zip(self._weights, self._alive, strict=True):
                 weight.mul_(alive.to(weight.device))
@@ -69,3 +84,112 @@ def _zero_smallest(weights: Sequence[torch.Tensor], share: float) -> None:
     with torch.no_grad():
         for weight, part in zip(weights, parts, strict=True):
             weight.mul_(part.view_as(weight))
+
+
+def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> PilotNet:
+    """Return a smaller network made of the most important channels and neurons.
+
+    Args:
+        network: trained; it is not changed.
+        images: float32 (N, 3, 66, 200), 0..1, to judge importance on.
+        targets: float32 (N, 2), their normalized labels.
+    """
+    kept = _most_important(network, images, targets)
+    convolutions = network.convolutions()
+    small = PilotNet(_shape(convolutions, [len(channels) for channels in kept]))
+    small.normalize.load_state_dict(network.normalize.state_dict())
+    inputs = torch.arange(3)
+    for old, new, outputs in zip(convolutions, small.convolutions(), kept, strict=False):
+        _copy_part(old, new, outputs, inputs)
+        inputs = outputs
+    linears = network.fully_connected()
+    inputs = _flattened(inputs, linears[0].in_features // convolutions[-1].out_channels)
+    rest = [*kept[len(convolutions) :], torch.arange(2)]
+    for layer, smaller, outputs in zip(linears, small.fully_connected(), rest, strict=True):
+        _copy_part(layer, smaller, outputs, inputs)
+        inputs = outputs
+    return small.eval()
+
+
+def _shape(convolutions: list[nn.Conv2d], widths: list[int]) -> Shape:
+    """Return the shape of these convolutions and the hidden layers after them, at new widths."""
+    narrowed = [
+        (width, layer.kernel_size[0], layer.stride[0])
+        for width, layer in zip(widths, convolutions, strict=False)
+    ]
+    return Shape(tuple(narrowed), tuple(widths[len(convolutions) :]))
+
+
+def _copy_part(
+    old: nn.Conv2d | nn.Linear,
+    new: nn.Conv2d | nn.Linear,
+    outputs: torch.Tensor,
+    inputs: torch.Tensor,
+) -> None:
+    """Copy the weights between these inputs and outputs into the smaller layer."""
+    assert old.bias is not None and new.bias is not None
+    with torch.no_grad():
+        new.weight.copy_(old.weight[outputs][:, inputs])
+        new.bias.copy_(old.bias[outputs])
+
+
+def _flattened(channels: torch.Tensor, places: int) -> torch.Tensor:
+    """Return the places in the flattened features of the channels' values, ``places`` of each."""
+    return (channels[:, None] * places + torch.arange(places)).flatten()
+
+
+def _most_important(
+    network: PilotNet, images: torch.Tensor, targets: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return which channels and neurons stay, in order, for every layer but the outputs."""
+    importances = channel_importance(network, images, targets)
+    convolutions = len(network.convolutions())
+    kept = []
+    for number, importance in enumerate(importances):
+        share = KEPT_CHANNELS if number < convolutions else KEPT_NEURONS
+        count = max(_NARROWEST, _LANES * math.ceil(share * len(importance) / _LANES))
+        count = min(len(importance), count)
+        kept.append(torch.topk(importance, count).indices.sort().values)
+    return kept
+
+
+def channel_importance(
+    network: PilotNet, images: torch.Tensor, targets: torch.Tensor, batch: int = 64
+) -> list[torch.Tensor]:
+    """Return the importance of every channel or neuron, float32 (channels,), layer by layer.
+
+    Args:
+        network: in evaluation mode; the outputs' layer is left out.
+        images: float32 (N, 3, 66, 200), 0..1.
+        targets: float32 (N, 2), normalized labels.
+        batch: frames at a time.
+    """
+    seen: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        output.retain_grad()
+        seen.append(output)
+
+    rectifiers = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    hooks = [rectifier.register_forward_hook(keep) for rectifier in rectifiers]
+    totals: list[torch.Tensor] = []
+    try:
+        for begin in range(0, len(images), batch):
+            seen.clear()
+            span = slice(begin, begin + batch)
+            (driving_loss(network(images[span]), targets[span]) * len(images[span])).backward()
+            found = [_squared_change(activation) for activation in seen]
+            totals = [a + b for a, b in zip(totals, found, strict=True)] if totals else found
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.zero_grad(set_to_none=True)
+    return [total / len(images) for total in totals]
+
+
+def _squared_change(activation: torch.Tensor) -> torch.Tensor:
+    """Return the sum over frames of each channel's squared first-order change of the loss."""
+    assert activation.grad is not None
+    change = activation.detach() * activation.grad
+    per_channel = change.flatten(2).sum(2) if change.dim() == 4 else change
+    return (per_channel**2).sum(0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pilotnet_brain.driving.model.catalogue import ManifestEntry
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.offline.row import AS_SAVED, OfflineRow
+from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow
 from pilotnet_brain.report.offline_report import offline_markdown
 
 PUBLISHED_BEST = "prune_quant"

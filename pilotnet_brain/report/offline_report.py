@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from rich import box
 from rich.table import Table
 
-from pilotnet_brain.learning.offline.row import AS_SAVED, OfflineRow, column_names
+from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow, column_names
 
 
 @dataclass(frozen=True)

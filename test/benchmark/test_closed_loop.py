@@ -12,7 +12,7 @@ from pilotnet_brain.circuits.catalogue import UnknownCircuitError, circuit_names
 from pilotnet_brain.cli import main
 from pilotnet_brain.driving.model.catalogue import read_manifest
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.collect import Recipe, worlds_of
+from pilotnet_brain.learning.recipe import Recipe, worlds_of
 
 
 def figures(completed=True, speed=12.0, deviation=0.01, worst=0.1):

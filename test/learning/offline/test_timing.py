@@ -1,4 +1,4 @@
-"""Networks are timed as driving runs them: in turns, fresh pixels for every call."""
+"""Networks are timed as driving runs them: in rounds, new pixels for every call."""
 
 import itertools
 import time
@@ -10,6 +10,7 @@ import torch
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.learning.offline.timing import (
     WARM_CALLS,
+    Durations,
     TimedNetwork,
     TimingPlan,
     all_threads,
@@ -95,3 +96,9 @@ def test_the_published_form_is_the_traced_network_itself(tiny_file, frames):
     model = load_model(tiny_file, "cpu")
     for timed in (as_driven(model), as_published(tiny_file, model.record, "cpu")):
         assert timed.call(frames[1]) > 0.0
+
+
+def test_the_percentiles_of_a_hundred_and_one_steps_are_the_steps_themselves() -> None:
+    """With 0..100 the p-th percentile is p, whatever the way of interpolating."""
+    durations = Durations.of([float(step) for step in reversed(range(101))])
+    assert (durations.median_s, durations.p99_s) == pytest.approx((50.0, 99.0))
