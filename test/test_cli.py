@@ -11,7 +11,7 @@ import pytest
 
 from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
-from pilotnet_brain.learning.methods import METHODS
+from pilotnet_brain.learning.optimize import METHODS
 from pilotnet_brain.runs.graph import ARGUMENTS
 
 COMMANDS = (
