@@ -12,7 +12,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -134,14 +134,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
 def reversed_circuit(circuit: Circuit) -> Circuit:
     """Return the circuit driven the other way round, from the same start line."""
     points = np.roll(circuit.centerline.points[::-1], 1, axis=0)
-    return Circuit(
-        name=f"{circuit.name}-reversed",
-        centerline=Centerline(points),
-        asphalt_half_width=circuit.asphalt_half_width,
-        line_width=circuit.line_width,
-        wall_height=circuit.wall_height,
-        role=circuit.role,
-    )
+    return replace(circuit, name=f"{circuit.name}-reversed", centerline=Centerline(points))
 
 
 Label = tuple[float, float, float, float, float]

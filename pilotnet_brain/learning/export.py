@@ -28,6 +28,7 @@ from pilotnet_brain.driving.model.self_test import network_batch
 from pilotnet_brain.driving.model.torchscript import holds_quantized_kernels, quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.learning.offline.stored_weights import stored_weights
 
 INPUT, OUTPUT = "image", "outputs"
 RECORD_KEY = "pilotnet"
@@ -56,8 +57,8 @@ def export_torchscript(
     Args:
         network: takes float32 (1, 3, height, width), 0..1; gives (1, 2) normalized outputs.
         path: the model file to write.
-        record: what the file says of itself. Its parameters are counted by default, which misses
-            the weights of int8 layers; ``save_model`` fills in the self-test.
+        record: what the file says of itself; the parameters are counted here, the self-test is
+            filled in by ``save_model``.
         self_test_frames: uint8 (4, height, width, 3), as ``network_input`` returns them; real
             camera frames test more than noise does.
         tolerance: of the self-test; by default by kind (see ``save_model``).
@@ -69,10 +70,8 @@ def export_torchscript(
         ModelError: the network, the frames or the record are not fit for a model file, or the
             file cannot be written.
     """
-    if record.parameters is None:
-        counted = sum(parameter.numel() for parameter in network.parameters())
-        record = replace(record, parameters=counted or None)
     scripted = trace(copy.deepcopy(network).cpu().eval(), record.input_format)
+    record = replace(record, parameters=stored_weights(scripted).parameters)
     return save_model(path, scripted, record, self_test_frames, tolerance)
 
 

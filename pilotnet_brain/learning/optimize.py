@@ -22,7 +22,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.learning.export import export_torchscript, self_test_frames, trace
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape, pilotnet_of
-from pilotnet_brain.learning.prune import ZerosHeld, prune_globally, prune_locally, shrink
+from pilotnet_brain.learning.prune import prune_globally, prune_locally, shrink, zeros_held
 from pilotnet_brain.learning.quantize import (
     engines_by_speed,
     finish_training,
@@ -164,14 +164,14 @@ class Method:
 def _local_prune(task: OptimizationTask) -> PilotNet:
     network = task.baseline()
     prune_locally(network)
-    task.trained("local_prune", network, _FINE_TUNING, after_step=ZerosHeld(network))
+    task.trained("local_prune", network, _FINE_TUNING, after_step=zeros_held(network))
     return network
 
 
 def _global_prune(task: OptimizationTask) -> nn.Module:
     network = task.baseline()
     prune_globally(network)
-    return task.trained("global_prune", network, _FINE_TUNING, after_step=ZerosHeld(network))
+    return task.trained("global_prune", network, _FINE_TUNING, after_step=zeros_held(network))
 
 
 def _structured_prune(task: OptimizationTask) -> nn.Module:
@@ -190,7 +190,7 @@ def _tiny_quant(task: OptimizationTask) -> nn.Module:
 def _trained_in_int8(task: OptimizationTask, name: str, network: PilotNet) -> nn.Module:
     """Train on with int8's rounding, pruned weights held at zero; returns the int8 network."""
     prepared = prepare_training(network, task.calibration())
-    trained = task.trained(name, prepared, _WITH_INT8, after_step=ZerosHeld(prepared))
+    trained = task.trained(name, prepared, _WITH_INT8, after_step=zeros_held(prepared))
     return finish_training(trained)
 
 
@@ -253,18 +253,7 @@ def optimize(method: str, task: OptimizationTask, folder: Path, rebuild: str = "
         engines=engines,
         training={"baseline": task.origin, "seed": task.seed, **task.sources},
         rebuild=rebuild,
-        parameters=parameter_count(network),
     )
     record = export_torchscript(network, path, record, self_test_frames(task.validation.frames))
     sign(path)
     return record
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Return how many weights and biases there are, in float and int8 layers together."""
-    count = sum(parameter.numel() for parameter in network.parameters())
-    for module in network.modules():
-        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if callable(weight) and callable(bias):  # torch.ao's int8 layers have no Parameters.
-            count += sum(values.numel() for values in (weight(), bias()) if values is not None)
-    return count

@@ -13,7 +13,7 @@ frames (Molchanov et al., "Pruning Convolutional Neural Networks for Resource Ef
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -40,50 +40,51 @@ def prune_locally(
     linear_share: float = LINEAR_SHARE,
 ) -> None:
     """Zero the share of smallest weights (L1) of each layer, in place."""
-    for convolution in network.convolutions():
-        _zero_smallest([convolution.weight], convolution_share)
-    for linear in network.fully_connected():
-        _zero_smallest([linear.weight], linear_share)
+    for layer in _layers(network):
+        share = convolution_share if isinstance(layer, nn.Conv2d) else linear_share
+        _zero_smallest([layer.weight], share)
 
 
 def prune_globally(network: PilotNet, share: float = GLOBAL_SHARE) -> None:
     """Zero the share of smallest weights (L1) of all layers together, in place."""
-    weights: list[torch.Tensor] = [layer.weight for layer in network.convolutions()]
-    _zero_smallest([*weights, *(layer.weight for layer in network.fully_connected())], share)
-
-
-class ZerosHeld:
-    """Keeps the weights that are zero now at zero during training; call it after every step.
-
-    Args:
-        network: any with convolutions and fully connected layers, those of quantization-aware
-            training too. It refers to the weights, without a copy.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        self._weights: list[torch.Tensor] = []
-        for layer in network.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                self._weights.append(layer.weight)
-        self._alive = [(weight != 0).detach() for weight in self._weights]
-
-    def __call__(self) -> None:
-        """Set them to zero again."""
-        with torch.no_grad():
-            for weight, alive in zip(self._weights, self._alive, strict=True):
-                weight.mul_(alive.to(weight.device))
+    _zero_smallest([layer.weight for layer in _layers(network)], share)
 
 
 def _zero_smallest(weights: Sequence[torch.Tensor], share: float) -> None:
-    """Zero the share of smallest values of all the tensors together."""
+    """Zero the share of smallest values of all the tensors together.
+
+    torch.nn.utils.prune does the same, but leaves the layers' parameters in another order.
+    """
     sizes = torch.cat([weight.detach().abs().flatten() for weight in weights])
-    count = round(share * len(sizes))
     alive = torch.ones_like(sizes)
-    alive[torch.topk(sizes, count, largest=False).indices] = 0.0
+    alive[torch.topk(sizes, round(share * len(sizes)), largest=False).indices] = 0.0
     parts = torch.split(alive, [weight.numel() for weight in weights])
     with torch.no_grad():
         for weight, part in zip(weights, parts, strict=True):
             weight.mul_(part.view_as(weight))
+
+
+def zeros_held(network: nn.Module) -> Callable[[], None]:
+    """Return what keeps the weights that are zero now at zero, to be called after every step.
+
+    Args:
+        network: any with convolutions and fully connected layers, those of quantization-aware
+            training too. Its weights are changed in place.
+    """
+    weights = [layer.weight for layer in _layers(network)]
+    alive = [(weight != 0).detach() for weight in weights]
+
+    def hold() -> None:
+        with torch.no_grad():
+            for weight, kept in zip(weights, alive, strict=True):
+                weight.mul_(kept.to(weight.device))
+
+    return hold
+
+
+def _layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+    """Return the convolutions and fully connected layers, from the picture on."""
+    return [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 
 
 def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> PilotNet:
@@ -95,47 +96,25 @@ def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> Pi
         targets: float32 (N, 2), their normalized labels.
     """
     kept = _most_important(network, images, targets)
-    convolutions = network.convolutions()
-    small = PilotNet(_shape(convolutions, [len(channels) for channels in kept]))
+    convolutions = [
+        (len(channels), kernel, stride)
+        for channels, (_, kernel, stride) in zip(kept, network.shape.convolutions, strict=False)
+    ]
+    hidden = [len(neurons) for neurons in kept[len(convolutions) :]]
+    small = PilotNet(Shape(tuple(convolutions), tuple(hidden)))
     small.normalize.load_state_dict(network.normalize.state_dict())
     inputs = torch.arange(3)
-    for old, new, outputs in zip(convolutions, small.convolutions(), kept, strict=False):
-        _copy_part(old, new, outputs, inputs)
-        inputs = outputs
-    linears = network.fully_connected()
-    inputs = _flattened(inputs, linears[0].in_features // convolutions[-1].out_channels)
-    rest = [*kept[len(convolutions) :], torch.arange(2)]
-    for layer, smaller, outputs in zip(linears, small.fully_connected(), rest, strict=True):
-        _copy_part(layer, smaller, outputs, inputs)
+    layers = zip(_layers(network), _layers(small), [*kept, torch.arange(2)], strict=True)
+    for old, new, outputs in layers:
+        if old is network.fully_connected()[0]:  # each channel has several places when flattened
+            places = old.in_features // network.convolutions()[-1].out_channels
+            inputs = (inputs[:, None] * places + torch.arange(places)).flatten()
+        assert old.bias is not None and new.bias is not None
+        with torch.no_grad():
+            new.weight.copy_(old.weight[outputs][:, inputs])
+            new.bias.copy_(old.bias[outputs])
         inputs = outputs
     return small.eval()
-
-
-def _shape(convolutions: list[nn.Conv2d], widths: list[int]) -> Shape:
-    """Return the shape of these convolutions and the hidden layers after them, at new widths."""
-    narrowed = [
-        (width, layer.kernel_size[0], layer.stride[0])
-        for width, layer in zip(widths, convolutions, strict=False)
-    ]
-    return Shape(tuple(narrowed), tuple(widths[len(convolutions) :]))
-
-
-def _copy_part(
-    old: nn.Conv2d | nn.Linear,
-    new: nn.Conv2d | nn.Linear,
-    outputs: torch.Tensor,
-    inputs: torch.Tensor,
-) -> None:
-    """Copy the weights between these inputs and outputs into the smaller layer."""
-    assert old.bias is not None and new.bias is not None
-    with torch.no_grad():
-        new.weight.copy_(old.weight[outputs][:, inputs])
-        new.bias.copy_(old.bias[outputs])
-
-
-def _flattened(channels: torch.Tensor, places: int) -> torch.Tensor:
-    """Return the places in the flattened features of the channels' values, ``places`` of each."""
-    return (channels[:, None] * places + torch.arange(places)).flatten()
 
 
 def _most_important(
@@ -174,9 +153,9 @@ def channel_importance(
     hooks = [rectifier.register_forward_hook(keep) for rectifier in rectifiers]
     totals: list[torch.Tensor] = []
     try:
-        for begin in range(0, len(images), batch):
+        for first in range(0, len(images), batch):
             seen.clear()
-            span = slice(begin, begin + batch)
+            span = slice(first, first + batch)
             (driving_loss(network(images[span]), targets[span]) * len(images[span])).backward()
             found = [_squared_change(activation) for activation in seen]
             totals = [a + b for a, b in zip(totals, found, strict=True)] if totals else found

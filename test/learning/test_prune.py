@@ -7,11 +7,11 @@ from pilotnet_brain.learning.pilotnet import PilotNet, Shape
 from pilotnet_brain.learning.prune import (
     KEPT_CHANNELS,
     KEPT_NEURONS,
-    ZerosHeld,
     channel_importance,
     prune_globally,
     prune_locally,
     shrink,
+    zeros_held,
 )
 
 SMALL = Shape(((8, 5, 2), (8, 5, 2), (8, 3, 2)), (32, 12))
@@ -62,7 +62,7 @@ def test_zeros_hold_through_training_and_the_others_learn() -> None:
     net = network()
     prune_globally(net, share=0.4)
     pruned = weights_of(net)
-    hold = ZerosHeld(net)
+    hold = zeros_held(net)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     images, targets = torch.rand(8, 3, 66, 200), torch.rand(8, 2)
     for _ in range(3):

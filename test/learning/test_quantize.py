@@ -8,7 +8,7 @@ from torch import nn
 
 from pilotnet_brain.learning.export import trace
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape
-from pilotnet_brain.learning.prune import ZerosHeld, prune_locally
+from pilotnet_brain.learning.prune import prune_locally, zeros_held
 from pilotnet_brain.learning.quantize import (
     Quantizable,
     engines_by_speed,
@@ -161,7 +161,7 @@ def test_pruned_weights_are_zeros_in_int8_too(network, images):
     prune_locally(network)
     pruned = [layer.weight == 0 for layer in float_layers(Quantizable(network))]
     prepared = prepare_training(network, [images]).train()
-    hold = ZerosHeld(prepared)
+    hold = zeros_held(prepared)
     optimizer = torch.optim.Adam(prepared.parameters(), lr=1e-2)
     for _ in range(3):
         optimizer.zero_grad()

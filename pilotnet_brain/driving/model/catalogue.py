@@ -127,25 +127,15 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
             f"unknown model {str(name_or_path)!r}: no such file, and no model of that name; "
             f"models: {known}"
         )
-    if not trust:
-        check_manifest(path, folder)
+    if not trust and path.resolve().parent == folder.resolve():
+        _check_listed(path)
     return path
 
 
-def check_manifest(path: Path, folder: Path | None = None) -> None:
-    """Check a file against the manifest's checksum; files that it does not list pass.
-
-    Raises:
-        ManifestError: the checksum differs.
-    """
-    folder = models_dir() if folder is None else folder
-    if path.resolve().parent != folder.resolve():
-        return
-    for name, entry in read_manifest(folder).items():
-        if entry.file != path.name:
-            continue
-        sha256 = _sha256(path)
-        if sha256 != entry.sha256:
+def _check_listed(path: Path) -> None:
+    """Compare a file with the checksum in its folder's manifest; a file not listed there passes."""
+    for name, entry in read_manifest(path.parent).items():
+        if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
             raise ManifestError(
                 f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} in "
                 f"{MANIFEST}: restore the file, or enter the new one: pilotnet models sign {name}"
@@ -221,11 +211,11 @@ def _find(asked: str, folder: Path) -> Path | None:
     listed = read_manifest(folder)
     if asked in listed:
         return folder / listed[asked].file
-    if asked and PurePath(asked).name == asked:
-        for suffix in ("", *MODEL_SUFFIXES):
-            if (folder / (asked + suffix)).is_file() and Path(asked + suffix).suffix:
-                return folder / (asked + suffix)
     try:
+        if asked and PurePath(asked).name == asked:
+            for suffix in ("", *MODEL_SUFFIXES):
+                if (folder / (asked + suffix)).is_file() and Path(asked + suffix).suffix:
+                    return folder / (asked + suffix)
         path = Path(asked).expanduser()
         return path if asked and path.is_file() else None
     except (OSError, ValueError, RuntimeError):

@@ -189,10 +189,7 @@ def _in_rounds(
     for number in range(plan.rounds):
         tell(f"round {number + 1} of {plan.rounds}")
         for network, taken in zip(networks, seconds, strict=True):
-            for call in range(-WARM_CALLS, plan.calls):
-                took = network.call(frames[call % len(frames)])
-                if call >= 0:
-                    taken.append(took)
+            taken += _calls(network, frames, plan.calls)
     return [Durations.of(taken) for taken in seconds]
 
 
@@ -205,13 +202,21 @@ def _paced(
     found = []
     for number, network in enumerate(networks, start=1):
         tell(f"paced at {CAMERA_HZ:g} Hz, network {number} of {len(networks)}")
-        for call in range(WARM_CALLS):
-            network.call(frames[call % len(frames)])
-        taken = []
-        due = time.perf_counter()
-        for call in range(plan.paced_calls):
-            due += 1.0 / CAMERA_HZ
-            time.sleep(max(0.0, due - time.perf_counter()))
-            taken.append(network.call(frames[call % len(frames)]))
-        found.append(Durations.of(taken))
+        found.append(Durations.of(_calls(network, frames, plan.paced_calls, 1.0 / CAMERA_HZ)))
     return found
+
+
+def _calls(
+    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float = 0.0
+) -> list[float]:
+    """Return the seconds that calls took, after a few warm ones; one call a period at the most."""
+    for call in range(WARM_CALLS):
+        network.call(frames[call % len(frames)])
+    taken = []
+    due = time.perf_counter()
+    for call in range(count):
+        due += period_s
+        if (early_s := due - time.perf_counter()) > 0.0:
+            time.sleep(early_s)
+        taken.append(network.call(frames[call % len(frames)]))
+    return taken
