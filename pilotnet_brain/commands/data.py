@@ -12,9 +12,7 @@ from pilotnet_brain.commands.training_progress import clear, show
 if TYPE_CHECKING:
     from pilotnet_brain.learning.recipe import DataSetSummary
 
-app = typer.Typer(
-    help="Data sets: collect one with the expert, show what is in one.", rich_markup_mode=None
-)
+app = typer.Typer(help="Data sets: collect one, show what is in one.", rich_markup_mode=None)
 
 
 @app.command("collect")
@@ -46,10 +44,10 @@ def collect(
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; -1 is one a core.")] = -1,
 ) -> None:
-    """Collect a data set: the expert drives, from starts on and off the line, under drawn looks.
+    """Collect a data set: frames, labelled by the expert who drives.
 
-    The same command makes the same data set, whatever the number of processes; run again after a
-    stop, it resumes.
+    It starts anywhere, on and off the line, on circuits with drawn looks. The same command makes the
+    same data set, whatever the number of processes; run again after a stop, it resumes.
 
     \b
     Examples:
@@ -88,7 +86,9 @@ def show_data(
         typer.Option(help="Picture to write: .png, .svg or .pdf. [default: FOLDER/dataset.png]"),
     ] = None,
 ) -> None:
-    """Count a data set's frames, worlds, recoveries and directions, and draw their distribution.
+    """Show what is in a data set, in numbers and as a picture.
+
+    Counts its frames, worlds, recoveries and directions, and draws the distribution of its labels.
 
     \b
     Examples:

@@ -49,7 +49,7 @@ def list_models() -> None:
 def inspect_model(
     model: Annotated[str, typer.Argument(help="Name, or path of a TorchScript file.")],
 ) -> None:
-    """Show a model file's record, then load it and run its self-test, as before a drive.
+    """Show a model file's record and run its self-test.
 
     \b
     Examples:
@@ -93,10 +93,10 @@ def time_models(
         int, typer.Option(min=1, help="Of 50 warm calls each, and of 5 at 20 Hz.")
     ] = 20,
 ) -> None:
-    """Compare models offline: inference time, size, error on the test set, sparsity.
+    """Compare models offline: inference time, size, error, sparsity.
 
-    Writes evaluation.csv, .json and .md. Rows of other models are kept, so that one model can be
-    measured again. Nothing else should run on the machine meanwhile.
+    The error is that on the test set. Writes evaluation.csv, .json and .md; rows of other models are
+    kept, so that one model can be measured again. Nothing else should run on the machine meanwhile.
 
     \b
     Examples:
@@ -149,7 +149,7 @@ def export_model(
         Path | None, typer.Option(help="File or folder to write to. [default: MODEL.onnx here]")
     ] = None,
 ) -> None:
-    """Export a float model, from its TorchScript file, to ONNX for other runtimes.
+    """Export a float model to ONNX, for other runtimes.
 
     ONNX Runtime runs the exported network on rendered frames; the file is written only if its
     outputs agree with the original's to 1e-4. The model's record is in the metadata.
@@ -192,10 +192,12 @@ def export_model(
 def sign_model(
     model: Annotated[str, typer.Argument(help="Name, or path of a model file.")],
 ) -> None:
-    """Enter a model file's checksum and record in its folder's manifest.json, or renew them.
+    """Enter a model file's checksum in the manifest, or renew it.
 
-    A file whose checksum differs from the manifest's is not driven: sign it only if you know who
-    changed it. It is loaded and must pass its self-test. Scores of another file are dropped.
+    The manifest is manifest.json in the file's folder; the file's record goes in with the checksum.
+    A shipped file whose checksum differs from the manifest's is refused by every other command:
+    sign it only if you know who changed it. It must pass its self-test. Scores of another file are
+    dropped.
 
     \b
     Examples:
@@ -221,10 +223,10 @@ def write_card(
         Path | None, typer.Option(help="Of the models; default: the shipped ones.")
     ] = None,
 ) -> None:
-    """Write the model card, README.md next to the models, from the manifest and the evaluation.
+    """Write the model card, README.md next to the models.
 
-    Its text is in card_template.md there, its figures are those of 'pilotnet models time' and
-    'pilotnet benchmark proof'.
+    Its text is in card_template.md there, its figures, from manifest.json and evaluation.json, are
+    those of 'pilotnet models time' and 'pilotnet benchmark proof'.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ class StopReason(Enum):
 
     NO_FRAME = "no good frame yet"
     FRAME_OLD = "the newest good frame is too old"
-    CLOCK_STILL = "the clock stands still"
+    CLOCK_STILL = "the clock has stopped"
 
 
 class FrameWatchdog:
@@ -33,7 +33,7 @@ class FrameWatchdog:
     The car must stop when the newest good frame is ``frame_limit_s`` of simulated time old, or
     when the clock stood still for ``clock_limit_s`` of real time (a timer on simulated time would
     never fire then). A backward jump of the clock (a reset) starts a new epoch: earlier frames no
-    longer count, so the new ones are not late, and the car stands until it drives on one of them.
+    longer count, so the new ones are not late, and the car waits for the first of them.
 
     Simulated times are those of the node's clock, real times of any steady clock, in seconds.
 

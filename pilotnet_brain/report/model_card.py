@@ -1,5 +1,5 @@
 """The model card: what each model file is, how it was made, and its figures, from the manifest and
-the evaluation beside it. What figures do not tell is written by hand in the template."""
+the evaluation next to it. The rest of the text is written by hand in the template."""
 
 from __future__ import annotations
 
