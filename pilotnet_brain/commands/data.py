@@ -46,8 +46,8 @@ def collect(
 ) -> None:
     """Collect a data set: frames, labelled by the expert who drives.
 
-    It starts anywhere, on and off the line, on circuits with drawn looks. The same command makes the
-    same data set, whatever the number of processes; run again after a stop, it resumes.
+    It starts anywhere, on and off the line, on circuits with drawn looks. The same command makes
+    the same data set, whatever the number of processes; run again after a stop, it resumes.
 
     \b
     Examples:

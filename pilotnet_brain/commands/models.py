@@ -95,8 +95,8 @@ def time_models(
 ) -> None:
     """Compare models offline: inference time, size, error, sparsity.
 
-    The error is that on the test set. Writes evaluation.csv, .json and .md; rows of other models are
-    kept, so that one model can be measured again. Nothing else should run on the machine meanwhile.
+    The error is that on the test set. Writes evaluation.csv, .json and .md; rows of other models
+    are kept, so that one model can be measured again. Nothing else should run on the machine.
 
     \b
     Examples:

@@ -62,7 +62,11 @@ def optimize(
     from pilotnet_brain.learning.optimize import METHODS
     from pilotnet_brain.learning.optimize import optimize as make_model
 
-    chosen = _chosen(method, list(METHODS))
+    for name in method:
+        if name not in (*METHODS, _ALL):
+            known = ", ".join(METHODS)
+            raise UserError(f"unknown method {name!r}; methods: {known}, or {_ALL} of them")
+    chosen = list(METHODS) if _ALL in method else method
     task = _task(baseline, data, validation, folder, seed, threads)
     options = {"baseline": baseline, "data": data, "validation": validation, "seed": seed}
     for number, name in enumerate(chosen, start=1):
@@ -73,16 +77,6 @@ def optimize(
         took = time.monotonic() - start
         typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
     typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
-
-
-def _chosen(asked: list[str], methods: list[str]) -> list[str]:
-    """Return the methods asked for; an unknown one is refused."""
-    for name in asked:
-        if name not in (*methods, _ALL):
-            raise UserError(
-                f"unknown method {name!r}; methods: {', '.join(methods)}, or {_ALL} of them"
-            )
-    return methods if _ALL in asked else asked
 
 
 def _task(

@@ -17,7 +17,15 @@ from pilotnet_brain.driving.model.file import Model
 from pilotnet_brain.driving.model.torchscript import adopt_thread_count, error_line
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
 
-__all__ = ["BadFrame", "Drive", "NetworkFailure", "NonFiniteOutput", "Pilot", "use_threads"]
+__all__ = [
+    "BadFrame",
+    "Drive",
+    "NetworkFailure",
+    "NetworkInput",
+    "NonFiniteOutput",
+    "Pilot",
+    "use_threads",
+]
 
 WARM_UP_FRAMES = 20
 """torch's profiling executor settles within the first two or three runs; the rest warms caches, the
@@ -54,6 +62,48 @@ def use_threads(count: int) -> None:
     cv2.setNumThreads(count)
 
 
+class NetworkInput:
+    """The buffers between input pixels and a network, reused from frame to frame.
+
+    Args:
+        device: "cpu" or "cuda", where the network is.
+        input_shape: (height, width, 3) of its input pixels.
+        channels_last: the memory layout that it wants its input in.
+        batch: the buffer that the network reads, if it has one.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        input_shape: tuple[int, int, int],
+        channels_last: bool,
+        batch: torch.Tensor | None = None,
+    ) -> None:
+        pinned = device == "cuda"  # the copy to the GPU then needs no other buffer
+        host = torch.empty((1, *input_shape), pin_memory=pinned)
+        self._scaled = host.numpy()
+        # Shares memory with the scaled pixels: channels last, nothing is copied.
+        self._pixels = host.permute(0, 3, 1, 2)
+        self._host = self._pixels
+        if not channels_last:
+            self._host = torch.empty(self._pixels.shape, pin_memory=pinned)
+        self._batch = self._host if batch is None else batch
+        if batch is None and device != "cpu":
+            self._batch = self._host.to(device, copy=True)
+
+    def fill(self, pixels: NDArray[np.uint8]) -> None:
+        """Scale input pixels, uint8 (height, width, 3), into the buffer on the host."""
+        scale_input(pixels, self._scaled[0])
+        if self._host is not self._pixels:
+            self._host.copy_(self._pixels)
+
+    def batch(self) -> torch.Tensor:
+        """Return the network's batch, float32 (1, 3, height, width), copied to its device."""
+        if self._batch is not self._host:
+            self._batch.copy_(self._host, non_blocking=True)
+        return self._batch
+
+
 class Pilot:
     """Drives with one model. It reuses its buffers: one thread at a time may call it."""
 
@@ -64,17 +114,9 @@ class Pilot:
         self._module = model.module
         self._thread: int | None = None
         self._pixels = np.empty(self._format.input_shape, np.uint8)
-        # Pinned: the copy to the GPU needs no other buffer.
-        host = torch.empty((1, *self._format.input_shape), pin_memory=model.device == "cuda")
-        self._scaled = host.numpy()
-        # The batch shares memory with the scaled pixels: channels last, nothing is copied.
-        self._host_batch = host.permute(0, 3, 1, 2)
-        self._batch = self._host_batch
-        if model.batch is not None:
-            self._batch = model.batch
-        elif model.device != "cpu" or not model.channels_last:
-            layout = torch.channels_last if model.channels_last else torch.contiguous_format
-            self._batch = self._host_batch.to(model.device, memory_format=layout, copy=True)
+        self._input = NetworkInput(
+            model.device, self._format.input_shape, model.channels_last, model.batch
+        )
 
     def drive(self, frame_rgb: NDArray[np.uint8]) -> Drive:
         """Return the command for a frame, uint8 (480, 640, 3), RGB (the model's input format).
@@ -89,14 +131,12 @@ class Pilot:
             adopt_thread_count()
             self._thread = threading.get_ident()
         network_input(frame_rgb, self._format, self._pixels)
-        scale_input(self._pixels, self._scaled[0])
+        self._input.fill(self._pixels)
         prepared = time.perf_counter_ns()
         try:
             with torch.inference_mode():
-                if self._batch is not self._host_batch:
-                    self._batch.copy_(self._host_batch, non_blocking=True)
-                # tolist waits for the device, so the time holds the whole call.
-                out0, out1 = self._module(self._batch).tolist()[0]
+                # tolist waits for the device, so the time is that of the whole call.
+                out0, out1 = self._module(self._input.batch()).tolist()[0]
         except (RuntimeError, torch.jit.Error) as error:
             raise NetworkFailure(f"{self.model.name} failed: {error_line(error)}") from error
         done = time.perf_counter_ns()

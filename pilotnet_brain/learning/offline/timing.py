@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.driving.model.file import Model, ModelRecord, load_as_saved
 from pilotnet_brain.driving.model.self_test import Network
-from pilotnet_brain.driving.preprocess import scale_input
+from pilotnet_brain.driving.pilot import NetworkInput
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 WARM_CALLS = 10
@@ -86,49 +86,25 @@ class TimedNetwork:
 
     Args:
         network: on the device.
-        device: "cpu" or "cuda".
-        input_shape: (height, width, 3) of its input pixels.
-        channels_last: the memory layout that it wants its input in.
-        batch: the buffer that the network reads, if it has one.
+        buffers: of its input.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        device: str,
-        input_shape: tuple[int, int, int],
-        channels_last: bool,
-        batch: torch.Tensor | None = None,
-    ) -> None:
-        self._network = network
-        host = torch.empty((1, *input_shape), pin_memory=device == "cuda")
-        self._scaled = host.numpy()
-        self._pixels = host.permute(0, 3, 1, 2)
-        self._host = self._pixels
-        if not channels_last:
-            self._host = torch.empty(self._pixels.shape, pin_memory=device == "cuda")
-        self._batch = self._host
-        if batch is not None:
-            self._batch = batch
-        elif device != "cpu":
-            self._batch = self._host.to(device, copy=True)
+    def __init__(self, network: Network, buffers: NetworkInput) -> None:
+        self._network, self._input = network, buffers
 
     def call(self, frame: NDArray[np.uint8]) -> float:
         """Run the network on a frame's input pixels; returns the seconds it took."""
-        scale_input(frame, self._scaled[0])
-        if self._host is not self._pixels:
-            self._host.copy_(self._pixels)
+        self._input.fill(frame)
         start = time.perf_counter_ns()
-        if self._batch is not self._host:
-            self._batch.copy_(self._host, non_blocking=True)
-        self._network(self._batch).tolist()
+        self._network(self._input.batch()).tolist()
         return (time.perf_counter_ns() - start) * 1e-9
 
 
 def as_driven(model: Model) -> TimedNetwork:
     """Return a model as the brain runs it."""
     shape = model.record.input_format.input_shape
-    return TimedNetwork(model.module, model.device, shape, model.channels_last, model.batch)
+    buffers = NetworkInput(model.device, shape, model.channels_last, model.batch)
+    return TimedNetwork(model.module, buffers)
 
 
 def as_published(path: Path, record: ModelRecord, device: str) -> TimedNetwork:
@@ -138,7 +114,8 @@ def as_published(path: Path, record: ModelRecord, device: str) -> TimedNetwork:
         ModelError: the file is not fit to drive with.
     """
     shape = record.input_format.input_shape
-    return TimedNetwork(load_as_saved(path).to(device), device, shape, channels_last=False)
+    buffers = NetworkInput(device, shape, channels_last=False)
+    return TimedNetwork(load_as_saved(path).to(device), buffers)
 
 
 def time_networks(
