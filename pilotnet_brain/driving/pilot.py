@@ -17,15 +17,8 @@ from pilotnet_brain.driving.model.file import Model
 from pilotnet_brain.driving.model.torchscript import adopt_thread_count, error_line
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
 
-__all__ = [
-    "BadFrame",
-    "Drive",
-    "NetworkFailure",
-    "NetworkInput",
-    "NonFiniteOutput",
-    "Pilot",
-    "use_threads",
-]
+__all__ = ["BadFrame", "Drive", "NetworkFailure", "NetworkInput", "NonFiniteOutput", "Pilot",
+           "use_threads"]  # fmt: skip
 
 WARM_UP_FRAMES = 20
 """torch's profiling executor settles within the first two or three runs; the rest warms caches, the
