@@ -13,14 +13,14 @@ from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.disturbances import (
     DISTURBANCES,
     DisturbanceError,
     disturb,
     find_disturbance,
 )
-from pilotnet_brain.metrics.rules import Rules
-from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep, without_timings
 from pilotnet_brain.runs.lockstep_run import conditions_of
 from pilotnet_brain.runs.spec import RunSpec

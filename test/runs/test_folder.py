@@ -14,12 +14,12 @@ import yaml
 
 import pilotnet_brain
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.machine import git_commit, made_by
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, read_trajectory
 from pilotnet_brain.runs import folder as run_folder
 from pilotnet_brain.runs.drive import prepare_run
 from pilotnet_brain.runs.folder import RunFolder, RunFolderError
 from pilotnet_brain.runs.spec import RunSpec
-from pilotnet_brain.machine import git_commit, made_by
 
 ROW = TrajectoryRow(0.05, 1.0, 2.0, 0.1, 9.0, 0.2, 3.0, -0.01, None, None)
 NOON = datetime(2024, 5, 6, 12, 0, 0)

@@ -10,12 +10,13 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.learning.export import export_torchscript
+from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep, without_timings
-from pilotnet_brain.learning.export import export_torchscript
-from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.simulation.looks import random_looks
 
 SIMPLE = load_circuit("simple_circuit")
@@ -67,7 +68,7 @@ def test_an_untrained_network_does_not_finish(tmp_path):
     torch.manual_seed(0)
     frames = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
     path = tmp_path / "untrained.pt"
-    export_torchscript(PilotNet(), path, name="untrained", method="none", self_test_frames=frames)
+    export_torchscript(PilotNet(), path, ModelRecord(name="untrained", method="none"), frames)
     pilot = Pilot(load_model(path, device="cpu"))
     run = drive_lockstep(measured(40.0), pilot_driver(pilot))
     assert not run["lap_completed"]

@@ -11,10 +11,20 @@ import torch
 
 from pilotnet_brain.driving.model.archive import ModelError, read_archive
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.cuda_form import FLOAT16_TOLERANCE, Form, fastest, with_graphs
-from pilotnet_brain.driving.model.device_forms import half_precision
-from pilotnet_brain.driving.model.file import frames_of, load_forms, load_model
-from pilotnet_brain.driving.model.self_test import largest_difference, network_batch, tried_outputs
+from pilotnet_brain.driving.model.file import load_forms, load_model
+from pilotnet_brain.driving.model.forms import (
+    FLOAT16_TOLERANCE,
+    Runnable,
+    fastest,
+    half_precision,
+    with_graphs,
+)
+from pilotnet_brain.driving.model.self_test import (
+    frames_of,
+    largest_difference,
+    network_batch,
+    run_on_frames,
+)
 from pilotnet_brain.driving.pilot import Pilot
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -23,19 +33,19 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 def test_float16_gives_the_networks_outputs_within_its_digits(pilotnet_file, pixels):
     archive = read_archive(pilotnet_file)
     half = half_precision(archive, "cpu")
-    outputs = tried_outputs(pilotnet_file, half.network, pixels, "cpu", channels_last=True)
+    outputs = run_on_frames(pilotnet_file, half.module, pixels, "cpu", channels_last=True)
     expected = archive.record.self_test.outputs
     # Outputs of an untrained network are of the size of 1, where float16's step is 1/1024.
     size = max(1.0, float(np.abs(expected).max()))
     assert 0.0 < largest_difference(outputs, expected) <= 4.0 * FLOAT16_TOLERANCE * size
-    assert half.name.endswith("float16")
+    assert half.form.endswith("float16")
 
 
 def test_float16_of_the_shipped_baseline_is_within_its_tolerance():
     archive = read_archive(resolve_model("baseline"))
     frames = frames_of(archive, archive.record)
     half = half_precision(archive, "cpu")
-    outputs = tried_outputs(archive.path, half.network, frames, "cpu", channels_last=True)
+    outputs = run_on_frames(archive.path, half.module, frames, "cpu", channels_last=True)
     assert largest_difference(outputs, archive.record.self_test.outputs) <= FLOAT16_TOLERANCE
 
 
@@ -72,14 +82,14 @@ class _Clock:
     def __call__(self) -> float:
         return self.now
 
-    def form(self, name: str, durations) -> Form:
+    def form(self, name: str, durations) -> Runnable:
         ever = itertools.cycle(durations)
 
         def network(batch: torch.Tensor) -> torch.Tensor:
             self.now += next(ever)
             return torch.zeros(1, 2)
 
-        return Form(network, name, channels_last=True)
+        return Runnable(network, name, channels_last=True)
 
 
 def test_the_fastest_by_the_median_is_chosen():
@@ -90,15 +100,15 @@ def test_the_fastest_by_the_median_is_chosen():
         clock.form("mostly slow", [0.1, 3.0, 3.0]),
     ]
     batch = torch.zeros(1, 3, 66, 200)
-    assert fastest(forms, batch, "cpu", clock).name == "mostly quick"
+    assert fastest(forms, batch, "cpu", clock).form == "mostly quick"
 
 
 def test_forms_take_turns_so_that_a_slow_spell_falls_on_all():
     clock = _Clock()
     order = []
 
-    def noted(form: Form) -> Form:
-        return Form(lambda x: order.append(form.name) or form.network(x), form.name, True)
+    def noted(form: Runnable) -> Runnable:
+        return Runnable(lambda x: order.append(form.form) or form.module(x), form.form, True)
 
     forms = [noted(clock.form(name, [1.0])) for name in "ab"]
     fastest(forms, torch.zeros(1, 3, 2, 2), "cpu", clock)
@@ -115,7 +125,7 @@ def test_a_form_with_a_buffer_of_its_own_gets_the_frame_there():
         seen.append((batch is buffer, float(batch.mean())))
         return torch.zeros(1, 2)
 
-    fastest([Form(network, "graph", True, buffer)], torch.full_like(buffer, 0.5), "cpu")
+    fastest([Runnable(network, "graph", True, buffer)], torch.full_like(buffer, 0.5), "cpu")
     assert set(seen) == {(True, 0.5)}
 
 
@@ -147,7 +157,7 @@ def test_on_cuda_every_form_gives_the_networks_outputs(pilotnet_file, pixels):
     assert sum("CUDA graph" in model.form for model in models) == 2
     expected = models[0].record.self_test.outputs
     for model in models:
-        outputs = tried_outputs(model.path, model.module, pixels, "cuda", channels_last=True)
+        outputs = run_on_frames(model.path, model.module, pixels, "cuda", channels_last=True)
         assert largest_difference(outputs, expected) <= 4.0 * FLOAT16_TOLERANCE
 
 
@@ -156,6 +166,6 @@ def test_what_cannot_be_captured_is_left_out():
     def waits(batch: torch.Tensor) -> torch.Tensor:
         return torch.full((1, 2), float(batch.sum()), device="cuda")  # float() waits: no capture
 
-    form = Form(waits, "waits", True)
+    form = Runnable(waits, "waits", True)
     batch = network_batch(np.zeros((66, 200, 3), np.uint8), "cuda", channels_last=True)
     assert with_graphs([form], batch) == [form]

@@ -10,9 +10,14 @@ import pytest
 from matplotlib.image import imread
 
 from pilotnet_brain.cli import main
-from pilotnet_brain.learning.collect import FRAMES_PER_WORLD, Recipe, worlds_of
 from pilotnet_brain.learning.dataset import DataSet, DataSetError
-from pilotnet_brain.learning.dataset_summary import read_recipe, summarize
+from pilotnet_brain.learning.recipe import (
+    FRAMES_PER_WORLD,
+    Recipe,
+    read_recipe,
+    summarize,
+    worlds_of,
+)
 
 
 def table(worlds=2):
@@ -75,7 +80,7 @@ def test_the_command_shows_a_collected_set(tmp_path, capsys):
     np.save(tmp_path / "frames.npy", np.zeros((320, 66, 200, 3), np.uint8))
     table().to_csv(tmp_path / "data.csv", index=False)
     out = tmp_path / "balance.png"
-    assert main(["dataset", "show", str(tmp_path), "--out", str(out)]) == 0
+    assert main(["data", "show", str(tmp_path), "--out", str(out)]) == 0
     said = capsys.readouterr().out
     for words in ("320 frames from 2 worlds", "25% in left bends", "random", str(out)):
         assert words in said
@@ -89,9 +94,48 @@ def test_the_command_shows_jderobots_pictures(tmp_path, capsys):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
     (tmp_path / "data.csv").write_text("v,w\n10.0,0.5\n6.5,-7.1\n24.0,7.1\n")
     out = tmp_path / "balance.png"
-    assert main(["dataset", "show", str(tmp_path), "--out", str(out)]) == 0
+    assert main(["data", "show", str(tmp_path), "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == ["3 frames", str(out)]
     assert imread(out)[..., :3].std() > 0.1
+
+
+@pytest.fixture
+def two_frames(tmp_path, monkeypatch):
+    """A small data set in a folder of its name, next to which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    np.save(folder / "frames.npy", np.zeros((2, 66, 200, 3), np.uint8))
+    (folder / "data.csv").write_text("v,w\n8,0\n9,1\n")
+    return folder
+
+
+def test_the_default_picture_is_in_the_folder_and_a_replaced_one_is_named(two_frames, capsys):
+    other = two_frames.parent / "mine.png"
+    other.write_text("of another command")
+    assert main(["data", "show", "mine"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "mine/dataset.png"
+    assert imread(two_frames / "dataset.png").shape[1] == 1320
+    assert main(["data", "show", "mine"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "mine/dataset.png (replaced)"
+    assert other.read_text() == "of another command"
+
+
+@pytest.mark.parametrize(("name", "start"), [("x.svg", b"<?xml"), ("x.PDF", b"%PDF")])
+def test_a_picture_can_be_a_drawing(two_frames, name, start):
+    assert main(["data", "show", "mine", "--out", name]) == 0
+    assert (two_frames.parent / name).read_bytes().startswith(start)
+
+
+def test_another_picture_format_is_refused_before_anything_is_read(two_frames, capsys):
+    assert main(["data", "show", "no/such/set", "--out", "x.xyz"]) == 2
+    assert capsys.readouterr().err == "error: x.xyz: a picture must end in .png, .svg, .pdf\n"
+
+
+def test_where_the_folder_cannot_be_written_another_picture_is_asked_for(two_frames, capsys):
+    (two_frames / "dataset.png").mkdir()
+    assert main(["data", "show", "mine"]) == 2
+    assert "mine/dataset.png: cannot be written: Is a directory; --out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["nothing", "no frames"])
@@ -99,6 +143,6 @@ def test_what_is_no_data_set_is_refused(tmp_path, capsys, what):
     if what == "no frames":
         np.save(tmp_path / "frames.npy", np.zeros((0, 66, 200, 3), np.uint8))
         (tmp_path / "data.csv").write_text("v,w\n")
-    assert main(["dataset", "show", str(tmp_path), "--out", str(tmp_path / "x.png")]) == 2
+    assert main(["data", "show", str(tmp_path), "--out", str(tmp_path / "x.png")]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()

@@ -11,14 +11,14 @@ import pytest
 
 from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.offline.row import (
+from pilotnet_brain.learning.offline.evaluation import (
     AS_SAVED,
     OfflineRow,
+    evaluate,
     merge_rows,
     read_rows,
     write_rows,
 )
-from pilotnet_brain.learning.offline.table import offline_rows
 from pilotnet_brain.learning.offline.timing import TimingPlan
 from pilotnet_brain.report.offline_report import offline_csv, offline_markdown
 
@@ -27,7 +27,7 @@ PLAN = TimingPlan(rounds=2, calls=5, paced_calls=2)
 
 @pytest.fixture(scope="module")
 def rows(tiny_file, int8_file, drives) -> list[OfflineRow]:
-    return offline_rows([tiny_file, int8_file], tiny_file, drives, plan=PLAN)
+    return evaluate([tiny_file, int8_file], tiny_file, drives, plan=PLAN)
 
 
 def test_the_reference_stands_in_the_table_as_saved_and_as_driven(rows):
@@ -65,7 +65,7 @@ def test_int8_is_as_good_within_its_steps(rows):
     assert rows[2].mse != rows[0].mse
 
 
-def test_measured_anew_a_models_rows_take_their_old_place(rows):
+def test_measured_again_a_models_rows_take_their_old_place(rows):
     other = replace(rows[2], model="other")
     newer = replace(rows[0], mse=0.5)
     merged = merge_rows([*rows, other], [newer, replace(other, model="new")])
@@ -115,7 +115,7 @@ def test_the_markdown_tables_are_whole(rows):
 
 def test_an_int8_model_on_cuda_is_refused_where_there_is_no_cuda(tiny_file, drives):
     with pytest.raises(UserError, match="cuda was asked for"):
-        offline_rows([tiny_file], tiny_file, drives, device="cuda", plan=PLAN)
+        evaluate([tiny_file], tiny_file, drives, device="cuda", plan=PLAN)
 
 
 def test_the_command_writes_three_files_and_keeps_the_other_rows(
@@ -135,9 +135,15 @@ def test_the_command_writes_three_files_and_keeps_the_other_rows(
         "--rounds",
         "1",
     ]
-    assert main(["evaluate", str(tiny_file), *options]) == 0
-    assert main(["evaluate", str(int8_file), *options]) == 0
-    assert "int8" in capsys.readouterr().out
+    assert main(["models", "time", str(tiny_file), *options]) == 0
+    assert main(["models", "time", str(int8_file), *options]) == 0
+    said = capsys.readouterr().out
+    assert "int8" in said
+    # The captured output is no terminal, 80 columns wide by default: nothing is cut off there.
+    assert "…" not in said
+    row = json.loads((out / "evaluation.json").read_text())["rows"][-1]
+    for figure in (f"{row['size_ratio']:.2f}", f"{row['speedup_traced_paced']:.2f}", row["form"]):
+        assert figure in said
     stored = json.loads((out / "evaluation.json").read_text())["rows"]
     assert [row["model"] for row in stored] == ["tiny", "tiny", "int8"]
     assert (out / "evaluation.csv").read_text().count("\n") == 4

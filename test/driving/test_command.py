@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.model.output_range import OutputRange
+from pilotnet_brain.driving.command import STOP, Command, OutputRange
 
 _FINITE = st.floats(-100.0, 100.0)
 
