@@ -222,15 +222,20 @@ def write_card(
     folder: Annotated[
         Path | None, typer.Option(help="Of the models; default: the shipped ones.")
     ] = None,
+    proof: Annotated[
+        Path | None, typer.Option(help="Folder, or results.csv, of 'pilotnet benchmark proof'.")
+    ] = None,
 ) -> None:
     """Write the model card, README.md next to the models.
 
     Its text is in card_template.md there, its figures, from manifest.json and evaluation.json, are
-    those of 'pilotnet models time' and 'pilotnet benchmark proof'.
+    those of 'pilotnet models time' and 'pilotnet benchmark proof'. With --proof the laps of that
+    benchmark are entered in manifest.json first, for the files that drove them.
 
     \b
     Examples:
       pilotnet models card
+      pilotnet models card --proof runs/proof
     """
     from pilotnet_brain.atomic_file import write_atomically
     from pilotnet_brain.driving.model.catalogue import models_dir, read_manifest
@@ -239,6 +244,8 @@ def write_card(
     from pilotnet_brain.report.model_card import model_card
 
     folder = models_dir() if folder is None else folder
+    if proof is not None:
+        _enter_proof(folder, proof)
     descriptions = {name: method.description for name, method in METHODS.items()}
     descriptions |= dict.fromkeys(("baseline", "trained"), "PilotNet as it was trained, float32")
     descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"
@@ -250,6 +257,14 @@ def write_card(
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{folder}: the card cannot be written: {problem}") from problem
     typer.echo(folder / "README.md")
+
+
+def _enter_proof(folder: Path, proof: Path) -> None:
+    from pilotnet_brain.benchmark.proof import read_rows, scores_of
+    from pilotnet_brain.driving.model.catalogue import enter_scores
+
+    for name, (sha256, scores) in scores_of(read_rows(proof)).items():
+        enter_scores(folder, name, sha256, scores)
 
 
 def _score_text(score: Any) -> str:

@@ -192,7 +192,7 @@ def test_a_record_that_is_none_is_named(tmp_path, spec):
 
 
 def test_a_folder_measures_its_run_where_the_circuit_is_gone(tmp_path):
-    """A user's circuit has changed or moved since: the run is measured by the line it was driven on."""
+    """A user's circuit has changed or moved: a run is measured by the line it was driven on."""
     mine, lap = tmp_path / "mine.csv", tmp_path / "lap.csv"
     points = load_circuit("nurburgring").centerline.points
     text = "x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in points.tolist())
