@@ -70,17 +70,13 @@ def train(
     for report in train_epochs(learned, held_out, plan, folder, show_step):
         clear()
         typer.echo(epoch_line(report))
+    sources = {"datasets": list(map(str, datasets)), "validation": list(map(str, validation))}
+    options = {"validation": validation, "out": out, **settings}
     record = ModelRecord(
         name=out.stem,
         method="trained",
-        training={
-            "datasets": [str(path) for path in datasets],
-            "validation": [str(path) for path in validation],
-            "seed": seed,
-        },
-        rebuild=rebuild_command(
-            "train", datasets, {"validation": validation, "out": out, **settings}
-        ),
+        training={**sources, "seed": seed},
+        rebuild=rebuild_command("train", datasets, options),
     )
     export_torchscript(best_network(folder), out, record, self_test_frames(held_out.frames))
     if (out.parent / MANIFEST).is_file():
