@@ -25,7 +25,7 @@ from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow
 from pilotnet_brain.runs.disturbances import disturb
 from pilotnet_brain.runs.lockstep import LockstepPlan, drive_lockstep
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 PLAIN_LOOKS = 0
 """Of ``Case.looks_seed``: the plain look, as in ``pilotnet drive``."""
@@ -136,7 +136,7 @@ class _Sweep:
         case = task.case
         plan = LockstepPlan(
             circuit=load_circuit(case.circuit),
-            looks=PLAIN if case.looks_seed == PLAIN_LOOKS else random_looks(case.looks_seed),
+            looks=looks_of_seed(case.looks_seed),
             laps=self.laps,
             start_arc_length=case.start_arc_length,
             time_limit_s=self.time_limit_s,

@@ -54,14 +54,14 @@ def world(
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.simulation.looks import PLAIN, random_looks
+    from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
         raise UserError(f"format is {world_format}: it must be one of {', '.join(FORMATS)}")
     if gazebo_ros and world_format == "gz":
         raise UserError("gazebo_ros belongs to Gazebo Classic: leave it out, or use format classic")
     loaded = load_circuit(circuit)
-    looks = random_looks(looks_seed) if looks_seed else PLAIN
+    looks = looks_of_seed(looks_seed)
     if scenery is not None:
         if world_format == "gz" or looks_seed:
             raise UserError("scenery: a world of Gazebo Classic that has its own looks already")

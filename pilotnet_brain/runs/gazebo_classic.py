@@ -16,7 +16,7 @@ from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def _plan(wanted: argparse.Namespace) -> ServerPlan:
         world, models = Path(wanted.world), ()
         return ServerPlan(world, models, wanted.ros, wanted.lockstep, wanted.gui)
     circuit = load_circuit(wanted.circuit)
-    looks = random_looks(wanted.looks_seed) if wanted.looks_seed else PLAIN
+    looks = looks_of_seed(wanted.looks_seed)
     folder = Path(wanted.folder)
     if wanted.ros:
         topics = RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)

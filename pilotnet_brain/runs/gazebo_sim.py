@@ -16,7 +16,7 @@ from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.sim_server import EXPERIMENTAL, GzPlan, GzServer
 from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(wanted: argparse.Namespace) -> GzPlan:
     topics = RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)
-    looks = random_looks(wanted.looks_seed) if wanted.looks_seed else PLAIN
+    looks = looks_of_seed(wanted.looks_seed)
     folder = Path(wanted.folder)
     files = write_gz_world(load_circuit(wanted.circuit), looks, folder, topics)
     return GzPlan(files.world, files.models, files.bridge, wanted.gui)
