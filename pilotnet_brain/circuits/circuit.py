@@ -79,11 +79,11 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
     Raises:
         CircuitFileError: the file is no centerline, or a field is missing.
     """
-    path = centerline if isinstance(centerline, Path) else None
     try:
+        points = read_points(centerline) if isinstance(centerline, Path) else centerline
         return Circuit(
             name=str(fields["name"]),
-            centerline=Centerline(centerline if path is None else read_points(path)),
+            centerline=Centerline(points),
             asphalt_half_width=float(fields["asphalt_half_width"]),
             line_width=float(fields["line_width"]),
             wall_height=float(fields["wall_height"]),
@@ -92,7 +92,8 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
     except KeyError as missing:
         raise CircuitFileError(f"the circuit's record lacks {missing}") from missing
     except (TypeError, ValueError) as problem:
-        raise CircuitFileError(f"{path or 'the circuit'}: {problem}") from problem
+        where = centerline if isinstance(centerline, Path) else "the circuit"
+        raise CircuitFileError(f"{where}: {problem}") from problem
 
 
 def read_points(path: Path) -> NDArray[np.float64]:
