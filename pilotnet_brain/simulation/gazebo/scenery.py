@@ -19,7 +19,7 @@ from pilotnet_brain.simulation.gazebo.classic_world import (
     physics,
     write_car,
 )
-from pilotnet_brain.simulation.gazebo.sdf import write_xml
+from pilotnet_brain.simulation.gazebo.sdf import read_xml, write_xml
 from pilotnet_brain.simulation.looks import PLAIN
 
 
@@ -68,7 +68,7 @@ def write_world_with_our_car(
 
 def _read(path: Path) -> Element:
     try:
-        return ElementTree.parse(path).getroot()
+        return read_xml(path)
     except (OSError, ElementTree.ParseError, ValueError) as problem:
         raise UserError(f"{path}: not a world file that can be read: {problem}") from problem
 

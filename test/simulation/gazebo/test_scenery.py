@@ -85,6 +85,18 @@ def test_what_is_no_world_is_refused(tmp_path, text):
         world_of(tmp_path, text)
 
 
+def test_a_world_with_values_without_quotes_is_read_as_gazebo_does(tmp_path):
+    loose = THEIRS.replace(
+        '<world name="race">',
+        '<!-- <a b=c> --><world name=race><gui fullscreen=1 title="a=b c=d"></gui>'
+        "<light type = 'point' name=lamp/>",
+    )
+    _, world = world_of(tmp_path, loose)
+    assert world.find("gui").attrib == {"fullscreen": "1", "title": "a=b c=d"}
+    assert world.find("light").attrib == {"type": "point", "name": "lamp"}
+    assert world.find("model").get("name") == "bystander"
+
+
 @given(junk=st.binary(max_size=200))
 def test_any_bytes_are_refused_in_one_line(tmp_path_factory, junk):
     scenery = tmp_path_factory.mktemp("scenery") / "race.world"
