@@ -86,7 +86,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
     if path.suffix.lower() == ".csv":
         points = read_points(path)
     else:
-        from pilotnet_brain.bags.odometry import read_odometry_path
+        from pilotnet_brain.bags.reader import read_odometry_path
 
         points = _one_lap(path, read_odometry_path(path))
     return Circuit(name=path.stem, centerline=_centerline(path, points))
