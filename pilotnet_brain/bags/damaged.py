@@ -48,8 +48,10 @@ def raw_mcap(path: Path) -> Iterator[RawMessage]:
             for record in records:
                 if isinstance(record, Footer):
                     return
-                whole = isinstance(record, Chunk)
-                yield from topics.read(breakup_chunk(record, True) if whole else [record])
+                if isinstance(record, Chunk):
+                    yield from topics.read(breakup_chunk(record, validate_crc=True))
+                else:
+                    yield from topics.read([record])
                 start = file.tell()
         except (EndOfFile, RecordLengthLimitExceeded):
             yield from topics.read(_rest_of_chunk(file, start))

@@ -77,8 +77,11 @@ def world(
 def _write_around(
     circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
 ) -> None:
-    from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
-    from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+    from pilotnet_brain.simulation.gazebo.classic_world import (
+        bare,
+        with_gazebo_ros,
+        write_world_with_our_car,
+    )
 
     flavour = with_gazebo_ros() if gazebo_ros else bare()
     files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
@@ -115,7 +118,7 @@ def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
+    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 
     files = write_gz_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), and beside it its bridge:")

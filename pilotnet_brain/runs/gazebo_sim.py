@@ -14,8 +14,8 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
-from pilotnet_brain.simulation.gazebo.sim_server import EXPERIMENTAL, GzPlan, GzServer
-from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
+from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer
+from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 

@@ -18,7 +18,7 @@ from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo, ros_prefixes
-from pilotnet_brain.simulation.gazebo.sim_server import check_gz
+from pilotnet_brain.simulation.gazebo.sim import check_gz
 from pilotnet_brain.runs.topic_names import camera_info_topic
 
 SIMULATORS = ("mujoco", "gazebo", "gz", "none")

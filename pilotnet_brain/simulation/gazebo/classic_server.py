@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.child_process import start_child
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
 """gazebo_ros' plugins of the server: clock and resets; spawning."""

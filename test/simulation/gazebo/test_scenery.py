@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
-from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+from pilotnet_brain.simulation.gazebo.classic_world import (
+    bare,
+    with_gazebo_ros,
+    write_world_with_our_car,
+)
 
 CIRCUIT = load_circuit("simple_circuit")
 THEIRS = """<?xml version="1.0"?>
