@@ -180,7 +180,7 @@ def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:
     for file_name, data in beside.items():
         write_atomically(folder / file_name, data)
     path = folder / f"{name}.obj"
-    write_atomically(path, text.encode())
+    write_atomically(path, text)
     return path
 
 

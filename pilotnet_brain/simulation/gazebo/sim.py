@@ -25,7 +25,12 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.gazebo import car as gazebo_car
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME, LINK_NAME, Equipment, RosTopics
-from pilotnet_brain.simulation.gazebo.child_process import start_child
+from pilotnet_brain.simulation.gazebo.child_process import (
+    ament_prefixes,
+    check_display,
+    prepend,
+    start_child,
+)
 from pilotnet_brain.simulation.gazebo.circuit import (
     circuit_model_name,
     file_stem,
@@ -59,24 +64,26 @@ _POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
 
 
 @dataclass(frozen=True)
-class GzWorldFiles:
-    """Where a written world lies.
+class GzPlan:
+    """What Gazebo Sim is to run.
 
     Attributes:
-        world: the world file.
-        models: the folder of its models, for GZ_SIM_RESOURCE_PATH.
-        bridge: the configuration of ros_gz_bridge's parameter_bridge.
+        world: world file.
+        models: folder of its models, for GZ_SIM_RESOURCE_PATH.
+        bridge: configuration of ros_gz_bridge's parameter_bridge.
+        gui: with its window.
     """
 
     world: Path
     models: Path
     bridge: Path
+    gui: bool = False
 
 
 def write_gz_world(
     circuit: Circuit, looks: Looks, folder: Path, topics: RosTopics | None = None
-) -> GzWorldFiles:
-    """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder.
+) -> GzPlan:
+    """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder; say where.
 
     Raises:
         UserError: the folder cannot be written.
@@ -98,10 +105,10 @@ def write_gz_world(
         )
         write_xml(world, document(_SDF_VERSION, tag("world", *parts, name="default")))
         entries = yaml.safe_dump(bridge_entries(topics or RosTopics()), sort_keys=False)
-        write_atomically(bridge, entries.encode())
+        write_atomically(bridge, entries)
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
-    return GzWorldFiles(world, models, bridge)
+    return GzPlan(world, models, bridge)
 
 
 def bridge_entries(topics: RosTopics) -> list[dict[str, str]]:
@@ -184,23 +191,6 @@ def _physics() -> Element:
     )
 
 
-@dataclass(frozen=True)
-class GzPlan:
-    """What Gazebo Sim is to run.
-
-    Attributes:
-        world: world file.
-        models: folder of its models, for GZ_SIM_RESOURCE_PATH.
-        bridge: configuration of ros_gz_bridge.
-        gui: with its window.
-    """
-
-    world: Path
-    models: Path
-    bridge: Path
-    gui: bool = False
-
-
 def check_gz(gui: bool) -> None:
     """Check what can be checked before Gazebo Sim is started.
 
@@ -219,14 +209,13 @@ def check_gz(gui: bool) -> None:
         raise UserError(
             f"simulator gz (experimental): ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}"
         )
-    if gui and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        raise UserError("gui: Gazebo Sim's window needs a display; set DISPLAY, or leave gui out")
+    if gui:
+        check_display("Gazebo Sim's window")
 
 
-def parameter_bridge(environment: Mapping[str, str] | None = None) -> Path | None:
+def parameter_bridge() -> Path | None:
     """Return ros_gz_bridge's program, None where it is not installed."""
-    present = os.environ if environment is None else environment
-    prefixes = [Path(p) for p in present.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    prefixes = ament_prefixes()
     return next((p / _BRIDGE for p in prefixes if (p / _BRIDGE).is_file()), None)
 
 
@@ -270,10 +259,10 @@ class GzServer:
         """Wait until one of them has ended, or end them all.
 
         Args:
-            told_to_end: asked again and again.
+            told_to_end: polled; once true, all are ended.
 
         Returns:
-            What ended by itself, and how; empty where they were told to.
+            What ended by itself, and how; empty where they were told to end.
         """
         ended = ""
         while not ended and not told_to_end():
@@ -313,8 +302,7 @@ def _has_sim() -> bool:
 def _with_models(models: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment with the models on the search path, and a partition of its own."""
     added = dict(environment)
-    given = [added["GZ_SIM_RESOURCE_PATH"]] if added.get("GZ_SIM_RESOURCE_PATH") else []
-    added["GZ_SIM_RESOURCE_PATH"] = os.pathsep.join([str(models), *given])
+    prepend(added, "GZ_SIM_RESOURCE_PATH", [models])
     # Another Gazebo Sim on the machine would answer on the same topics.
     added.setdefault("GZ_PARTITION", f"pilotnet_{os.getpid()}")
     return added
