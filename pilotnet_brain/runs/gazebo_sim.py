@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
+from pilotnet_brain.runs.events import DRIVING, FAILED, REFUSED, read_events, record_event
 from pilotnet_brain.runs.gazebo_classic import topics_of, world_parser
 from pilotnet_brain.runs.stop_signal import StopSignal
-from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer
-from pilotnet_brain.simulation.gazebo.sim import write_gz_world
+from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer, write_gz_world
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 
@@ -30,6 +30,8 @@ def main(args: Sequence[str] | None = None) -> int:
         ended = GzServer(_plan(wanted)).run(lambda: stop.number is not None)
     except UserError as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
+        event = FAILED if read_events(None, DRIVING) else REFUSED
+        record_event(None, "gz", event, str(problem))
         return USER_ERROR
     if not ended:
         return 0
