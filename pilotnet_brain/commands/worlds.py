@@ -54,14 +54,14 @@ def world(
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.simulation.looks import PLAIN, random_looks
+    from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
         raise UserError(f"format is {world_format}: it must be one of {', '.join(FORMATS)}")
     if gazebo_ros and world_format == "gz":
         raise UserError("gazebo_ros belongs to Gazebo Classic: leave it out, or use format classic")
     loaded = load_circuit(circuit)
-    looks = random_looks(looks_seed) if looks_seed else PLAIN
+    looks = looks_of_seed(looks_seed)
     if scenery is not None:
         if world_format == "gz" or looks_seed:
             raise UserError("scenery: a world of Gazebo Classic that has its own looks already")
@@ -77,8 +77,11 @@ def world(
 def _write_around(
     circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
 ) -> None:
-    from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
-    from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+    from pilotnet_brain.simulation.gazebo.classic_world import (
+        bare,
+        with_gazebo_ros,
+        write_world_with_our_car,
+    )
 
     flavour = with_gazebo_ros() if gazebo_ros else bare()
     files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
@@ -115,7 +118,7 @@ def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
+    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 
     files = write_gz_world(circuit, looks, out)
     typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), and beside it its bridge:")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.report import track_drawing as track
 
 _WIDTH_IN = 9.0
@@ -23,16 +24,20 @@ RADIUS_COLOURS = LinearSegmentedColormap.from_list(
 
 
 def draw_circuit(path: str | Path, circuit: Circuit) -> Path:
-    """Draw a circuit seen from above as a png.
+    """Draw a circuit seen from above; return the picture's path.
 
     Args:
-        path: of the png; its folder exists.
+        path: of the picture; its ending says the format: .png, .svg, .pdf or another of
+            matplotlib's.
         circuit: any.
 
-    Returns:
-        The path.
+    Raises:
+        UserError: matplotlib does not write such a format, or the file cannot be written.
     """
     path = Path(path)
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        raise UserError(f"{path}: name a picture: its ending is one of .{', .'.join(formats)}")
     points = track.closed_points(circuit)
     width, height = np.ptp(points, axis=0)
     head_in = 1.05
@@ -56,7 +61,10 @@ def draw_circuit(path: str | Path, circuit: Circuit) -> Path:
                 fontweight="bold", color=track.INK)  # fmt: skip
     figure.text(0.03, 1.0 - 0.58 / total, describe(circuit), va="top", fontsize=10.5,
                 color=track.FAINT_INK)  # fmt: skip
-    figure.savefig(path, dpi=_DPI, format="png")
+    try:
+        figure.savefig(path, dpi=_DPI)
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be written: {problem.strerror}") from problem
     return path
 
 

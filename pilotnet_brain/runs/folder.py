@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.circuits.catalogue import circuit_from_csv, load_circuit
-from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, write_centerline
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, circuit_of, write_centerline
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap
 from pilotnet_brain.metrics.run_metrics import RunMetrics
@@ -208,7 +208,7 @@ class RunFolder:
         """
         kept = self.read_record().get("circuit")
         if self.circuit_csv.exists() and isinstance(kept, dict):
-            return circuit_from_csv(self.circuit_csv, **kept)
+            return circuit_of(self.circuit_csv, kept)
         if self.run_yaml.exists():
             return load_circuit(self.spec().circuit)
         named = (self.read_metrics() or {}).get("circuit")

@@ -27,8 +27,8 @@ from pilotnet_brain.simulation.gazebo.car import CAR_NAME
 from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan, check_gazebo
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
 from pilotnet_brain.simulation.looks import PLAIN
 from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 

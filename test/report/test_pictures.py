@@ -10,6 +10,7 @@ from driven_lines import circle, drive, ticks
 from matplotlib.image import imread
 
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
 from pilotnet_brain.report.circuit_picture import describe, draw_circuit
@@ -87,6 +88,25 @@ def test_a_run_folder_is_drawn_from_its_files(tmp_path):
 def test_circuits_are_drawn(tmp_path, name):
     path = draw_circuit(tmp_path / "circuit.png", load_circuit(name))
     assert imread(path).shape[1] == 1080
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("a.svg", b"<?xml"), ("a.pdf", b"%PDF"), ("a.PNG", b"\x89PNG")]
+)
+def test_a_circuit_is_drawn_in_the_format_of_its_name(tmp_path, name, begin):
+    assert draw_circuit(tmp_path / name, circle()).read_bytes().startswith(begin)
+
+
+@pytest.mark.parametrize("name", ["circuit", "circuit.csv", ".png"])
+def test_a_picture_of_no_known_format_is_refused_with_the_formats(tmp_path, name):
+    with pytest.raises(UserError, match=rf"{name}: .*\.png.*\.svg"):
+        draw_circuit(tmp_path / name, circle())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_in_no_folder_is_refused_in_words(tmp_path):
+    with pytest.raises(UserError, match=r"a\.png: cannot be written: No such file"):
+        draw_circuit(tmp_path / "missing" / "a.png", circle())
 
 
 def test_a_circuit_in_numbers():

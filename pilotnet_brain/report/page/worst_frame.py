@@ -127,15 +127,14 @@ def _rgb(image: Any) -> NDArray[np.uint8] | None:
 
 def _drawn_anew(circuit: Circuit, row: NDArray[np.float64], looks_seed: int) -> NDArray[np.uint8]:
     # MuJoCo takes a second to import, and raises UserError where there is no OpenGL.
-    from pilotnet_brain.simulation.looks import PLAIN, random_looks
+    from pilotnet_brain.simulation.looks import looks_of_seed
     from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
     arc_length, lateral, yaw = (
         float(row[COLUMNS.index(name)]) for name in ("arc_length", "lateral_deviation", "yaw")
     )
     heading = float(circuit.centerline.heading(arc_length))
-    looks = PLAIN if looks_seed == 0 else random_looks(looks_seed)
-    with MujocoSimulator(circuit, looks) as simulator:
+    with MujocoSimulator(circuit, looks_of_seed(looks_seed)) as simulator:
         simulator.reset(arc_length, lateral, wrap_angle(yaw - heading))
         return simulator.render()
 

@@ -17,7 +17,7 @@ from pilotnet_brain.report.video.file import check_length, video_file
 from pilotnet_brain.report.video.moments import moments, picture_times
 from pilotnet_brain.report.video.picture import WIDTH, VideoPicture
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 FPS = 20
 _OUTCOME_S = 1.5
@@ -111,7 +111,7 @@ def _camera(folder: RunFolder, circuit: Circuit, since_s: float) -> Camera:
     if recorded is not None:
         return recorded
     seed = parameters.get("looks_seed")
-    return RedrawnCamera(circuit, random_looks(seed) if isinstance(seed, int) and seed else PLAIN)
+    return RedrawnCamera(circuit, looks_of_seed(seed if isinstance(seed, int) else 0))
 
 
 def _resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

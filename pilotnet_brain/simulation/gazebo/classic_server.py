@@ -12,13 +12,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.child_process import start_child
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.child_process import (
+    ament_prefixes,
+    check_display,
+    prepend,
+    start_child,
+)
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
 """gazebo_ros' plugins of the server: clock and resets; spawning."""
@@ -112,8 +117,8 @@ def check_gazebo(world: str, gui: bool) -> None:
             raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
     if world and not Path(world).expanduser().is_file():
         raise UserError(f"world {world}: there is no such file")
-    if gui and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        raise UserError("gui: gzclient needs a display; set DISPLAY, or leave gui out")
+    if gui:
+        check_display("gzclient")
     host, port = master_address()
     if _answers(host, port):
         raise UserError(
@@ -124,8 +129,7 @@ def check_gazebo(world: str, gui: bool) -> None:
 
 def ros_prefixes(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Return the prefixes that hold gazebo_ros and its plugins; none where it is not installed."""
-    present = os.environ if environment is None else environment
-    prefixes = [Path(p) for p in present.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    prefixes = ament_prefixes(environment)
     holds = "share/ament_index/resource_index/packages"
     if not any((prefix / holds / "gazebo_ros").exists() for prefix in prefixes):
         return []
@@ -151,9 +155,9 @@ def server_command(plan: ServerPlan) -> list[str]:
 def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict[str, str]:
     """Return gzserver's environment: the given one with the search paths it needs added."""
     added = dict(environment)
-    _prepend(added, "GAZEBO_MODEL_PATH", plan.models)
+    prepend(added, "GAZEBO_MODEL_PATH", plan.models)
     if plan.with_ros:
-        _prepend(added, "GAZEBO_PLUGIN_PATH", [p / "lib" for p in ros_prefixes(environment)])
+        prepend(added, "GAZEBO_PLUGIN_PATH", [p / "lib" for p in ros_prefixes(environment)])
     # Gazebo asks a server on the internet for models otherwise, and waits for it.
     added.setdefault("GAZEBO_MODEL_DATABASE_URI", "")
     return added
@@ -175,7 +179,7 @@ class GazeboServer:
         plan: what it runs.
 
     Attributes:
-        last_words: the last line that gzserver said; empty before it said one.
+        last_words: the last line that gzserver printed; empty before the first.
     """
 
     def __init__(self, plan: ServerPlan) -> None:
@@ -195,7 +199,7 @@ class GazeboServer:
         With a camera it may hang on its way out; then it is killed.
 
         Args:
-            told_to_end: asked again and again.
+            told_to_end: polled; once true, gzserver is ended.
 
         Raises:
             UserError: it could not go on; the message says why.
@@ -256,9 +260,3 @@ def _answers(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _prepend(environment: dict[str, str], variable: str, folders: Sequence[Path]) -> None:
-    present = [environment[variable]] if environment.get(variable) else []
-    if paths := [*map(str, folders), *present]:
-        environment[variable] = os.pathsep.join(paths)

@@ -35,7 +35,7 @@ from pilotnet_brain.simulation.mujoco.world import (
     HIDDEN_GROUP,
     build_world,
 )
-from pilotnet_brain.simulation.road_surfaces import chunk_count
+from pilotnet_brain.simulation.road import chunk_count
 
 __all__ = ["TIME_STEP_S", "MujocoSimulator"]
 

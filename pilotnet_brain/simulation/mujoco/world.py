@@ -11,14 +11,14 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import Looks
-from pilotnet_brain.simulation.road_strips import wall_boxes
-from pilotnet_brain.simulation.road_surfaces import (
+from pilotnet_brain.simulation.road import (
     WALL_THICKNESS_M,
     Surface,
     asphalt_half_width,
     ground_square,
     road_surfaces,
     surface_pictures,
+    wall_boxes,
 )
 
 HIDDEN_GROUP = 5

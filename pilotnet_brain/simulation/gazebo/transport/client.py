@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.transport.framed_socket import ConnectionLost, FramedSocket
+from pilotnet_brain.simulation.gazebo.transport.connection import ConnectionLost, FramedSocket
 from pilotnet_brain.simulation.gazebo.transport.messages import (
     BrokenMessage,
     new_message,

@@ -10,9 +10,13 @@ from typing import Any
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame, camera_frame
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
-from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse
+from pilotnet_brain.simulation.gazebo.transport.messages import (
+    CameraFrame,
+    camera_frame,
+    new_message,
+    parse,
+)
 
 _WORLD_LIMIT_S = 60.0
 """A gzserver that was just started loads its world's meshes first."""

@@ -1,4 +1,4 @@
-"""A camera frame is found in its message without a copy, and hostile bytes are BrokenMessage."""
+"""A camera frame comes out of its message as it was put in; hostile bytes are BrokenMessage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import camera_frame
-from pilotnet_brain.simulation.gazebo.transport.messages import BrokenMessage, new_message
+from pilotnet_brain.simulation.gazebo.transport.messages import (
+    BrokenMessage,
+    camera_frame,
+    new_message,
+)
 
 RGB_INT8 = 3
 
@@ -48,7 +51,6 @@ def test_finds_what_protobuf_wrote(height: int, width: int, padding: int, seed: 
 
     assert frame.time_s == pytest.approx(12.345)
     assert np.array_equal(frame.pixels, rows[:, : 3 * width].reshape(height, width, 3))
-    assert np.shares_memory(frame.pixels, np.frombuffer(message, np.uint8))
 
 
 def test_refuses_another_pixel_format_and_says_the_mend() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotnet_brain.simulation.gazebo.transport.framed_socket import (
+from pilotnet_brain.simulation.gazebo.transport.connection import (
     LARGEST_MESSAGE_BYTES,
     ConnectionLost,
     FramedSocket,

@@ -1,17 +1,42 @@
-"""A TCP connection of Gazebo's transport: every message has its length before it.
+"""Where Gazebo's master is, and a TCP connection of its transport: length, then message.
 
 The length is eight characters: hexadecimal digits, padded with spaces on the left.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from pilotnet_brain.errors import UserError
+
+DEFAULT_PORT = 11345
 HEADER_BYTES = 8
 LARGEST_MESSAGE_BYTES = 64 * 2**20
 """A camera frame has 1 MB; a length beyond this is no length."""
 _LARGEST_BACKLOG_BYTES = 4 * 2**20
+
+
+def master_address(uri: str | None = None) -> tuple[str, int]:
+    """Return host and port of the master.
+
+    Args:
+        uri: such as ``http://127.0.0.1:11345`` (default: GAZEBO_MASTER_URI, else that one).
+
+    Raises:
+        UserError: not such an address.
+    """
+    text = uri or os.environ.get("GAZEBO_MASTER_URI") or f"http://127.0.0.1:{DEFAULT_PORT}"
+    parts = urlsplit(text if "//" in text else f"//{text}")
+    try:
+        host, port = parts.hostname, parts.port or DEFAULT_PORT
+    except ValueError:
+        host = None
+    if not host:
+        raise UserError(f"{text!r} is no address of a Gazebo: write http://HOST:PORT")
+    return host, port
 
 
 class ConnectionLost(ConnectionError):  # noqa: N818  (named by what it is)

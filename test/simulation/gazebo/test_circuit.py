@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.circuits.catalogue import circuit_names, load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.simulation.gazebo.meshes import (
+from pilotnet_brain.simulation.gazebo.circuit import (
     drawn_meshes,
     wall_collision_mesh,
     write_obj,

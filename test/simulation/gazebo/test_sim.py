@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.sim_server import GzPlan, GzServer, check_gz, gz_commands
+from pilotnet_brain.simulation.gazebo.sim import GzPlan, GzServer, check_gz, gz_commands
 
 PLAN = GzPlan(Path("x.sdf"), Path("/models"), Path("bridge.yaml"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pilotnet_brain.circuits.catalogue import circuit_names, load_circuit
-from pilotnet_brain.simulation.road_strips import ribbon, wall, wall_boxes
+from pilotnet_brain.simulation.road import ribbon, wall, wall_boxes
 
 
 def normals(strip):
