@@ -14,17 +14,14 @@ import typer
 from pilotnet_brain.commands import (
     benchmark,
     circuits,
-    compare,
     dataset,
     drive,
     evaluate,
     export,
     learning,
-    measuring,
     models,
     optimize,
     report,
-    video,
     worlds,
 )
 from pilotnet_brain.errors import UserError
@@ -85,12 +82,9 @@ app.command("export", short_help="Export a float model to ONNX, for other runtim
 app.command("benchmark", short_help="Drive models x circuits x repetitions; one table.")(
     benchmark.benchmark
 )
-app.command("compare", short_help="Lay runs side by side; is a difference more than chance?")(
-    compare.compare
+app.command("report", short_help="Show runs: as a page, compared, from a bag, as a video.")(
+    report.report
 )
-app.command("video", short_help="Make a video of a run, or a short moving picture.")(video.video)
-app.command("report", short_help="Show a run or a benchmark on one page.")(report.report)
-app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from pilotnet_brain.runs.graph import ARGUMENTS
 
 COMMANDS = (
     "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",
-    "bench", "benchmark", "metrics", "report", "world", "agreement",
+    "bench", "benchmark", "report", "world", "agreement",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 
@@ -69,7 +69,8 @@ def test_drive_takes_every_argument_of_a_run(capsys: pytest.CaptureFixture[str])
         (["drive", "--laps", "many"], ("--laps", "--help")),
         (["circuits", "show", "nowhere"], tuple(circuit_names())),
         (["models", "inspect", "nothing"], ("nothing",)),
-        (["metrics", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (["report", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (["report", "--fps", "20"], ("--fps", "--help")),
         (["optimize", "nonsense"], (*METHODS, "all")),
         (["optimize", "qat", "--baseline", "no.pt"], ("no.pt",)),
         (

@@ -43,7 +43,7 @@ def list_circuits() -> None:
 @app.command("show")
 def show_circuit(
     circuit: Annotated[str, typer.Argument(help="Name, random-SEED or path.")],
-    out: Annotated[Path | None, typer.Option(help="Picture to write (.png).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
 ) -> None:
     """Draw a circuit as a picture: the road, the line, the start and the driving direction.
 
@@ -54,7 +54,7 @@ def show_circuit(
       pilotnet circuits show my_lap.csv
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.report.circuit_picture import draw_circuit
+    from pilotnet_brain.report.track_drawing import draw_circuit
 
     loaded = load_circuit(circuit)
     typer.echo(draw_circuit(out or Path(f"{loaded.name}.png"), loaded))

@@ -36,8 +36,7 @@ from pilotnet_brain.nodes.ros.pose_messages import (
     seconds,
 )
 from pilotnet_brain.nodes.ros.process import run
-from pilotnet_brain.report.run_progress import progress_line
-from pilotnet_brain.report.run_table import run_summary
+from pilotnet_brain.report.figures import progress_line, run_summary
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.stop_reason import take_stop_reason
 

@@ -156,9 +156,8 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
     Returns:
         Whether the asked laps were driven.
     """
-    from rich.console import Console
-
-    from pilotnet_brain.report.run_table import run_table
+    from pilotnet_brain.report.figures import run_table
+    from pilotnet_brain.report.tables import print_tables
 
     try:
         figures = finish_run(folder, reason, laps=plan.laps, simulator=plan.simulator)
@@ -167,7 +166,7 @@ def show_results(folder: RunFolder, plan: RunPlan, reason: str) -> bool:
         return False
     # Read by the metrics node, unless it was the one that died.
     take_stop_reason(folder.path)
-    Console().print(run_table(figures))
+    print_tables(run_table(figures))
     if plan.record_video and figures.get("completion") is not None:
         # Only now: encoding would have taken the run's own processors.
         make_video(folder.path)

@@ -21,7 +21,7 @@ def make_video(run: Path) -> bool:
     print(f"making the video {run / 'run.mp4'}", flush=True)
     try:
         made = subprocess.run(
-            [*_pilotnet(), "video", str(run)],
+            [*_pilotnet(), "report", str(run), "--video"],
             stdin=subprocess.DEVNULL,
             preexec_fn=end_with_parent,
             check=False,

@@ -12,8 +12,8 @@ from matplotlib.image import imread
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.circuit_picture import describe, draw_circuit
 from pilotnet_brain.report.lap_picture import draw_lap, draw_lap_picture
+from pilotnet_brain.report.track_drawing import describe, draw_circuit
 from pilotnet_brain.runs.folder import RunFolder, RunFolderError
 
 

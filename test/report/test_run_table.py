@@ -3,8 +3,13 @@
 from driven_lines import LAP, circle, drive, ticks
 
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.figure_texts import FIGURES, figure_text, outcome
-from pilotnet_brain.report.run_table import run_summary, run_table_text
+from pilotnet_brain.report.figures import (
+    FIGURES,
+    figure_text,
+    outcome,
+    run_summary,
+    run_table_text,
+)
 
 DRIVEN = drive(RunMetrics(circle()), lambda t: 10 * t, ticks(40.0), lambda s: 0.1)
 

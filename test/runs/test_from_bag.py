@@ -19,7 +19,7 @@ from pilotnet_brain.bags.reader import BagError
 from pilotnet_brain.runs.from_bag import BagTopics, metrics_from_bag, run_from_bag, yaw_of
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.figure_texts import outcome
+from pilotnet_brain.report.figures import outcome
 
 LAP_S = LAP / 10.0
 

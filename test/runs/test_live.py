@@ -97,7 +97,7 @@ def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> 
 def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
     """The bag gives the run's own figures; the real clock is the recorder's, in another process."""
     again = folder / "again.json"
-    assert main(["metrics", str(folder), "--out", str(again)]) == 0
+    assert main(["report", str(folder / "bag"), "--json", str(again)]) == 0
     measured = json.loads(again.read_text())
     for key in ("real_time_s", "real_time_factor", "brain_rate_hz"):
         assert measured.pop(key) > 0.0

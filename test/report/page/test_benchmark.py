@@ -9,13 +9,13 @@ from driven_runs import driven_run
 
 from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.report.disturbances import disturbance_curves
 from pilotnet_brain.report.page.benchmark import (
     MOST_MAPS,
     write_benchmark_page,
     write_missing_run_pages,
 )
-from pilotnet_brain.report.page.curves import disturbance_curves
-from pilotnet_brain.report.page.small_map import scale_top
+from pilotnet_brain.report.page.driven_line import scale_top
 
 HOSTILE = '"><script>window.hacked = 1</script>'
 MODELS = {"tiny": 0.01, "baseline": 0.03}
