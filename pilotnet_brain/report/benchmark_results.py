@@ -30,12 +30,13 @@ _LAP_TIME = FigureText("lap_time_s", "lap time", "s")
 _FIGURES = (
     FigureText("average_speed", "average speed", "m/s"),
     FigureText("position_deviation_mae", "deviation (MAE)", "m", digits=3),
-    FigureText("position_deviation_max", "largest deviation", "m", digits=2),
     FigureText("position_deviation_score_published", "published score"),
-    FigureText("suddenness", "suddenness", digits=4),
     FigureText("brain_iteration_frequency", "brain", "Hz", digits=0),
     FigureText("mean_inference_time", "inference", "ms", 1e3, digits=3),
     FigureText("real_time_factor", "real-time factor", digits=3),
+    FigureText("position_deviation_max", "largest deviation", "m", digits=3),
+    FigureText("suddenness", "suddenness", digits=4),
+    FigureText("position_deviation_score", "score (centerline)"),
     FigureText("frames_dropped", "frames dropped", digits=1),
 )
 

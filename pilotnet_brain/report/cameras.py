@@ -207,7 +207,8 @@ def _redrawn(folder: RunFolder, circuit: Circuit, pose: CarPose) -> tuple[str, s
         camera.close()
     looks = f"with looks_seed {seed}" if seed else "in the plain looks"
     return _jpeg(frame), (
-        f"The camera was not recorded: redrawn by the embedded simulator at the car's pose, {looks}."
+        "The camera was not recorded: redrawn by the embedded simulator at the car's pose, "
+        f"{looks}."
     )
 
 
@@ -255,7 +256,7 @@ def _frames(folder: RunFolder, since_ns: int = -1) -> Iterator[Frame]:
 
 
 def _as_rgb(image: Any) -> NDArray[np.uint8] | None:
-    """Return a sensor_msgs/Image as RGB (H, W, 3); None where it holds nothing that can be shown."""
+    """Return a sensor_msgs/Image as RGB (H, W, 3); None where it cannot be shown."""
     if image.encoding not in _TO_RGB or image.height < 1 or image.width < 1:
         return None
     channels = {"mono8": 1, "rgba8": 4, "bgra8": 4}.get(image.encoding, 3)

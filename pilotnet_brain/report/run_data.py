@@ -20,7 +20,7 @@ from pilotnet_brain.runs.topic_names import absolute
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder is a run's; one that is not there is taken for one, so that it is reported."""
+    """Whether a folder is a run's; a missing one counts as one, and opening it reports that."""
     return not path.exists() or any(
         (path / name).is_file() for name in ("run.yaml", "metrics.json", "trajectory.csv")
     )
@@ -106,7 +106,7 @@ def measure_bag(
 
 
 def _folder_around(bag: Path) -> RunFolder | None:
-    """Return the run's folder that a bag, or a file of it, lies in; None where it lies elsewhere."""
+    """Return the run's folder that a bag, or one of its files, lies in; None elsewhere."""
     path = bag.expanduser().resolve()
     found = (place for place in path.parents[:2] if (place / "run.yaml").is_file())
     return next(map(RunFolder, found), None)

@@ -136,15 +136,17 @@ def is_number(value: object) -> bool:
 def print_tables(*parts: Table | RenderableType) -> None:
     """Print tables and texts to standard output without cutting anything off."""
     console = Console(highlight=False)
-    width = console.width if console.is_terminal else _WIDEST
-    shown = [_fitting(part, console, width) if isinstance(part, Table) else part for part in parts]
-    for part in shown:
-        if isinstance(part, RichTable):
-            needed = _measured(console, part)
+    given = console.width
+    for part in parts:
+        shown = part
+        if isinstance(part, Table):
+            shown = _fitting(part, console, given if console.is_terminal else _WIDEST)
+        if isinstance(shown, RichTable):
+            needed = _measured(console, shown)
             least = needed.minimum if console.is_terminal else needed.maximum
-            console.print(part, width=max(console.width, least), crop=False)
-        else:
-            console.print(part, soft_wrap=not console.is_terminal)
+            console.width = max(given, least)
+        console.print(shown, crop=False)
+        console.width = given
 
 
 def rich_table(table: Table) -> RichTable:

@@ -94,6 +94,16 @@ def test_over_many_circuits_a_model_has_one_line():
     assert "| 20 | 20 of 20 |" in line and "10.50 ± 5.92" in line
 
 
+def test_laps_of_different_circuits_have_no_common_lap_time(tmp_path: Path):
+    rows = [row("qat", name, lap_times_s=[time]) for name, time in (("a", 30.0), ("b", 90.0))]
+    (total,) = summarize(rows, BY_MODEL)
+    assert total["lap_time_s"]["mean"] is None and total["best_lap_time_s"] is None
+    assert [entry["lap_time_s"]["mean"] for entry in summarize(rows)] == [30.0, 90.0]
+    older = total | {"lap_time_s": {"mean": 60.0, "std": None, "n": 2}}  # of a results.json
+    for summary in ([total], [older]):
+        assert "lap time, s" not in [column.head for column in summary_table(summary).columns]
+
+
 def test_a_reason_cannot_break_the_table():
     hostile = row("a|b", "c", finished=False, ending="x | y\n## heading")
     text = results_markdown(plan_of({"models": ["a|b"], "circuits": ["c"]}), [hostile], MADE_BY)

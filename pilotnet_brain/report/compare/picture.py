@@ -92,7 +92,7 @@ def _from_start_line(rows: NDArray[np.float64], length: float) -> NDArray[np.flo
 def _draw_map(
     axes: Axes, circuit: Circuit, points: NDArray[np.float64], laps: Sequence[DrivenLap]
 ) -> None:
-    """Draw the lines with their deviations exaggerated: a few centimetres are less than a pixel here."""
+    """Draw the lines with their deviations exaggerated: centimetres are less than a pixel here."""
     metres_per_point = track.frame_map(axes, points)
     track.draw_road(axes, circuit, metres_per_point)
     axes.plot(*points.T, color="white", linewidth=0.8, zorder=3)

@@ -23,7 +23,7 @@ _ROAD_SPACING_M = 1.0
 _MAP_POINTS = 180
 _MAP_ROAD_POINTS = 220
 _NARROWEST_SHARE = 0.028
-"""Of a small map's size that a road takes at least; it would be too thin to see on a long circuit."""
+"""Of a small map's size that a road takes at least; else it is too thin to see."""
 # Name on the page, column of trajectory.csv, digits after the point.
 _SERIES = (
     ("x", "x", 3),

@@ -181,6 +181,18 @@ def test_what_cannot_be_compared_is_told(tmp_path):
         sides_by_circuit([run, tmp_path / "y.json"])
 
 
+def test_no_name_and_no_figure_is_cut_off(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ["a_network_with_a_very_long_name_" + end for end in "abcdef"]
+    runs = [make_run(tmp_path, name, 0.1, name) for name in names]
+    for count in (2, 3, 6):
+        assert main(["report", *map(str, runs[:count])]) == 0
+        shown = capsys.readouterr().out
+        assert "…" not in shown
+        assert all(name in shown for name in names[:count])
+        assert shown.count("+0.0000: no spread") >= count - 1
+
+
 def test_a_run_compared_with_itself_is_numbered(tmp_path):
     run = make_run(tmp_path, "a", 0.1)
     (sides,) = sides_by_circuit([run, run]).values()
