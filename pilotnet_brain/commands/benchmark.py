@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pilotnet_brain.benchmark.store import BenchmarkStore
 
 _RESULTS_EVERY_S = 10.0
-_TABLE_WIDTH = 160
 """Characters; where the terminal has fewer, lines wrap, and no figure is cut."""
 _STOPPED = 130
 
@@ -187,7 +186,7 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
         stopped = True
     finally:
         write()
-    _show(store, console)
+    _show(store)
     _write_pages(store, runs=store.plan.mode == "live" and not stopped)
     if stopped:
         again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
@@ -197,17 +196,16 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     return FAILED if any(row["failed"] for row in store.rows) else SUCCESS
 
 
-def _show(store: BenchmarkStore, console: Console) -> None:
+def _show(store: BenchmarkStore) -> None:
     """Draw what is drawn, and print the table."""
-    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary
-    from pilotnet_brain.report.benchmark_table import summary_table
+    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary, summary_table
+    from pilotnet_brain.report.tables import print_tables
 
     if rows := store.rows:
         draw_curves(store.folder, rows)
-        console.width = max(console.width, _TABLE_WIDTH)
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
-        console.print(summary_table(shown_summary(store.plan, rows), title))
+        print_tables(summary_table(shown_summary(store.plan, rows), title))
 
 
 def _write_pages(store: BenchmarkStore, runs: bool) -> None:

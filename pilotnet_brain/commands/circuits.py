@@ -58,7 +58,7 @@ def show_circuit(
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.errors import UserError
-    from pilotnet_brain.report.circuit_picture import draw_circuit
+    from pilotnet_brain.report.track_drawing import draw_circuit
 
     loaded = load_circuit(circuit)
     picture = out or Path(f"{loaded.name}-circuit.png")

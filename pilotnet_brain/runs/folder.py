@@ -209,9 +209,10 @@ class RunFolder:
         kept = self.read_record().get("circuit")
         if self.circuit_csv.exists() and isinstance(kept, dict):
             return circuit_of(self.circuit_csv, kept)
-        if self.run_yaml.exists():
+        try:
             return load_circuit(self.spec().circuit)
-        named = (self.read_metrics() or {}).get("circuit")
+        except RunFolderError:
+            named = (self.read_metrics() or {}).get("circuit")
         if not isinstance(named, str):
             raise RunFolderError(
                 f"{self.path}: neither run.yaml nor metrics.json names the circuit"
@@ -234,7 +235,12 @@ class RunFolder:
         Where the metrics node did not get to writing them, they follow from the spec.
         """
         kept = self.read_record().get("topics")
-        return dict(kept) if isinstance(kept, dict) else topics_of(self.spec())
+        if isinstance(kept, dict):
+            return dict(kept)
+        try:
+            return topics_of(self.spec())
+        except RunFolderError:
+            return topics_of(RunSpec())
 
     def new_metrics(self) -> RunMetrics:
         """Return metrics that measure this run, live or again, by its own circuit and rules."""

@@ -1,4 +1,8 @@
-"""The driven line as a page carries it: lap by lap, thinned, without losing where it was worst."""
+"""Driven lines and roads as pages carry them: thinned, without losing where a line was worst.
+
+A run's page has its laps as numbers, which scripts draw; a benchmark's page has every run's line as
+a small map of SVG paths.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
-from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.metrics.trajectory import COLUMNS, rows_by_lap
+from pilotnet_brain.report.page.template import LEVELS
 
 MOST_POINTS = 9000
-"""Of a page: more than a screen shows of a lap, and below half a megabyte."""
+"""In a page: more than a screen shows of a lap, and below half a megabyte."""
 MOST_LAPS = 30
 _ROAD_SPACING_M = 1.0
-# Name on the page, column of trajectory.csv, digits behind the point.
+_MAP_POINTS = 180
+_MAP_ROAD_POINTS = 220
+_NARROWEST_SHARE = 0.028
+"""Of a small map's size that a road takes at least; else it is too thin to see."""
+# Name on the page, column of trajectory.csv, digits after the point.
 _SERIES = (
     ("x", "x", 3),
     ("y", "y", 3),
@@ -34,9 +42,9 @@ class DrivenLine:
     """What a page shows of a run's rows.
 
     Attributes:
-        laps: one mapping each, of ``number`` (from 1), ``along`` (m since the lap's begin) and the
-            series of trajectory.csv; None stands for a value that is not there.
-        laps_driven: begun laps; more than `laps` where a page would grow too long.
+        laps: one mapping each, of ``number`` (from 1), ``along`` (m since the lap's start) and the
+            series of trajectory.csv; None for a missing value.
+        laps_driven: laps started; more than `laps` where a page would grow too long.
         worst: index into `laps`, and of the point in that lap, with the largest deviation; None
             where nothing was driven.
     """
@@ -44,14 +52,6 @@ class DrivenLine:
     laps: list[dict[str, object]]
     laps_driven: int
     worst: tuple[int, int] | None
-
-
-def finite_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows (N, 10) whose pose is finite; a command may be missing."""
-    usable: NDArray[np.float64] = rows[
-        np.isfinite(rows[:, : COLUMNS.index("command_speed")]).all(axis=1)
-    ]
-    return usable
 
 
 def driven_line(circuit: Circuit, rows: NDArray[np.float64]) -> DrivenLine:
@@ -93,9 +93,9 @@ def thinned(deviation: NDArray[np.float64], most: int) -> NDArray[np.intp]:
         return np.arange(count)
     edges = np.linspace(1, count - 1, most - 1).astype(int)
     inner = [
-        begin + int(np.argmax(deviation[begin:end]))
-        for begin, end in zip(edges[:-1], edges[1:], strict=True)
-        if end > begin
+        start + int(np.argmax(deviation[start:end]))
+        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        if end > start
     ]
     return np.array([0, *inner, count - 1], dtype=np.intp)
 
@@ -121,3 +121,67 @@ def _lap(number: int, rows: NDArray[np.float64], along: NDArray[np.float64]) -> 
             round(value, digits) if math.isfinite(value) else None for value in values.tolist()
         ]
     return lap
+
+
+@dataclass(frozen=True)
+class SmallRoad:
+    """A circuit's road in a small map, drawn under its runs' lines.
+
+    Attributes:
+        view: of the SVG, m, y downwards.
+        path: of the centerline.
+        width: of the road, m.
+    """
+
+    view: str
+    path: str
+    width: float
+
+
+def small_road(circuit: Circuit) -> SmallRoad:
+    """Return a circuit's road as SVG."""
+    line = circuit.centerline
+    points = line.position(np.arange(_MAP_ROAD_POINTS) * line.length / _MAP_ROAD_POINTS)
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = float((high - low).max())
+    margin = 0.06 * size
+    width, height = (high - low + 2.0 * margin).tolist()
+    return SmallRoad(
+        view=f"{low[0] - margin:.1f} {-high[1] - margin:.1f} {width:.1f} {height:.1f}",
+        path=_path(points) + "Z",
+        width=round(max(2.0 * circuit.asphalt_half_width, _NARROWEST_SHARE * size), 1),
+    )
+
+
+def small_line(rows: NDArray[np.float64], top: float) -> dict[int, str]:
+    """Return the driven line of a run as SVG paths, by the level of their deviation.
+
+    Args:
+        rows: (N, 10) as in trajectory.csv, finite but for the commands; N may be 0.
+        top: deviation of the highest level, m.
+    """
+    deviation = np.abs(rows[:, COLUMNS.index("lateral_deviation")])
+    if len(rows) < 2:
+        return {}
+    kept = thinned(deviation, _MAP_POINTS)
+    points, off = rows[kept, 1:3], np.maximum(deviation[kept][:-1], deviation[kept][1:])
+    levels = np.minimum((off / top * LEVELS).astype(int), LEVELS - 1)
+    paths: dict[int, str] = {}
+    start = 0
+    for end in range(1, len(levels) + 1):
+        if end == len(levels) or levels[end] != levels[start]:
+            level = int(levels[start])
+            paths[level] = paths.get(level, "") + _path(points[start : end + 1])
+            start = end
+    return dict(sorted(paths.items()))
+
+
+def scale_top(largest: list[float]) -> float:
+    """Return the deviation of the highest level, m: a round number above most runs' largest."""
+    finite = [value for value in largest if math.isfinite(value)]
+    most = float(np.percentile(finite, 95)) if finite else 0.0
+    return next((top for top in (0.05, 0.1, 0.2, 0.3, 0.5) if most <= top), 1.0)
+
+
+def _path(points: NDArray[np.float64]) -> str:
+    return "M" + "L".join(f"{x:.1f},{-y:.1f}" for x, y in points.tolist())
