@@ -11,7 +11,7 @@ import numpy as np
 from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_figures import FrameLog
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.from_bag import BagTopics
 
@@ -97,9 +97,8 @@ def _frame_log(bag: Path) -> FrameLog:
     topic = BagTopics().frames
     log = FrameLog()
     for message in read_bag(bag, lambda name, _: name == topic).messages:
-        for status in message.message.status:
-            try:
-                log.add(FrameRecord.from_values({pair.key: pair.value for pair in status.values}))
-            except FrameRecordError:
-                log.unreadable += 1
+        try:
+            log.add(frame_record(message.message))
+        except FrameRecordError:
+            log.unreadable += 1
     return log

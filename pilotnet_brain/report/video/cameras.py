@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.report.video.moments import Moment
-from pilotnet_brain.runs.from_bag import stamp_seconds
 from pilotnet_brain.simulation.looks import Looks
 
 IMAGE_TYPE = "sensor_msgs/msg/Image"
@@ -152,7 +152,7 @@ def _frames(
     for message in stream_bag(bag, wanted):
         frame = _as_rgb(message.message)
         if frame is not None and message.log_time_ns >= since_ns:
-            yield stamp_seconds(message.message.header.stamp), frame
+            yield seconds(message.message.header.stamp), frame
 
 
 def _as_rgb(image: Any) -> NDArray[np.uint8] | None:
