@@ -128,16 +128,20 @@ def test_broken_frames_are_counted_and_skipped(world: FakeWorld, brain: object) 
 def test_an_output_that_is_no_number_stops_the_car(world: FakeWorld, brain: object) -> None:
     record = world.drive_frame(grey_image(255))
     assert not record.driven
-    assert "not finite" in record.problem
+    assert "not finite" in world.problem_of(record)
     world.until(lambda: world.commands[-1] == STOP, "the stop")
     assert world.drive_frame(grey_image(51)).driven
 
 
 def test_a_network_that_fails_on_a_frame_stops_the_car(world: FakeWorld, brain: object) -> None:
+    before = world.drive_frame(grey_image(51))
     record = world.drive_frame(grey_image(240))
     assert not record.driven
-    assert record.problem.startswith("failed: brightness failed: ")
-    assert "too bright" in record.problem
+    assert record.problem == "failed"
+    assert record.frames_failed == before.frames_failed + 1
+    problem = world.problem_of(record)
+    assert problem.startswith("failed: brightness failed: ")
+    assert "too bright" in problem
     world.until(lambda: world.commands[-1] == STOP, "the stop")
     assert world.drive_frame(grey_image(51)).driven
 
@@ -181,6 +185,25 @@ def test_a_clock_that_jumps_back_opens_an_epoch(world: FakeWorld, brain: object)
     assert after.epoch == before.epoch + 1
     assert after.driven
     assert after.frames_late <= before.frames_late + 1
+
+
+def test_the_status_is_published_when_its_text_changes(world: FakeWorld, brain: object) -> None:
+    first = world.drive_frame(grey_image(51))
+    world.until(lambda: world.problem_of(first) == "", "the status")
+    seen = len(world.statuses)
+    for _ in range(5):
+        assert world.drive_frame(grey_image(51)).driven
+    failed = world.drive_frame(grey_image(255))
+    world.drive_frame(grey_image(255))
+    driven = world.drive_frame(grey_image(51))
+    world.until(lambda: len(world.statuses) >= seen + 2, "two statuses")
+    (since_s, texts), (driven_since_s, driven_texts) = world.statuses[seen:]
+    assert since_s == pytest.approx(failed.stamp_s, abs=1e-6)
+    assert (texts["model"], texts["device"]) == ("brightness", "cpu")
+    assert texts["form"]
+    assert "not finite" in texts["problem"]
+    assert driven_since_s == pytest.approx(driven.stamp_s, abs=1e-6)
+    assert driven_texts == texts | {"problem": ""}
 
 
 def test_diagnostics_name_model_device_and_counts(world: FakeWorld, brain: object) -> None:
@@ -247,13 +270,13 @@ def test_a_transition_that_is_not_allowed_leaves_it_driving(
     assert brain.poll() is None
 
 
-def test_a_second_brain_keeps_its_hands_off_the_wheel(
+def test_a_second_brain_does_not_start_driving(
     world: FakeWorld, brain: object, model: Path
 ) -> None:
     second = start_brain(model, "-r", "__node:=second_brain")
     _, errors = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
-    assert "already publishes /cmd_vel" in errors
+    assert "multiple publishers on /cmd_vel: /brain drives" in errors
     assert world.drive_frame(grey_image(51)).driven
 
 
