@@ -15,15 +15,13 @@ from pilotnet_brain.commands import (
     benchmark,
     circuits,
     compare,
-    dataset,
+    data,
     drive,
-    evaluate,
-    export,
-    learning,
     measuring,
     models,
     optimize,
     report,
+    train,
     video,
     worlds,
 )
@@ -55,8 +53,8 @@ def _pilotnet(context: typer.Context) -> None:
 
     \b
     A model of your own:
-      pilotnet collect data/mine --frames 40000
-      pilotnet collect data/other --frames 4000 --seed 2 --random-share 1
+      pilotnet data collect data/mine --frames 40000
+      pilotnet data collect data/other --frames 4000 --seed 2 --random-share 1
       pilotnet train data/mine --validation data/other --out models/mine.pt
       pilotnet drive --model models/mine.pt
     """
@@ -68,20 +66,13 @@ app.command("drive", short_help="Drive laps with a network, live over ROS 2.")(d
 app.add_typer(circuits.app, name="circuits")
 app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(worlds.world)
 app.add_typer(models.app, name="models")
-app.command("collect", short_help="Make a data set: the expert drives, the camera watches.")(
-    learning.collect
-)
-app.add_typer(dataset.app, name="dataset")
+app.add_typer(data.app, name="data")
 app.command("train", short_help="Train PilotNet on data sets; writes a TorchScript model.")(
-    learning.train
+    train.train
 )
 app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
     optimize.optimize
 )
-app.command("evaluate", short_help="Compare models offline: size, error, inference time.")(
-    evaluate.evaluate
-)
-app.command("export", short_help="Export a float model to ONNX, for other runtimes.")(export.export)
 app.command("benchmark", short_help="Drive models x circuits x repetitions; one table.")(
     benchmark.benchmark
 )

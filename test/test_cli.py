@@ -11,11 +11,11 @@ import pytest
 
 from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
-from pilotnet_brain.learning.methods import METHODS
+from pilotnet_brain.learning.optimize import METHODS
 from pilotnet_brain.runs.graph import ARGUMENTS
 
 COMMANDS = (
-    "drive", "circuits", "models", "collect", "dataset", "train", "optimize", "evaluate", "export",
+    "drive", "circuits", "models", "data", "train", "optimize",
     "bench", "benchmark", "metrics", "report", "world", "agreement",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [name for name in COMMANDS if name not in ("circuits", "dataset", "models")]
+    "command", [name for name in COMMANDS if name not in ("circuits", "data", "models")]
 )
 def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0

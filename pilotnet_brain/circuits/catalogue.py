@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,18 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
 
         points = _one_lap(path, read_odometry_path(path))
     return Circuit(name=path.stem, centerline=_centerline(path, points))
+
+
+def circuit_from_csv(path: Path, **fields: Any) -> Circuit:
+    """Return the circuit whose line `write_centerline` wrote, with the fields of `circuit_fields`.
+
+    Raises:
+        CircuitFileError: the file is no centerline, or the fields are not a circuit's.
+    """
+    try:
+        return Circuit(centerline=_centerline(path, _read_csv(path)), **fields)
+    except TypeError as problem:
+        raise CircuitFileError(f"{path}: {problem}") from problem
 
 
 def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
+from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.centerline import Centerline
 
 
@@ -31,3 +33,15 @@ class Circuit:
         """Return x (m), y (m) and yaw (rad) of a car on the start line, facing along it."""
         x, y = self.centerline.position(0.0)
         return float(x), float(y), float(self.centerline.heading(0.0))
+
+
+def circuit_fields(circuit: Circuit) -> dict[str, float | str]:
+    """Return what a circuit is besides its line, for a YAML or JSON file."""
+    return {f.name: getattr(circuit, f.name) for f in fields(circuit) if f.name != "centerline"}
+
+
+def write_centerline(path: Path, circuit: Circuit) -> None:
+    """Write the line's points as a CSV of x,y with all their digits."""
+    points = circuit.centerline.points.tolist()
+    text = "x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in points)
+    write_atomically(path, text.encode())

@@ -44,7 +44,7 @@ from pilotnet_brain.driving.frame_gaps import FrameGaps
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.model.self_test import first_line
+from pilotnet_brain.driving.model.torchscript import error_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
 from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.errors import SUCCESS, USER_ERROR, UserError
@@ -158,7 +158,7 @@ class BrainNode(LifecycleNode):
             pilot = Pilot(load_model(path, self._device))
             pilot.warm_up()
         except (NetworkFailure, RuntimeError, MemoryError) as problem:
-            raise UserError(f"{name}: unfit to drive: {first_line(problem)}") from problem
+            raise UserError(f"{name}: unfit to drive: {error_line(problem)}") from problem
         return pilot
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:

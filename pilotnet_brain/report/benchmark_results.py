@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.benchmark.case import UNDISTURBED
-from pilotnet_brain.benchmark.plan import BenchmarkPlan
+from pilotnet_brain.benchmark.plan import UNDISTURBED, BenchmarkPlan
 from pilotnet_brain.benchmark.row import Row
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
@@ -125,12 +124,20 @@ def _how(plan: BenchmarkPlan, made_by: Mapping[str, Any]) -> str:
         else "in lock-step, simulator and model in one process"
     )
     return (
-        f"Driven {what}; {plan.laps} lap(s) a run, looks {_listed(plan.looks)}, start points "
-        f"{_listed(plan.start_points)}.\n"
+        f"Driven {what}; {plan.laps} lap(s) a run; {_series(plan)}.\n"
         f"{hardware_.get('cpu')}, {hardware_.get('cores')} cores, "
         f"{_listed(hardware_.get('gpu') or 'no GPU')}; Python {versions_.get('python')}, torch "
         f"{versions_.get('torch')}, mujoco {versions_.get('mujoco')}, ROS 2 "
         f"{versions_.get('ros_distro')}; commit {(made_by.get('git_commit') or 'unknown')[:12]}.\n"
+    )
+
+
+def _series(plan: BenchmarkPlan) -> str:
+    """Return each series' looks and start points in words."""
+    return "; ".join(
+        f"{name + ': ' if name else ''}looks {_listed(series.looks)}, start points "
+        f"{_listed(series.start_points)}"
+        for name, series in plan.series.items()
     )
 
 

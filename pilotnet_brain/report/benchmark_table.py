@@ -9,7 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.metrics.published_figures import PublishedRun
 from pilotnet_brain.report.figure_texts import NOT_MEASURED
 

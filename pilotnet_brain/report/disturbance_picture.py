@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.benchmark.summary import BY_MODEL, summarize
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.runs.disturbances import Disturbance, find_disturbance

@@ -17,7 +17,6 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
@@ -51,7 +50,7 @@ def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
     """
     figures = folder.read_metrics() or {}
     if circuit is None:
-        circuit = load_circuit(folder.circuit_name())
+        circuit = folder.circuit()
     rows = last_epoch(read_trajectory(folder.trajectory_csv))
     return draw_lap_picture(folder.lap_png, circuit, rows, figures)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
+from pilotnet_brain.runs.events import DRIVING, FAILED, REFUSED, read_events, record_event
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.sim_server import EXPERIMENTAL, GzPlan, GzServer
@@ -28,6 +29,8 @@ def main(args: Sequence[str] | None = None) -> int:
         ended = GzServer(_plan(wanted)).run(lambda: stop.number is not None)
     except UserError as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
+        event = FAILED if read_events(None, DRIVING) else REFUSED
+        record_event(None, "gz", event, str(problem))
         return USER_ERROR
     if not ended:
         return 0

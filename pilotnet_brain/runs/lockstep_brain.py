@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.driving.pilot import Drive
-from pilotnet_brain.runs.lockstep_camera import Arrival, Frame
+from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.runs.lockstep_camera import Arrival, Frame
 from pilotnet_brain.simulation.car import CarState
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S
 

@@ -142,3 +142,8 @@ def _kerbs(rng: np.random.Generator) -> tuple[Colour, Colour]:
     light = _tinted(rng, rng.uniform(0.75, 1.0), 0.05)
     dark = _red(rng) if rng.random() < 0.6 else _tinted(rng, rng.uniform(0.05, 0.5), 0.25)
     return light, dark
+
+
+def looks_of_seed(seed: int) -> Looks:
+    """Return the looks of a seed; 0 is the plain look."""
+    return random_looks(seed) if seed else PLAIN

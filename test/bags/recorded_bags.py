@@ -37,13 +37,25 @@ Event = tuple[str, int, Any]
 
 
 def circle_events(
-    store: Any, seconds: float, stamped: bool = True, period_ns: int = 10**8, old: bool = False
+    store: Any,
+    seconds: float,
+    stamped: bool = True,
+    period_ns: int = 10**8,
+    waiting_s: float = 0.0,
+    old: bool = False,
 ) -> Iterator[Event]:
-    """(topic, log time, message) of a car on a circle of 50 m radius at 10 m/s, 20 Hz."""
+    """(topic, log time, message) of a car on a circle of 50 m radius at 10 m/s, 20 Hz.
+
+    It sets off after `waiting_s`.
+    """
     for i in range(int(seconds * 20) + 1):
         time = i / 20.0
         log_ns = BEGIN_NS + i * period_ns
-        yield ODOM, log_ns, odometry(store, time if stamped else 0.0, 10.0 * time)
+        yield (
+            ODOM,
+            log_ns,
+            odometry(store, time if stamped else 0.0, 10.0 * max(0.0, time - waiting_s)),
+        )
         yield CMD, log_ns + 1, twist(store, 10.0, 0.2)
         yield INFO, log_ns + 2, camera_info(store, time)
         if i % 10 != 5:  # every tenth frame never reaches the brain

@@ -11,6 +11,7 @@ import numpy as np
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.folder import RunFolder
 
@@ -40,7 +41,7 @@ def driven_run(
     folder.mkdir(parents=True)
     run = RunFolder(folder)
     driven_on = load_circuit(circuit)
-    metrics = RunMetrics(driven_on, laps)
+    metrics = RunMetrics(driven_on, Rules(laps=laps))
     line = driven_on.centerline
     tick = 0
     while metrics.ending is None and tick / hz <= until_s:

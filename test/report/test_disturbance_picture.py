@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.report.disturbance_picture import draw_disturbances
 from pilotnet_brain.runs.disturbances import DISTURBANCES, DisturbanceError
 

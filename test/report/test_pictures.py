@@ -69,7 +69,7 @@ def test_rows_that_are_not_finite_are_left_out(tmp_path):
 def test_a_run_folder_is_drawn_from_its_files(tmp_path):
     folder = RunFolder.create(tmp_path, "circle", "baseline")
     circuit = load_circuit("nurburgring")
-    metrics = RunMetrics(circuit, 1)
+    metrics = RunMetrics(circuit)
     x, y, yaw = circuit.start_pose()
     for i in range(40):
         pose = (0.05 * i, x + 0.5 * i * math.cos(yaw), y + 0.5 * i * math.sin(yaw), yaw, 10.0, 0.0)

@@ -30,6 +30,7 @@ from rosbags.highlevel import AnyReader  # noqa: E402
 from pilotnet_brain.cli import main  # noqa: E402
 from pilotnet_brain.metrics.frame_record import frame_record  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
+from pilotnet_brain.runs.events import STOPPING, read_events  # noqa: E402
 
 TOPICS = {
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/brain/status",
@@ -97,7 +98,7 @@ def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> 
 def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
     """The bag gives the run's own figures; the real clock is the recorder's, in another process."""
     again = folder / "again.json"
-    assert main(["metrics", str(folder), "--out", str(again)]) == 0
+    assert main(["report", str(folder / "bag"), "--json", str(again)]) == 0
     measured = json.loads(again.read_text())
     for key in ("real_time_s", "real_time_factor", "brain_rate_hz"):
         assert measured.pop(key) > 0.0
@@ -174,7 +175,8 @@ def test_a_killed_node_ends_the_run_by_name_and_the_results_stay(
     assert not run.metrics["lap_completed"]
     assert len(read_trajectory(run.folder / "trajectory.csv")) >= 20
     assert (run.folder / "lap.png").exists()
-    assert not list(run.folder.glob(".*"))
+    told = [event["reason"] for event in read_events(run.folder, STOPPING)]
+    assert told == [reason]
     messages = read_bag(run.folder / "bag")
     assert TOPICS - {"/diagnostics"} <= set(messages)
     assert killed_at - messages["/clock"][-1][0] < 1.5e9
@@ -252,3 +254,11 @@ def test_a_run_that_never_drove_ends_without_a_word_on_what_it_cannot_have(
     assert run.metrics["ending"] == "stopped by SIGINT"
     assert "trajectory.csv" not in text
     assert "error" not in text
+
+
+def test_a_run_that_stalls_ends_where_a_limit_was_given(start: Callable[..., Run]) -> None:
+    # Nobody simulates: no pose ever comes.
+    run = start(simulator="none", stall_limit=2.0)
+    status, _ = run.end()
+    assert status == 1, run.log.read_text()
+    assert run.metrics["ending"] == "no new pose of the car for 2 s of real time"

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import last_epoch, read_trajectory
@@ -32,7 +33,7 @@ from pilotnet_brain.report.page.run import machine_table, write_run_page
 from pilotnet_brain.report.page.small_map import SmallRoad, scale_top, small_line, small_road
 from pilotnet_brain.report.page.table import mapping_table
 from pilotnet_brain.report.page.template import LEVELS, render_page
-from pilotnet_brain.runs.folder import RunFolder, write_atomically
+from pilotnet_brain.runs.folder import RunFolder
 
 PAGE = "report.html"
 MOST_MAPS = 150
@@ -97,7 +98,7 @@ def write_benchmark_page(folder: Path) -> Path:
         data={"curves": disturbance_curves(rows)},
     )
     path = folder / PAGE
-    write_atomically(path, page)
+    write_atomically(path, page.encode())
     return path
 
 

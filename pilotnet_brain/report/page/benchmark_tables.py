@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.report.figure_texts import FIGURES
 from pilotnet_brain.report.page.table import Cell, Column, PageTable, Row, number_cell
 

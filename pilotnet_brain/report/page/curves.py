@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.runs.disturbances import DISTURBANCES
 
 Row = Mapping[str, Any]

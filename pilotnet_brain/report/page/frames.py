@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_figures import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.from_bag import BagTopics
 
 _BINS = 40
 
@@ -59,7 +57,7 @@ def brain_times(folder: RunFolder, begin_s: float, end_s: float) -> BrainTimes:
     if not folder.bag.is_dir():
         return BrainTimes(missing="this run has no bag, where the brain's times are kept")
     try:
-        log = _frame_log(folder.bag)
+        log = _frame_log(folder)
     except UserError as problem:
         return BrainTimes(missing=str(problem))
     records = log.between(begin_s, end_s)
@@ -93,10 +91,10 @@ def histogram(durations_s: Iterable[float | None]) -> Histogram | None:
     )
 
 
-def _frame_log(bag: Path) -> FrameLog:
-    topic = BagTopics().frames
+def _frame_log(folder: RunFolder) -> FrameLog:
+    topic = folder.topics()["brain/frames"]
     log = FrameLog()
-    for message in read_bag(bag, lambda name, _: name == topic).messages:
+    for message in read_bag(folder.bag, lambda name, _: name == topic).messages:
         try:
             log.add(frame_record(message.message))
         except FrameRecordError:

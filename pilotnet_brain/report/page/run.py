@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.trajectory import (
     COLUMNS,
@@ -25,7 +25,7 @@ from pilotnet_brain.report.page.published import published_table
 from pilotnet_brain.report.page.table import PageTable, figures_table, mapping_table
 from pilotnet_brain.report.page.template import LEVELS, render_page
 from pilotnet_brain.report.page.worst_frame import worst_frame
-from pilotnet_brain.runs.folder import RunFolder, write_atomically
+from pilotnet_brain.runs.folder import RunFolder
 
 _TILES = (
     ("average_speed", "average speed"),
@@ -47,9 +47,9 @@ def write_run_page(run_folder: RunFolder) -> Path:
     Raises:
         UserError: neither run.yaml nor metrics.json names the circuit, or it is not there any more.
     """
-    circuit = load_circuit(run_folder.circuit_name())
+    circuit = run_folder.circuit()
     figures = run_folder.read_metrics() or {}
-    record = run_folder.read_run_record()
+    record = run_folder.read_record()
     rows = _rows(run_folder)
     line = driven_line(circuit, rows)
     times = _brain_times(run_folder, rows)
@@ -78,7 +78,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
         data=_script_data(circuit, line, times) | {"stopped": _stopped(figures)},
     )
     path = run_folder.report_html
-    write_atomically(path, page)
+    write_atomically(path, page.encode())
     return path
 
 
@@ -104,7 +104,7 @@ def _brain_times(folder: RunFolder, rows: NDArray[np.float64]) -> BrainTimes:
 
 
 def _looks_seed(record: Mapping[str, Any]) -> int:
-    parameters = record.get("parameters")
+    parameters = record.get("spec")
     seed = parameters.get("looks_seed") if isinstance(parameters, Mapping) else None
     return seed if isinstance(seed, int) and seed > 0 else 0
 
@@ -141,7 +141,7 @@ def machine_table(record: Mapping[str, Any]) -> PageTable | None:
 
 
 def _parameters(record: Mapping[str, Any]) -> PageTable | None:
-    parameters = _mapping(record.get("parameters"))
+    parameters = _mapping(record.get("spec"))
     return mapping_table("Parameters", "parameter", parameters) if parameters else None
 
 

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
@@ -59,7 +58,7 @@ def write_video(
     path = folder.path / "run.mp4" if out is None else out
     rows = _driven(folder)
     times = picture_times(rows, from_s, until_s, fps)
-    circuit = load_circuit(folder.circuit_name())
+    circuit = folder.circuit()
     figures = folder.read_metrics() or {}
     end_s = float(rows[-1, 0])
     held = 0
@@ -105,7 +104,7 @@ def _driven(folder: RunFolder) -> NDArray[np.float64]:
 
 
 def _camera(folder: RunFolder, circuit: Circuit, since_s: float) -> Camera:
-    parameters = folder.read_run_record().get("parameters")
+    parameters = folder.read_record().get("spec")
     parameters = parameters if isinstance(parameters, dict) else {}
     topic = parameters.get("camera_topic")
     recorded = recorded_camera(folder.bag, topic if isinstance(topic, str) else None, since_s)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
 
@@ -74,7 +75,7 @@ def moments(
         laps: that were asked for; 0: no limit.
         times: simulated times, s.
     """
-    metrics = RunMetrics(circuit, laps)
+    metrics = RunMetrics(circuit, Rules(laps=laps))
     yaws = np.unwrap(rows[:, _YAW])
     newest = -1
     for time in times.tolist():
