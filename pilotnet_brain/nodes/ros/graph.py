@@ -35,10 +35,10 @@ def other_publishers(node: Node, topic: str) -> list[str]:
         node: whose view of the graph is asked.
         topic: its resolved name.
     """
-    own = _full_name(node.get_namespace(), node.get_name())
+    own = full_name(node.get_namespace(), node.get_name())
     own_count = sum(1 for publisher in node.publishers if publisher.topic_name == topic)
     names = [
-        _full_name(info.node_namespace, info.node_name)
+        full_name(info.node_namespace, info.node_name)
         for info in node.get_publishers_info_by_topic(topic)
     ]
     for _ in range(own_count):
@@ -183,5 +183,6 @@ def _missing(node: Node, wait_for: Sequence[str], topics: SimulatorTopics) -> li
     return missing + [f"{name} ({topics.odom})" for name in others]
 
 
-def _full_name(namespace: str, name: str) -> str:
+def full_name(namespace: str, name: str) -> str:
+    """Return a node's name with its namespace, as ``ros2 node list`` shows it."""
     return f"{namespace.rstrip('/')}/{name}"
