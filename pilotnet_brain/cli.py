@@ -60,7 +60,8 @@ def _show_version(wanted: bool) -> None:
 def _pilotnet(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Drive a simulated car with a neural network, live over ROS 2, and measure the drive.

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.deviation_score import ScoredReference, centerline_reference
-from pilotnet_brain.metrics.frame_figures import FrameLog, frame_figures
+from pilotnet_brain.metrics.frame_figures import FrameLog, ModelFigures, frame_figures
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.stint import Stint
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
-Figure = float | int | str | bool | list[float] | dict[str, int] | None
+Figure = float | int | str | bool | list[float] | list[ModelFigures] | dict[str, int] | None
 Figures = dict[str, Figure]
 
 

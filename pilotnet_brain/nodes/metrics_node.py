@@ -14,25 +14,26 @@ from nav_msgs.msg import Path as PathMessage
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, JointState
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
+from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.machine import made_by
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS
 from pilotnet_brain.nodes.ros.car_placing import CarPlacing
-from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.ros.line_messages import DrivenLine, centerline_message
 from pilotnet_brain.nodes.ros.parameters import declare
 from pilotnet_brain.nodes.ros.pose_messages import (
+    DrivenLine,
     TruePose,
+    centerline_message,
     model_states_type,
     pose_of_model_states,
     pose_of_odometry,
-    seconds,
 )
 from pilotnet_brain.nodes.ros.process import run
 from pilotnet_brain.report.figures import progress_line, run_summary
@@ -113,7 +114,7 @@ class MetricsNode(Node):
         else:
             self.create_subscription(Odometry, "odom", self._on_odometry, _KEPT)
         self.create_subscription(Twist, "cmd_vel", self._on_command, _KEPT)
-        self.create_subscription(DiagnosticArray, "brain/frames", self._on_frame, FRAME_RECORDS)
+        self.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
         self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, _INFOS)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._centerline = self.create_publisher(PathMessage, "centerline", latched)
@@ -161,14 +162,11 @@ class MetricsNode(Node):
     def _on_command(self, message: Twist) -> None:
         self._metrics.add_command(self._now_s(), message.linear.x, message.angular.z)
 
-    def _on_frame(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            try:
-                record = FrameRecord.from_values(diagnostics.values_of(status))
-            except FrameRecordError:
-                self._metrics.add_unreadable_record()
-                continue
-            self._metrics.add_frame(record)
+    def _on_frame(self, message: JointState) -> None:
+        try:
+            self._metrics.add_frame(frame_record(message))
+        except FrameRecordError:
+            self._metrics.add_unreadable_record()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._metrics.add_published_frame(seconds(message.header.stamp))

@@ -6,15 +6,17 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.bags.images import BrokenFrame, rgb_frame
+from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
@@ -22,13 +24,8 @@ from pilotnet_brain.metrics.pose_filter import RESET_S
 from pilotnet_brain.metrics.trajectory import COLUMNS
 from pilotnet_brain.report.run_data import looks_seed_of
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.from_bag import stamp_seconds
 
 IMAGE_TYPE = "sensor_msgs/msg/Image"
-_TO_RGB = {
-    "rgb8": None, "bgr8": cv2.COLOR_BGR2RGB, "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB, "mono8": cv2.COLOR_GRAY2RGB,
-}  # fmt: skip
 _CLOCK_ROUNDING_S = 1e-3
 _CLOCK_JUMP_S = 0.1
 _FARTHEST_S = 0.3
@@ -235,7 +232,7 @@ def _last_restart_ns(bag: Path) -> int:
     """Return when the clock last jumped back, by the time of recording; -1: it never did."""
     restart_ns, newest_s = -1, -np.inf
     for message in stream_bag(bag, lambda _, kind: kind == "rosgraph_msgs/msg/Clock"):
-        time_s = stamp_seconds(message.message.clock)
+        time_s = seconds(message.message.clock)
         if time_s < newest_s - _CLOCK_JUMP_S:
             restart_ns = message.log_time_ns
         newest_s = time_s
@@ -250,24 +247,10 @@ def _frames(folder: RunFolder, since_ns: int = -1) -> Iterator[Frame]:
         return kind == IMAGE_TYPE and name == topic
 
     for message in stream_bag(folder.bag, wanted):
-        frame = _as_rgb(message.message)
-        if frame is not None and message.log_time_ns >= since_ns:
-            yield stamp_seconds(message.message.header.stamp), frame
-
-
-def _as_rgb(image: Any) -> NDArray[np.uint8] | None:
-    """Return a sensor_msgs/Image as RGB (H, W, 3); None where it cannot be shown."""
-    if image.encoding not in _TO_RGB or image.height < 1 or image.width < 1:
-        return None
-    channels = {"mono8": 1, "rgba8": 4, "bgra8": 4}.get(image.encoding, 3)
-    data = np.frombuffer(image.data, np.uint8)
-    if image.step < image.width * channels or len(data) < image.height * image.step:
-        return None
-    rows = data[: image.height * image.step].reshape(image.height, image.step)
-    pixels = rows[:, : image.width * channels].reshape(image.height, image.width, channels)
-    code = _TO_RGB[image.encoding]
-    shown = pixels if code is None else cv2.cvtColor(np.ascontiguousarray(pixels), code)
-    return np.ascontiguousarray(shown, dtype=np.uint8)
+        if message.log_time_ns < since_ns:
+            continue
+        with suppress(BrokenFrame):  # a frame that cannot be shown is left out
+            yield seconds(message.message.header.stamp), rgb_frame(message.message)
 
 
 def _jpeg(frame: NDArray[np.uint8]) -> str:

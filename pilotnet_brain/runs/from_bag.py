@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pilotnet_brain.bags.messages import seconds, yaw_of
 from pilotnet_brain.bags.reader import (
     DEFAULT_ODOMETRY_TOPIC,
     ODOMETRY_TYPE,
@@ -20,7 +20,7 @@ from pilotnet_brain.bags.reader import (
     choose_topic,
     read_bag,
 )
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.pose_filter import FASTEST_M_S
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
@@ -29,9 +29,11 @@ from pilotnet_brain.runs.topics import topics_of
 
 BAG_ENDS = "the recording ends"
 _TWIST = "geometry_msgs/msg/Twist"
-_FRAMES = "diagnostic_msgs/msg/DiagnosticArray"
+_FRAMES = "sensor_msgs/msg/JointState"
+_FRAMES_AS_TEXT = "diagnostic_msgs/msg/DiagnosticArray"
+"""Of the frame records in older bags."""
 _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-_TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _CAMERA_INFO}
+_TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _FRAMES_AS_TEXT, _CAMERA_INFO}
 # Recording times before 2001 are no wall clock's: such a bag was recorded on simulated time.
 _WALL_CLOCK_NS = 10**18
 # Poses without any time are fed at a pace at which none of the run's rules takes offence.
@@ -136,9 +138,9 @@ class _Feeder:
             twist = message.message
             self._metrics.add_command(0.0, twist.linear.x, twist.angular.z)
         elif message.topic == self._topics["brain/frames"]:
-            self._feed_records(message.message)
+            self._feed_record(message.message)
         elif message.topic == self._topics["camera/camera_info"]:
-            self._metrics.add_published_frame(stamp_seconds(message.message.header.stamp))
+            self._metrics.add_published_frame(seconds(message.message.header.stamp))
         return ()
 
     def _feed_pose(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
@@ -148,7 +150,7 @@ class _Feeder:
         self._poses_fed += 1
         rows = self._metrics.add_pose(
             {
-                _Times.STAMPS: stamp_seconds(odometry.header.stamp),
+                _Times.STAMPS: seconds(odometry.header.stamp),
                 _Times.LOG: since_first_s,
                 _Times.UNKNOWN: self._poses_fed * _PSEUDO_STEP_S,
             }[self._times],
@@ -165,30 +167,17 @@ class _Feeder:
         self._rows_fed += len(rows)
         return rows
 
-    def _feed_records(self, array: Any) -> None:
-        for status in array.status:
-            try:
-                values = {pair.key: pair.value for pair in status.values}
-                self._metrics.add_frame(FrameRecord.from_values(values))
-            except FrameRecordError:
-                self._metrics.add_unreadable_record()
-
-
-def yaw_of(quaternion: Any) -> float:
-    """Return the heading, rad, of an orientation with the fields x, y, z, w."""
-    x, y, z, w = quaternion.x, quaternion.y, quaternion.z, quaternion.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-
-
-def stamp_seconds(stamp: Any) -> float:
-    """Return the time, s, of a stamp with the fields sec and nanosec."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)
+    def _feed_record(self, message: Any) -> None:
+        try:
+            self._metrics.add_frame(frame_record(message))
+        except FrameRecordError:
+            self._metrics.add_unreadable_record()
 
 
 def _times_of_poses(contents: BagContents, topic: str) -> _Times:
     """Tell how the poses are timed: some recorders leave the stamps zero, or write all at once."""
     messages = [message for message in contents.messages if message.topic == topic]
-    stamps = {stamp_seconds(message.message.header.stamp) for message in messages[:1000]}
+    stamps = {seconds(message.message.header.stamp) for message in messages[:1000]}
     if len(messages) < 2 or len(stamps) > 1:
         return _Times.STAMPS
     places = [message.message.pose.pose.position for message in messages]

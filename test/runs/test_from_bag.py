@@ -15,11 +15,12 @@ from recorded_bags import (
 )
 from rosbags.typesys import Stores, get_typestore
 
+from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.bags.reader import BagError
-from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.frame_record import frame_record
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.figures import outcome
-from pilotnet_brain.runs.from_bag import run_from_bag, yaw_of
+from pilotnet_brain.runs.from_bag import run_from_bag
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import topics_of
 
@@ -44,8 +45,7 @@ def live_figures(seconds):
                 yaw_of(pose.orientation), speed.linear.x, speed.angular.z, real_s,
             )  # fmt: skip
         elif topic == FRAMES:
-            values = {pair.key: pair.value for pair in message.status[0].values}
-            metrics.add_frame(FrameRecord.from_values(values))
+            metrics.add_frame(frame_record(message))
         elif topic == INFO:
             stamp = message.header.stamp
             metrics.add_published_frame(stamp.sec + stamp.nanosec * 1e-9)
@@ -61,6 +61,14 @@ def test_a_bag_gives_the_live_figures_to_the_last_digit(tmp_path, kind):
     run = measured(bag, simulator="mujoco")
     assert run.warnings == []
     assert run.figures == live_figures(40.0)
+
+
+def test_a_bag_from_before_the_numbers_gives_the_same_figures(tmp_path):
+    bag = write_ros2(tmp_path / "lap", 40.0, old=True)
+    run = measured(bag, simulator="mujoco")
+    assert run.figures == live_figures(40.0)
+    assert run.figures["frames_received"] == 629 - 63
+    assert run.figures["records_unreadable"] == 0
 
 
 def test_the_figures_are_those_of_the_circle(tmp_path):

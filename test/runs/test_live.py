@@ -28,13 +28,13 @@ from mcap.reader import make_reader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
 from pilotnet_brain.cli import main  # noqa: E402
-from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
+from pilotnet_brain.metrics.frame_record import frame_record  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.runs.events import STOPPING, read_events  # noqa: E402
 
 TOPICS = {
-    "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/clock",
-    "/diagnostics",
+    "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/brain/status",
+    "/clock", "/diagnostics",
 }  # fmt: skip
 
 
@@ -109,10 +109,7 @@ def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
 def check_commands(messages: dict[str, list[tuple[int, Any]]]) -> None:
     """Every driven frame's command was published, and the last command is to stand still."""
     commands = [(m.linear.x, m.angular.z) for _, m in messages["/F1ROS/cmd_vel"]]
-    records = [
-        FrameRecord.from_values({pair.key: pair.value for pair in m.status[0].values})
-        for _, m in messages["/brain/frames"]
-    ]
+    records = [frame_record(m) for _, m in messages["/brain/frames"]]
     driven = [(r.speed, r.yaw_rate) for r in records if r.driven]
     assert len(driven) >= 20
     assert set(driven) <= set(commands)
@@ -221,8 +218,7 @@ def test_a_reset_puts_the_car_back_and_starts_the_run_over(start: Callable[..., 
     times = read_trajectory(run.folder / "trajectory.csv")[:, 0]
     assert np.count_nonzero(np.diff(times) < 0.0) == 1
     records = read_bag(run.folder / "bag")["/brain/frames"]
-    epochs = [{p.key: p.value for p in m.status[0].values}["epoch"] for _, m in records]
-    assert set(epochs) == {"0", "1"}
+    assert {frame_record(m).epoch for _, m in records} == {0, 1}
 
 
 def test_a_killed_run_takes_its_nodes_along(start: Callable[..., Run]) -> None:

@@ -15,7 +15,7 @@ from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_figures import FrameLog
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError
 from pilotnet_brain.report.cameras import worst_frame
 from pilotnet_brain.report.figures import (
@@ -171,11 +171,10 @@ def _frame_log(folder: RunFolder) -> FrameLog:
     topic = folder.topics()["brain/frames"]
     log = FrameLog()
     for message in read_bag(folder.bag, lambda name, _: name == topic).messages:
-        for status in message.message.status:
-            try:
-                log.add(FrameRecord.from_values({pair.key: pair.value for pair in status.values}))
-            except FrameRecordError:
-                log.unreadable += 1
+        try:
+            log.add(frame_record(message.message))
+        except FrameRecordError:
+            log.unreadable += 1
     return log
 
 

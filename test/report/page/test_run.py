@@ -187,7 +187,9 @@ def write_camera_bag(path, stamps, colours):
     store = get_typestore(Stores.ROS2_JAZZY)
     kinds = store.types
     with Writer(path, version=9) as writer:
-        camera = writer.add_connection("/camera", "sensor_msgs/msg/Image", typestore=store)
+        camera = writer.add_connection(
+            "/F1ROS/cameraL/image_raw", "sensor_msgs/msg/Image", typestore=store
+        )
         for i, (stamp, colour) in enumerate(zip(stamps, colours, strict=True)):
             seconds = kinds["builtin_interfaces/msg/Time"](int(stamp), int(stamp % 1.0 * 1e9))
             data = np.tile(np.array(colour, np.uint8), 48 * 64)

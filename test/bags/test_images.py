@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import array
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rosbags.typesys import Stores, get_typestore
 
-pytest.importorskip("sensor_msgs.msg", exc_type=ImportError)
-from sensor_msgs.msg import Image  # noqa: E402
+from pilotnet_brain.bags.images import CHANNELS, BrokenFrame, rgb_frame
 
-from pilotnet_brain.nodes.ros.image_frames import CHANNELS, BrokenFrame, rgb_frame  # noqa: E402
+
+@dataclass
+class Image:
+    """The fields of a sensor_msgs/Image that say what its pixels are."""
+
+    height: int = 0
+    width: int = 0
+    encoding: str = ""
+    step: int = 0
+    data: Any = b""
 
 
 def image_of(pixels: NDArray[np.uint8], encoding: str, padding: int = 0) -> Image:
@@ -73,13 +84,11 @@ def test_an_rgb8_frame_is_not_copied() -> None:
 def test_a_hostile_header_gives_a_frame_of_its_size_or_a_reason(
     height: int, width: int, step: int, encoding: str, data: bytes
 ) -> None:
-    message = Image(height=height, width=width, step=step)
-    message._encoding = encoding
-    message.data = array.array("B", data)
+    message = Image(height, width, encoding, step, array.array("B", data))
     try:
         frame = rgb_frame(message)
     except BrokenFrame as broken:
-        assert broken.reason
+        assert str(broken)
     else:
         assert frame.shape == (height, width, 3)
         assert frame.dtype == np.uint8
@@ -102,3 +111,18 @@ def test_each_fault_is_named(change: dict[str, object], reason: str) -> None:
         setattr(message, name, value)
     with pytest.raises(BrokenFrame, match=reason):
         rgb_frame(message)
+
+
+def test_a_live_message_and_one_from_a_bag_give_the_same_frame() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 5, 3), np.uint8)
+    expected = rgb_frame(image_of(pixels, "bgr8"))
+    store = get_typestore(Stores.ROS2_JAZZY)
+    stamp = store.types["builtin_interfaces/msg/Time"](1, 2)
+    recorded = store.types["sensor_msgs/msg/Image"](
+        store.types["std_msgs/msg/Header"](stamp, "camera"), 4, 5, "bgr8", 0, 15, pixels.ravel()
+    )
+    np.testing.assert_array_equal(rgb_frame(recorded), expected)
+    live_image = pytest.importorskip("sensor_msgs.msg", exc_type=ImportError).Image
+    live = live_image(height=4, width=5, encoding="bgr8", step=15)
+    live.data = array.array("B", pixels.tobytes())
+    np.testing.assert_array_equal(rgb_frame(live), expected)
