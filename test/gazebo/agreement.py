@@ -66,7 +66,7 @@ class Comparison:
 def constant_bound_m(command: Command) -> float:
     """Return how far apart the two drives of a constant command may be, m.
 
-    Gazebo moves the car along its heading at a step's beginning, the embedded simulator along the
+    Gazebo moves the car along its heading at a step's start, the embedded simulator along the
     one in the step's middle. So one path is the other turned about its start by half a step's
     turn, w dt / 2; no point is farther from the start than the circle's diameter, 2 v / w, and
     none is moved by more than v dt.
@@ -123,7 +123,7 @@ def paths_apart(one: Path2, other: Path2) -> float:
 
 
 class _GazeboDrives:
-    """Drives in one running Gazebo, whose time goes on from command to command only.
+    """Drives in one running Gazebo, whose time only advances from command to command.
 
     So a busy machine changes nothing, but that a command may come a step late.
     """
@@ -162,7 +162,7 @@ class _GazeboDrives:
 
 @contextmanager
 def _gazebo(circuit: Circuit) -> Iterator[_GazeboDrives]:
-    """A Gazebo of its own with the circuit and no walls."""
+    """A new Gazebo with the circuit and no walls."""
     field = dataclasses.replace(PLAIN, walls=False)
     with tempfile.TemporaryDirectory() as folder:
         files = write_bare_world(circuit, field, Path(folder))
