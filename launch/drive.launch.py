@@ -12,6 +12,7 @@ Included in another launch file, the end of the run ends the run's nodes; the ot
 
 import difflib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.dds_profile import other_terminals
 from pilotnet_brain.runs.drive import prepare_run, reason_of
-from pilotnet_brain.runs.events import REFUSED, STOPPING, last_reason, process_environment
-from pilotnet_brain.runs.events import record_event
+from pilotnet_brain.runs.events import (
+    REFUSED,
+    STOPPING,
+    last_reason,
+    process_environment,
+    record_event,
+)
 from pilotnet_brain.runs.fastdds_files import remove_dead_files
 from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
@@ -61,7 +67,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     try:
-        _refuse_unknown_arguments(context)
+        if _is_launched_itself():
+            _refuse_unknown_arguments(context.argv)
         spec = RunSpec(**{argument.name: _value(context, argument) for argument in ARGUMENTS})
         if spec.in_process:
             raise UserError(
@@ -76,6 +83,8 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     folder.add_to_record(nodes={node.name: node.parameters for node in nodes})
     run = _Run(folder)
     said = [f"results in {folder.path}", other_terminals()]
+    if not _is_launched_itself():
+        said += _mistyped_perhaps(context.launch_configurations)
     return [*(LogInfo(msg=text) for text in said if text), *(run.node(node) for node in nodes)]
 
 
@@ -163,21 +172,27 @@ def _value(context: LaunchContext, argument: Argument) -> Any:
         raise UserError(f"{argument.name} is {text!r}: it must be a {kind}") from None
 
 
-def _refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse mistyped names, which launch would ignore.
+def _refuse_unknown_arguments(argv: list[str]) -> None:
+    """Refuse mistyped names on the command line, which launch would ignore."""
+    known = [argument.name for argument in ARGUMENTS]
+    for name in (word.partition(":=")[0] for word in argv if ":=" in word):
+        if name not in known:
+            similar = difflib.get_close_matches(name, known, 1, _SIMILAR)
+            there_is = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
+            raise UserError(f"unknown argument {name!r}: {there_is}")
 
-    Included in another launch file, which may have arguments that are not this one's, only a name
-    that looks like one of this file's is refused.
+
+def _mistyped_perhaps(given: Mapping[str, str]) -> list[str]:
+    """Return a warning for each argument of an including file that looks like one of this file's.
+
+    It may be that file's and meant so: it is not refused.
     """
     known = [argument.name for argument in ARGUMENTS]
-    given = [word.partition(":=")[0] for word in context.argv if ":=" in word]
-    for name in given if _is_launched_itself() else context.launch_configurations:
-        if name in known:
-            continue
-        if similar := difflib.get_close_matches(name, known, 1, _SIMILAR):
-            raise UserError(f"unknown argument {name!r}: did you mean {similar[0]}?")
-        if _is_launched_itself():
-            raise UserError(f"unknown argument {name!r}: there are {', '.join(known)}")
+    return [
+        f"warning: {name!r} is not one of {Path(__file__).name}: did you mean {similar[0]}?"
+        for name in given
+        if name not in known and (similar := difflib.get_close_matches(name, known, 1, _SIMILAR))
+    ]
 
 
 def _as_text(value: Any) -> str:
