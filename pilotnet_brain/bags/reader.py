@@ -23,8 +23,6 @@ from pilotnet_brain.errors import UserError
 
 Wanted = Callable[[str, str], bool]
 """Whether messages of (topic, type such as nav_msgs/msg/Odometry) are to be read."""
-
-
 ODOMETRY_TYPE = "nav_msgs/msg/Odometry"
 DEFAULT_ODOMETRY_TOPIC = "/F1ROS/odom"
 

@@ -106,7 +106,7 @@ def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
 def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the first closed lap of a driven path (N, 2), about a point a metre.
 
-    The lap closes where the car comes back nearest to where it set off, after having been away.
+    The lap closes where the car comes back nearest to its start, after having left it.
     """
     travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1))])
     away = np.linalg.norm(track - track[0], axis=1)
@@ -118,7 +118,7 @@ def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
     back = np.flatnonzero((away < 3.0) & (np.arange(len(track)) > left))
     if not len(back):
         raise CircuitFileError(
-            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from where it began"
+            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from its start"
         )
     # The first time it comes back: the nearest sample of that one visit.
     visit = back[: int(np.argmax(np.diff(back, append=back[-1] + 2) > 1)) + 1]

@@ -79,6 +79,7 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
     Raises:
         CircuitFileError: the file is no centerline, or a field is missing.
     """
+    where = centerline if isinstance(centerline, Path) else "the circuit"
     try:
         points = read_points(centerline) if isinstance(centerline, Path) else centerline
         return Circuit(
@@ -90,9 +91,8 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
             role=str(fields["role"]),
         )
     except KeyError as missing:
-        raise CircuitFileError(f"the circuit's record lacks {missing}") from missing
+        raise CircuitFileError(f"{where}: its record lacks {missing}") from missing
     except (TypeError, ValueError) as problem:
-        where = centerline if isinstance(centerline, Path) else "the circuit"
         raise CircuitFileError(f"{where}: {problem}") from problem
 
 

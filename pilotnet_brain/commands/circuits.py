@@ -20,8 +20,8 @@ def _circuits(context: typer.Context) -> None:
 def list_circuits() -> None:
     """List the shipped circuits: lap, tightest radius, road width, and what each is for.
 
-    Circuits of the role "test" were never trained on. Besides, there is random-SEED (a circuit
-    drawn at random, e.g. random-7) and any CSV of x,y or rosbag of a lap, by its path.
+    Circuits of the role "test" were never trained on. Also: random-SEED (a circuit drawn at random,
+    e.g. random-7), or the path of a CSV of x,y or of a rosbag of one lap.
     """
     import numpy as np
 

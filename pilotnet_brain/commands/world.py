@@ -16,7 +16,7 @@ FORMATS = ("classic", "gz")
 
 def world(
     circuit: Annotated[str, typer.Argument(help="Name, random-SEED or path.")],
-    out: Annotated[Path, typer.Option(help="Folder to write into; made where it is not there.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into; created if missing.")],
     world_format: Annotated[
         str,
         typer.Option("--format", help="classic: Gazebo Classic 11. gz: Gazebo Sim, experimental."),
@@ -30,10 +30,10 @@ def world(
     ] = False,
     scenery: Annotated[
         Path | None,
-        typer.Option(help="A world file to put the car into, in the place of its own; classic."),
+        typer.Option(help="An existing Gazebo Classic world in which to replace the car."),
     ] = None,
     replace: Annotated[
-        str, typer.Option(help="With --scenery: the car there, by its name or folder.")
+        str, typer.Option(help="With --scenery: which car to replace, by its name or folder.")
     ] = "f1_renault",
     looks_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the colours and markings; 0 is the plain look.")
@@ -41,8 +41,8 @@ def world(
 ) -> None:
     """Write a circuit as a Gazebo world: road, line, walls, light, and the car on the start line.
 
-    The files need nothing of this package: gzserver (or gz sim) and the folder are enough. The
-    command that runs the world is printed.
+    The files do not need this package: gzserver (or gz sim) and the folder are enough. The command
+    that runs the world is printed.
 
     \b
     Examples:
@@ -57,14 +57,19 @@ def world(
     from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
-        raise UserError(f"format is {world_format}: it must be one of {', '.join(FORMATS)}")
+        raise UserError(f"--format is {world_format}: it must be one of {', '.join(FORMATS)}")
     if gazebo_ros and world_format == "gz":
-        raise UserError("gazebo_ros belongs to Gazebo Classic: leave it out, or use format classic")
+        raise UserError(
+            "--gazebo-ros belongs to Gazebo Classic: leave it out, or use --format classic"
+        )
     loaded = load_circuit(circuit)
     looks = looks_of_seed(looks_seed)
     if scenery is not None:
         if world_format == "gz" or looks_seed:
-            raise UserError("scenery: a world of Gazebo Classic that has its own looks already")
+            raise UserError(
+                "--scenery takes a Gazebo Classic world, which has its own looks: leave out "
+                "--format gz and --looks-seed"
+            )
         _write_around(loaded, scenery, replace, gazebo_ros, out)
     elif world_format == "gz":
         _write_gz(loaded, looks, out)
@@ -85,7 +90,7 @@ def _write_around(
 
     flavour = with_gazebo_ros() if gazebo_ros else bare()
     files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
-    typer.echo(f"{files.world}\ndrive in it, with the folder of its own models in THEIRS:")
+    typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
     typer.echo(
         f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS pilotnet drive "
         f"--simulator gazebo --circuit {circuit.name} --world {files.world}"
@@ -121,7 +126,7 @@ def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
     from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 
     files = write_gz_world(circuit, looks, out)
-    typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), and beside it its bridge:")
+    typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), together with its bridge:")
     typer.echo(f"  GZ_SIM_RESOURCE_PATH={files.models.resolve()} gz sim -r {files.world}")
     typer.echo(
         "  ros2 run ros_gz_bridge parameter_bridge --ros-args "

@@ -23,7 +23,7 @@ class Looks:
 
     Attributes:
         asphalt: colour of the road.
-        verge: colour of the ground beside the road.
+        verge: colour of the ground next to the road.
         line: colour of the centerline.
         wall: colour of the walls.
         sky: colours at the horizon and at the zenith.

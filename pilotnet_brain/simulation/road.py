@@ -103,21 +103,21 @@ def road_surfaces(circuit: Circuit, looks: Looks) -> Iterator[Surface]:
     paint = 0.5 * circuit.line_width * looks.line_width_scale
     yield from _crossings(circuit, looks, half)
     for k in range(count):
-        begin, end = k * length, (k + 1) * length
-        yield _surface(k, "line", ribbon(line, begin, end, -paint, paint, 0.004), 1.0)
+        start, end = k * length, (k + 1) * length
+        yield _surface(k, "line", ribbon(line, start, end, -paint, paint, 0.004), 1.0)
         for name, side in (("left", 1.0), ("right", -1.0)):
             if looks.walls:
-                face = wall(line, begin, end, side * half, circuit.wall_height)
+                face = wall(line, start, end, side * half, circuit.wall_height)
                 yield _surface(k, "wall", face, 16.0, name)
             if looks.edge_lines:
                 inner, outer = sorted((side * (half - 0.2), side * (half - 0.1)))
-                edge = ribbon(line, begin, end, inner, outer, 0.003)
+                edge = ribbon(line, start, end, inner, outer, 0.003)
                 yield _surface(k, "edge", edge, 1.0, name)
-            if looks.kerbs and np.abs(line.curvature(np.array([begin, end]))).max() > 0.05:
+            if looks.kerbs and np.abs(line.curvature(np.array([start, end]))).max() > 0.05:
                 inner, outer = sorted((side * (half - 0.45), side * half))
-                kerb = ribbon(line, begin, end, inner, outer, 0.002)
+                kerb = ribbon(line, start, end, inner, outer, 0.002)
                 yield _surface(k, "kerb", kerb, 1.0, name)
-        asphalt = ribbon(line, begin, end, -half, half, 0.001)
+        asphalt = ribbon(line, start, end, -half, half, 0.001)
         yield _surface(k, "asphalt", asphalt, 2.0 * half)
 
 
@@ -129,11 +129,11 @@ def _crossings(circuit: Circuit, looks: Looks, half: float) -> Iterator[Surface]
     for _ in range(rng.poisson(looks.crossings * line.length / 1000.0)):
         kind = str(rng.choice(["chequer", "stripe", "kerb"]))
         bands.append((float(rng.uniform(0.0, line.length)), kind, float(rng.uniform(0.15, 1.5))))
-    for number, (begin, kind, width) in enumerate(bands):
+    for number, (start, kind, width) in enumerate(bands):
         height = 0.005 if rng.random() < 0.3 else 0.0025
-        band = ribbon(line, begin, begin + width, -half, half, height)
-        strip = Strip(band.vertices, band.faces, band.texture - [0.0, begin])
-        chunk = int(begin / line.length * count) % count
+        band = ribbon(line, start, start + width, -half, half, height)
+        strip = Strip(band.vertices, band.faces, band.texture - [0.0, start])
+        chunk = int(start / line.length * count) % count
         yield _surface(chunk, kind, strip, width, f"band{number}")
 
 

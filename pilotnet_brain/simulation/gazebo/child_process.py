@@ -37,7 +37,7 @@ def prepend(environment: dict[str, str], variable: str, folders: Iterable[Path])
 def start_child(
     command: Sequence[str], environment: Mapping[str, str], output: int | None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own (Ctrl-C is its parent's).
+    """Start a program in its own process group: Ctrl-C reaches the parent only.
 
     Args:
         command: program and arguments.

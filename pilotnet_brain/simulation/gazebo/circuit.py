@@ -164,12 +164,12 @@ def wall_collision_mesh(circuit: Circuit, looks: Looks) -> trimesh.Trimesh:
 
 
 def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:
-    """Write a drawn mesh as ``NAME.obj``, its material and texture beside it; return its path.
+    """Write a drawn mesh as ``NAME.obj``, its material and texture next to it; return its path.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full.
     """
-    text, beside = export_obj(
+    text, others = export_obj(
         mesh,
         include_normals=True,
         include_texture=True,
@@ -177,7 +177,7 @@ def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:
         mtl_name=f"{name}.mtl",
         header=None,
     )
-    for file_name, data in beside.items():
+    for file_name, data in others.items():
         write_atomically(folder / file_name, data)
     path = folder / f"{name}.obj"
     write_atomically(path, text)

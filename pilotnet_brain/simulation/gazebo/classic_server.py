@@ -1,4 +1,4 @@
-"""Starts Gazebo Classic's gzserver (and gzclient), and says in one line why it does not run."""
+"""Starts Gazebo Classic's gzserver (and gzclient), and explains in one line why it does not run."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
 _AN_OPENAL_LINE = "OpenAL.cc"
 
-# What gzserver says when it cannot go on, and what that means.
+# What gzserver prints when it cannot go on, and what that means.
 _FATAL = (
     (
         re.compile(r"Address already in use"),
-        "another Gazebo has taken the port: end it, or set another GAZEBO_MASTER_URI",
+        "another Gazebo uses the port: stop it, or set another GAZEBO_MASTER_URI",
     ),
     (
         re.compile(r"Unable to find uri\[(?P<what>[^\]]*)\]"),
@@ -65,7 +65,7 @@ _FATAL = (
             r"\.so): (?P<why>.*)"
         ),
         "gzserver cannot load {what} ({why}): install gazebo_ros (ROS 2 Humble: "
-        "ros-humble-gazebo-ros-pkgs), or have a car that does without it put into the world: "
+        "ros-humble-gazebo-ros-pkgs), or put a car that does not need it into the world: "
         "pilotnet world CIRCUIT --scenery WORLD --out DIR",
     ),
     (
@@ -122,7 +122,7 @@ def check_gazebo(world: str, gui: bool) -> None:
     host, port = master_address()
     if _answers(host, port):
         raise UserError(
-            f"simulator gazebo: a Gazebo already runs at {host}:{port}: end it, drive in it with "
+            f"simulator gazebo: a Gazebo already runs at {host}:{port}: stop it, drive in it with "
             f"simulator none, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
         )
 
@@ -164,7 +164,7 @@ def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict
 
 
 def explained(line: str) -> str | None:
-    """Return what a line of gzserver's means where it cannot go on, None for any other."""
+    """Return what a line of gzserver's output means if it is fatal, None otherwise."""
     plain = _COLOURS.sub("", line)
     for pattern, meaning in _FATAL:
         if found := pattern.search(plain):
@@ -196,7 +196,7 @@ class GazeboServer:
     def run(self, told_to_end: Callable[[], bool]) -> int:
         """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
 
-        With a camera it may hang on its way out; then it is killed.
+        With a camera it may hang on exit; then it is killed.
 
         Args:
             told_to_end: polled; once true, gzserver is ended.
@@ -225,14 +225,14 @@ class GazeboServer:
             return None
 
     def _look_after_client(self) -> None:
-        """Say once that gzclient did not run; the run goes on without it."""
+        """Warn once if gzclient ended; the run goes on without it."""
         if self._client is None or (status := self._client.poll()) is None:
             return
         self._client = None
         if status != 0:  # 0: somebody closed its window
             print(
                 f"gzclient ended with status {status}: the run goes on without it; is DISPLAY a "
-                "screen that can be drawn on, with OpenGL?",
+                "display with OpenGL?",
                 file=sys.stderr,
                 flush=True,
             )
@@ -242,7 +242,7 @@ class GazeboServer:
             self._client.terminate()
 
     def _read(self) -> None:
-        """Pass gzserver's complaints on, and end it at the first that it cannot go on after."""
+        """Pass gzserver's errors on; kill it at the first that it cannot recover from."""
         assert self._server.stdout is not None
         for raw in self._server.stdout:
             line = _COLOURS.sub("", raw.decode(errors="replace")).rstrip()

@@ -1,8 +1,8 @@
 """A circuit as a world for Gazebo Classic 11: the road, the car on its start line, light, physics.
 
 The folder that is written holds everything: ``CIRCUIT.world``, and ``models/`` for
-GAZEBO_MODEL_PATH. `write_world_with_our_car` instead puts the car into somebody else's world: a car
-made for another generation of gazebo_ros, or for gazebo_ros where there is none, cannot be driven.
+GAZEBO_MODEL_PATH. `write_world_with_our_car` puts the car into an existing world instead, whose
+own car may need another gazebo_ros than there is.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class WorldFiles:
 def bare() -> Flavour:
     """Return what a world needs that is driven over Gazebo's own transport."""
     # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
-    # Contacts have a CFM of their own and hold.
+    # Contacts have their own CFM and hold.
     loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
     return Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
 
@@ -164,7 +164,7 @@ def write_world_with_our_car(
     root = _read(scenery)
     world = root.find("world")
     if world is None:
-        raise UserError(f"{scenery}: holds no <world>: it is no world file of Gazebo's")
+        raise UserError(f"{scenery}: not a Gazebo world file: it has no <world>")
     _remove_car(world, replaced, scenery)
     for part in [*world.findall("physics"), *world.findall("plugin")]:
         if part.tag == "physics" or part.get("filename", "").startswith("libgazebo_ros"):
@@ -175,7 +175,7 @@ def write_world_with_our_car(
     models = folder / "models"
     written = folder / f"{scenery.stem}.world"
     if written.resolve() == scenery.resolve():
-        raise UserError(f"{written}: is the world itself; choose another folder")
+        raise UserError(f"{written}: would overwrite the world itself; choose another folder")
     try:
         write_car(PLAIN, flavour, models)
         write_xml(written, root)
@@ -188,7 +188,7 @@ def _read(path: Path) -> Element:
     try:
         return read_xml(path)
     except (OSError, ParseError, ValueError) as problem:
-        raise UserError(f"{path}: not a world file that can be read: {problem}") from problem
+        raise UserError(f"{path}: cannot be read as a world file: {problem}") from problem
 
 
 def _remove_car(world: Element, replaced: str, scenery: Path) -> None:

@@ -57,7 +57,7 @@ _LOOK_AGAIN_S = 0.1
 _SDF_VERSION = "1.7"
 _CAR_MODEL = "pilotnet_car_gz"
 _RATE_HZ = 1.0 / TIME_STEP_S
-# gz-sim publishes the camera_info beside the image.
+# gz-sim publishes camera_info next to the image.
 _IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
 _CMD_VEL, _ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
 _POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
@@ -83,7 +83,7 @@ class GzPlan:
 def write_gz_world(
     circuit: Circuit, looks: Looks, folder: Path, topics: RosTopics | None = None
 ) -> GzPlan:
-    """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder; say where.
+    """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder.
 
     Raises:
         UserError: the folder cannot be written.
@@ -203,7 +203,7 @@ def check_gz(gui: bool) -> None:
     if not _has_sim():
         raise UserError(
             "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions "
-            f"says none): {HOW_TO_GET}"
+            f"lists none): {HOW_TO_GET}"
         )
     if parameter_bridge() is None:
         raise UserError(
@@ -286,7 +286,7 @@ class GzServer:
 
 
 def _has_sim() -> bool:
-    """Return whether gz knows Gazebo Sim: Gazebo Classic has a gz of its own, without it."""
+    """Return whether gz knows Gazebo Sim: Gazebo Classic's own gz does not."""
     try:
         asked = subprocess.run(
             ["gz", "sim", "--versions"],
@@ -300,7 +300,7 @@ def _has_sim() -> bool:
 
 
 def _with_models(models: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with the models on the search path, and a partition of its own."""
+    """Return the environment with the models on the search path, and its own partition."""
     added = dict(environment)
     prepend(added, "GZ_SIM_RESOURCE_PATH", [models])
     # Another Gazebo Sim on the machine would answer on the same topics.

@@ -35,7 +35,7 @@ def master_address(uri: str | None = None) -> tuple[str, int]:
     except ValueError:
         host = None
     if not host:
-        raise UserError(f"{text!r} is no address of a Gazebo: write http://HOST:PORT")
+        raise UserError(f"{text!r} is not the address of a Gazebo: write http://HOST:PORT")
     return host, port
 
 
