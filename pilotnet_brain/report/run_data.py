@@ -30,7 +30,7 @@ def circuit_of(folder: RunFolder) -> Circuit:
     """Return the circuit that a run was measured by.
 
     Raises:
-        UserError: the folder does not say it, or it is no longer there.
+        UserError: the folder does not name it, or it is no longer there.
     """
     return load_circuit(folder.circuit_name())
 
@@ -41,7 +41,7 @@ def topics_of(folder: RunFolder) -> BagTopics:
 
 
 def camera_topic_of(folder: RunFolder) -> str | None:
-    """Return the topic of a run's camera frames; None where the folder does not say it."""
+    """Return the topic of a run's camera frames; None where unknown."""
     topic = folder.parameters().get("camera_topic")
     return absolute(topic) if isinstance(topic, str) and topic else None
 
@@ -91,17 +91,17 @@ def measure_bag(
         driven_on = circuit_of(folder)
     else:
         raise UserError(f"{bag}: name the circuit that it was driven on with --circuit")
-    asked = {} if folder is None else folder.parameters()
+    parameters = {} if folder is None else folder.parameters()
     topics = BagTopics() if folder is None else topics_of(folder)
-    reference = reference_lap or asked.get("reference_lap")
+    reference = reference_lap or parameters.get("reference_lap")
     return run_from_bag(
         bag,
         driven_on,
-        asked.get("laps", 1) if laps is None else laps,
+        parameters.get("laps", 1) if laps is None else laps,
         topics=replace(topics, odometry=odom_topic) if odom_topic else topics,
         reference_lap=read_reference_lap_of(driven_on, reference) if reference else None,
-        time_limit_s=asked.get("time_limit") or None,
-        simulator=asked.get("simulator"),
+        time_limit_s=parameters.get("time_limit") or None,
+        simulator=parameters.get("simulator"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The video of a run that has ended, made by a process of its own."""
+"""The video of a run that has ended, made by its own process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pilotnet_brain.package_share import share_dir
 
 
 def make_video(run: Path) -> bool:
-    """Make run.mp4 in a run's folder, showing progress; return whether that went well.
+    """Make run.mp4 in a run's folder, showing progress; return whether that succeeded.
 
-    What goes wrong is told in the terminal by that process. Ctrl-C reaches it too, and ends it.
+    That process reports errors in the terminal itself. Ctrl-C ends it, too.
 
     Args:
         run: the run's folder.

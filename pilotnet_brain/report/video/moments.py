@@ -52,8 +52,8 @@ def picture_times(
     start_s, length_s = float(rows[0, 0]), float(rows[-1, 0] - rows[0, 0])
     end_s = length_s if until_s is None else min(until_s, length_s)
     if from_s < 0.0 or end_s < from_s or from_s > length_s:
-        asked = f"{from_s:g} s to " + ("the end" if until_s is None else f"{until_s:g} s")
-        raise UserError(f"nothing was driven from {asked}: the run took {length_s:.2f} s")
+        stretch = f"{from_s:g} s to " + ("the end" if until_s is None else f"{until_s:g} s")
+        raise UserError(f"nothing was driven from {stretch}: the run took {length_s:.2f} s")
     count = int((end_s - from_s) * fps + 1e-6) + 1
     return start_s + from_s + np.arange(count) / fps
 
