@@ -13,8 +13,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.cameras import camera_of
 from pilotnet_brain.report.run_data import circuit_of, driven_rows
 from pilotnet_brain.report.video.file import check_length, video_file
-from pilotnet_brain.report.video.moments import moments, picture_times
-from pilotnet_brain.report.video.picture import WIDTH, VideoPicture
+from pilotnet_brain.report.video.picture import WIDTH, VideoPicture, moments, picture_times
 from pilotnet_brain.runs.folder import RunFolder
 
 FPS = 20
