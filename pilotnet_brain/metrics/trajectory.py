@@ -13,7 +13,7 @@ from pilotnet_brain.errors import UserError
 
 
 class TrajectoryRow(NamedTuple):
-    """One pose of the run: where the car was, where that is on the line, what it was told."""
+    """One pose of the run: where the car was, where that is on the line, what was commanded."""
 
     time_s: float
     x: float
@@ -73,7 +73,7 @@ def read_trajectory(path: Path) -> NDArray[np.float64]:
 
 
 def last_epoch(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows after the last backward jump of time: the drive that a reset began."""
+    """Return the rows after the last backward jump of time: the drive since the last reset."""
     restarts = np.flatnonzero(np.diff(rows[:, 0]) <= 0.0)
     return rows[restarts[-1] + 1 :] if len(restarts) else rows
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from pilotnet_brain.benchmark.plan import UNDISTURBED
@@ -95,12 +94,9 @@ def draw_disturbances(rows: Sequence[Row], path: str | Path) -> Path:
     panels = figure.subfigures(down, across, squeeze=False, hspace=0.04)
     for number, curve in enumerate(curves):
         row, column = divmod(number, across)
-        _draw_panel(panels[row, column], find_disturbance(curve["name"]), curve, models)
-        if column == 0:
-            for axes, label in zip(
-                panels[row, column].axes, ("finished, %", "off the line, cm"), strict=True
-            ):
-                axes.set_ylabel(label, fontsize=8.5, color=track.FAINT_INK)
+        _draw_panel(
+            panels[row, column], find_disturbance(curve["name"]), curve, models, column == 0
+        )
     for spare in panels.flat[len(curves) :]:
         spare.set_facecolor("white")
     lines = {line.get_label(): line for panel in panels.flat for axes in panel.axes
@@ -125,7 +121,11 @@ def _title(rows: Sequence[Row]) -> str:
 
 
 def _draw_panel(
-    panel: SubFigure, disturbance: Disturbance, curve: Mapping[str, Any], models: Sequence[str]
+    panel: SubFigure,
+    disturbance: Disturbance,
+    curve: Mapping[str, Any],
+    models: Sequence[str],
+    leftmost: bool,
 ) -> None:
     upper, lower = panel.subplots(2, 1, sharex=True)
     for series in curve["series"]:
@@ -150,14 +150,7 @@ def _draw_panel(
     lower.set_ylim(bottom=0.0)
     upper.set_title(disturbance.name.replace("_", " "), fontsize=10, color=track.INK)
     lower.set_xlabel(disturbance.unit, fontsize=8.5, color=track.FAINT_INK)
-    for axes in (upper, lower):
-        _style(axes)
+    labels = ("finished, %", "off the line, cm") if leftmost else ("", "")
+    for axes, label in zip((upper, lower), labels, strict=True):
+        track.style_graph(axes, label, frame=True)
         axes.axvline(disturbance.none, color=track.FAINT_INK, linewidth=0.8, linestyle=":")
-
-
-def _style(axes: Axes) -> None:
-    axes.grid(True, color=track.GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8, labelcolor=track.FAINT_INK)
-    for spine in axes.spines.values():
-        spine.set_color(track.GRID)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -171,18 +170,10 @@ def run_table(figures: Figures) -> RichTable:
     return table
 
 
-def run_table_text(figures: Figures, width: int = 80) -> str:
-    """Return the table as plain text, without colours, for files and logs."""
-    console = Console(width=width, color_system=None, force_terminal=False, record=False)
-    with console.capture() as capture:
-        console.print(run_table(figures))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()).strip("\n") + "\n"
-
-
 def run_summary(figures: Figures) -> str:
     """Return the run in one line: circuit, model, how it ended, how fast, how far off the line."""
-    who = " with ".join(str(figures[key]) for key in ("circuit", "model") if figures.get(key))
-    parts = [f"{who}: {outcome(figures)}" if who else outcome(figures)]
+    run = " with ".join(str(figures[key]) for key in ("circuit", "model") if figures.get(key))
+    parts = [f"{run}: {outcome(figures)}" if run else outcome(figures)]
     for key, words in (
         ("average_speed", "{}"),
         ("position_deviation_mae", "{} off the line"),

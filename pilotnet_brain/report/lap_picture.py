@@ -91,9 +91,9 @@ def _write_head(figure: Figure, circuit: Circuit, figures: Mapping[str, Any]) ->
         figure.text(x, 1.0 - inches_down / height, text, va="top", **style)
 
     left = 0.03
-    who = run_by(figures, ("model", "device", "simulator"))
     write(left, 0.18, circuit.name, fontsize=19, fontweight="bold", color=track.INK)
-    write(0.975, 0.26, who, fontsize=11, color=track.FAINT_INK, ha="right")
+    run = run_by(figures, ("model", "device", "simulator"))
+    write(0.975, 0.26, run, fontsize=11, color=track.FAINT_INK, ha="right")
     done = bool(figures.get("lap_completed"))
     ending = shorten(outcome(figures) if figures else "", 130, placeholder=" ...")
     write(left, 0.56, ending, fontsize=11, color=track.FAINT_INK if done else track.WARNING)
@@ -144,7 +144,8 @@ def _draw_map(
 def _draw_speed(
     axes: Axes, rows: NDArray[np.float64], laps: list[tuple[slice, NDArray[np.float64]]]
 ) -> None:
-    _style_graph(axes, "speed, m/s")
+    track.style_graph(axes, "speed, m/s")
+    axes.yaxis.set_label_coords(-0.045, 0.5)
     axes.tick_params(labelbottom=False)
     for number, (part, along) in enumerate(laps):
         command = rows[part, COLUMNS.index("command_speed")]
@@ -168,7 +169,8 @@ def _draw_deviation(
     laps: list[tuple[slice, NDArray[np.float64]]],
     norm: Normalize,
 ) -> None:
-    _style_graph(axes, "off the line, m")
+    track.style_graph(axes, "off the line, m")
+    axes.yaxis.set_label_coords(-0.045, 0.5)
     axes.axhline(0.0, color=track.FAINT_INK, linewidth=0.8, zorder=2)
     for number, (part, along) in enumerate(laps):
         deviation = rows[part, COLUMNS.index("lateral_deviation")]
@@ -187,16 +189,6 @@ def _draw_deviation(
     axes.set_xlim(0.0, circuit.centerline.length)
     axes.set_xlabel("along the line from the start of the lap, m     (left of the line positive)",
                     fontsize=9, color=track.FAINT_INK)  # fmt: skip
-
-
-def _style_graph(axes: Axes, label: str) -> None:
-    axes.set_ylabel(label, fontsize=9, color=track.FAINT_INK)
-    axes.yaxis.set_label_coords(-0.045, 0.5)
-    axes.grid(color=track.GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=track.FAINT_INK)
-    for side in axes.spines.values():
-        side.set_visible(False)
 
 
 def _add_legend(axes: Axes) -> None:

@@ -123,6 +123,17 @@ def deviation_norm(deviation: NDArray[np.float64]) -> Normalize:
     return Normalize(0.0, top)
 
 
+def style_graph(axes: Axes, label: str = "", frame: bool = False) -> None:
+    """Give a graph its grid, its quiet ticks and a label; without a frame the grid stands alone."""
+    axes.set_ylabel(label, fontsize=9, color=FAINT_INK)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=FAINT_INK)
+    for side in axes.spines.values():
+        side.set_visible(frame)
+        side.set_color(GRID)
+
+
 def draw_colour_bar(
     axes: Axes,
     norm: Normalize,
@@ -147,13 +158,18 @@ def save_picture(figure: Figure, path: str | Path) -> Path:
         UserError: another ending than those of `PICTURES`, or a place that cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in PICTURES:
-        raise UserError(f"{path}: a picture's name ends with one of {', '.join(PICTURES)}")
+    check_picture(path)
     try:
         figure.savefig(path, dpi=figure.dpi)
     except OSError as problem:
         raise UserError(f"{path}: cannot be written: {problem}") from problem
     return path
+
+
+def check_picture(path: Path) -> None:
+    """Raise UserError for a picture whose name has another ending than those of `PICTURES`."""
+    if path.suffix.lower() not in PICTURES:
+        raise UserError(f"{path}: a picture's name ends with one of {', '.join(PICTURES)}")
 
 
 def draw_circuit(path: str | Path, circuit: Circuit) -> Path:

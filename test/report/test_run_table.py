@@ -9,17 +9,19 @@ from pilotnet_brain.report.figures import (
     outcome,
     run_summary,
     run_table,
-    run_table_text,
 )
 from pilotnet_brain.report.tables import print_tables
 
 DRIVEN = drive(RunMetrics(circle()), lambda t: 10 * t, ticks(40.0), lambda s: 0.1)
 
 
-def test_the_table_has_every_figure_with_its_unit():
+def test_the_table_has_every_figure_with_its_unit(capsys):
     figures = DRIVEN.figures(model="baseline", simulator="mujoco")
-    text = run_table_text(figures | {"mean_inference_time": 0.00123, "frames_dropped": 0})
-    lines = dict(line.rsplit("  ", 1) for line in text.splitlines() if "  " in line.strip())
+    print_tables(run_table(figures | {"mean_inference_time": 0.00123, "frames_dropped": 0}))
+    text = capsys.readouterr().out
+    lines = dict(
+        line.rstrip().rsplit("  ", 1) for line in text.splitlines() if "  " in line.strip()
+    )
     table = {label.strip(): value.strip() for label, value in lines.items()}
     assert table["average speed"] == "9.98 m/s"
     assert table["position deviation (MAE)"] == "0.100 m"
@@ -33,8 +35,9 @@ def test_the_table_has_every_figure_with_its_unit():
     assert "lap completed in 31.42 s" in text
 
 
-def test_the_table_fits_a_terminal_of_eighty_columns():
-    assert max(map(len, run_table_text(DRIVEN.figures()).splitlines())) <= 80
+def test_the_table_fits_a_terminal_of_eighty_columns(capsys):
+    print_tables(run_table(DRIVEN.figures()))
+    assert max(len(line.rstrip()) for line in capsys.readouterr().out.splitlines()) <= 80
 
 
 def test_nothing_is_cut_off_where_the_output_is_no_terminal(capsys, monkeypatch):

@@ -55,8 +55,9 @@ def draw_comparison(path: Path, sides: Sequence[Side]) -> bool:
         deviation_axes.plot(along, lateral, color=colour, linewidth=1.2)
         speed_axes.plot(along, speed, color=colour, linewidth=1.2, label=label)
     deviation_axes.axhline(0.0, color=track.FAINT_INK, linewidth=0.8)
-    _style(deviation_axes, "off the line, m", circuit)
-    _style(speed_axes, "speed, m/s", circuit)
+    for axes, label in ((deviation_axes, "off the line, m"), (speed_axes, "speed, m/s")):
+        track.style_graph(axes, label)
+        axes.set_xlim(0.0, circuit.centerline.length)
     speed_axes.set_xlabel("along the line from the start line, m", color=track.FAINT_INK)
     figure.legend(
         *speed_axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(laps),
@@ -114,12 +115,3 @@ def _draw_map(
         f"{circuit.name}, deviations drawn {times:.0f} times as large", fontsize=10,
         color=track.FAINT_INK,
     )  # fmt: skip
-
-
-def _style(axes: Axes, label: str, circuit: Circuit) -> None:
-    axes.set_ylabel(label, color=track.FAINT_INK)
-    axes.set_xlim(0.0, circuit.centerline.length)
-    axes.grid(color=track.GRID)
-    axes.tick_params(length=0, labelcolor=track.FAINT_INK)
-    for side in axes.spines.values():
-        side.set_visible(False)

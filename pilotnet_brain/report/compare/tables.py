@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def larger_than_spread(self) -> bool | None:
-        """Whether the interval leaves zero out; None where there is no spread to tell by."""
+        """Whether the interval excludes zero; None without a spread."""
         if self.low is None or self.high is None:
             return None
         return self.low > 0.0 or self.high < 0.0
@@ -143,7 +143,7 @@ def closing_notes(by_circuit: Mapping[str, Sequence[Side]]) -> list[str]:
 
 
 def _without_spread(sides: Sequence[Side]) -> bool:
-    """Whether a side has too few runs to tell a difference from chance."""
+    """Whether a side has too few runs to distinguish a difference from chance."""
     return any(len(side.runs) < 2 for side in sides)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.benchmark_results import (
@@ -23,7 +22,7 @@ from pilotnet_brain.report.disturbances import disturbance_curves
 from pilotnet_brain.report.figures import figure_text
 from pilotnet_brain.report.page.driven_line import SmallRoad, scale_top, small_line, small_road
 from pilotnet_brain.report.page.run import machine_table, write_run_page
-from pilotnet_brain.report.page.template import LEVELS, render_page
+from pilotnet_brain.report.page.template import LEVELS, write_page
 from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.report.tables import mapping_table
 from pilotnet_brain.runs.folder import RunFolder
@@ -69,7 +68,8 @@ def write_benchmark_page(folder: Path) -> Path:
     summary = _shown_summary(results, rows)
     roads, maps, top = _maps(folder, shown[:MOST_MAPS])
     listed = rows if len(rows) <= MOST_ROWS else shown[:MOST_ROWS]
-    page = render_page(
+    return write_page(
+        folder / PAGE,
         "benchmark.html",
         title=f"Benchmark {folder.resolve().name}",
         folder_name=folder.resolve().name,
@@ -90,9 +90,6 @@ def write_benchmark_page(folder: Path) -> Path:
         plan=mapping_table("Plan", "key", _mapping(results.get("plan"))),
         data={"curves": disturbance_curves(rows)},
     )
-    path = folder / PAGE
-    write_atomically(path, page)
-    return path
 
 
 def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -> None:
@@ -132,8 +129,8 @@ def _unfinished(rows: Sequence[Row], page_of: Callable[[Row], str]) -> list[dict
     """Return which runs did not finish, and why."""
     return [
         {
-            "who": f"{row.get('model')} on {row.get('circuit')}",
-            "which": f"run {row.get('repetition')}"
+            "run": f"{row.get('model')} on {row.get('circuit')}",
+            "details": f"repetition {row.get('repetition')}"
             + (f", {text}" if (text := disturbance_text(row)) != UNDISTURBED else ""),
             "reason": str(row.get("reason") or "no reason is known"),
             "href": page_of(row),

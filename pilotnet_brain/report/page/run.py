@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
@@ -26,7 +25,7 @@ from pilotnet_brain.report.figures import (
     published_table,
 )
 from pilotnet_brain.report.page.driven_line import DrivenLine, driven_line, road
-from pilotnet_brain.report.page.template import LEVELS, render_page
+from pilotnet_brain.report.page.template import LEVELS, write_page
 from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.report.tables import NOT_MEASURED, Table, mapping_table
 from pilotnet_brain.runs.folder import RunFolder
@@ -80,7 +79,8 @@ def write_run_page(run_folder: RunFolder) -> Path:
     times = _times(run_folder, rows)
     worst = worst_frame(run_folder, circuit, rows)
     model = str(figures.get("model") or "an unknown model")
-    page = render_page(
+    return write_page(
+        run_folder.report_html,
         "run.html",
         title=f"{circuit.name} with {model}",
         model=model,
@@ -102,9 +102,6 @@ def write_run_page(run_folder: RunFolder) -> Path:
         folder_name=run_folder.path.name,
         data=_script_data(circuit, line, times) | {"stopped": _stopped(figures)},
     )
-    path = run_folder.report_html
-    write_atomically(path, page)
-    return path
 
 
 def _is_wide(circuit: Circuit) -> bool:

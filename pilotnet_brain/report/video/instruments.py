@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.report.cameras import CarPose
 from pilotnet_brain.report.track_drawing import DEVIATION_COLOURS, closed_points, deviation_norm
 from pilotnet_brain.report.video import canvas
-from pilotnet_brain.report.video.moments import Moment
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 14, 14, 30, 12
 _MAP_MARGIN = 26
@@ -141,7 +141,7 @@ class VideoGraph:
 class VideoMap:
     """The circuit, the line driven so far coloured by deviation, and the car.
 
-    Moments must ascend, as the driven line grows with them.
+    Rows must ascend, as the driven line grows with them.
 
     Args:
         circuit: that was driven on.
@@ -168,16 +168,15 @@ class VideoMap:
         """Return where points (N, 2), m, lie on the map, pixels."""
         return self._origin + self._scale * self._upright(points) * (1.0, -1.0)
 
-    def at(self, moment: Moment) -> canvas.Picture:
-        """Return the map at a moment."""
-        while self._drawn < moment.row:
+    def at(self, row: int, pose: CarPose) -> canvas.Picture:
+        """Return the map with the line up to a row of the trajectory, and the car at a pose."""
+        while self._drawn < row:
             piece = self._places[self._drawn : self._drawn + 2]
             canvas.line(self._layer, piece, self._colours[self._drawn + 1], 3)
             self._drawn += 1
         picture = self._layer.copy()
-        pose = moment.pose
-        (x, y), yaw = self.places(np.array([[pose.x, pose.y]]))[0], pose.yaw
-        self._draw_car(picture, (float(x), float(y)), yaw + (0.5 * math.pi if self._turned else 0))
+        x, y = self.places(np.array([[pose.x, pose.y]]))[0].tolist()
+        self._draw_car(picture, (x, y), pose.yaw + (0.5 * math.pi if self._turned else 0))
         return picture
 
     def _upright(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

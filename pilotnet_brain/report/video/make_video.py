@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.report.cameras import camera_of
 from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.report.video.file import check_length, video_file
-from pilotnet_brain.report.video.moments import moments, picture_times
-from pilotnet_brain.report.video.picture import WIDTH, VideoPicture
+from pilotnet_brain.report.video.picture import WIDTH, VideoPicture, moments, picture_times
 from pilotnet_brain.runs.folder import RunFolder
 
 FPS = 20
@@ -65,7 +65,8 @@ def write_video(
         held = round(_OUTCOME_S * fps)
         times = np.append(times, end_s)
     laps = figures.get("laps_asked")
-    run_at = moments(rows, circuit, laps if isinstance(laps, int) else 0, times)
+    rules = Rules(laps=laps if isinstance(laps, int) else 0)
+    run_at = moments(rows, circuit, rules, times)
     count = len(times) - 1 + held if held else len(times)
     size = (width // 2 * 2, width * 9 // 32 * 2)
     check_length(path, size, count)

@@ -116,6 +116,14 @@ def test_recorded_frames_are_shown_at_their_stamps(folder):
         assert shown[k][CAMERA_MIDDLE].mean() == pytest.approx(40 + 4 * k, abs=2.0)
 
 
+@pytest.mark.parametrize(("topic", "recorded"), [("car/image_raw", True), ("/other", False)])
+def test_the_frames_are_those_of_the_runs_camera(folder, topic, recorded):
+    folder.write_run_record({"parameters": {"circuit": "simple_circuit", "camera_topic": topic}})
+    write_frames(folder.bag, [(k / 20.0, 200) for k in range(41)])
+    shown = pictures(write_video(folder, until_s=0.1))
+    assert bool(shown[0][CAMERA_MIDDLE].std() < 3.0) is recorded
+
+
 def test_after_a_reset_the_last_drives_frames_are_shown(tmp_path):
     run = RunFolder.create(tmp_path, "simple_circuit", "baseline")
     keep(run, [*ticks(1.0, 50), *ticks(0.8, 50)])
