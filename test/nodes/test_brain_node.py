@@ -315,8 +315,15 @@ def test_told_to_end_it_stops_the_car_first(
 
 @pytest.mark.parametrize("names", [("brain", "brain"), ("left", "right"), ("left", "left")])
 def test_of_two_brains_that_start_together_exactly_one_drives(
-    world: FakeWorld, model: Path, names: tuple[str, str]
+    world: FakeWorld,
+    running: list[subprocess.Popen[str]],
+    model: Path,
+    names: tuple[str, str],
 ) -> None:
+    for before in running:
+        before.terminate()
+        before.wait(PATIENCE_S)
+    world.until(lambda: world.node.count_publishers("cmd_vel") == 0, "the end of the one before")
     brains = [start_brain(model, "-r", f"__node:={name}") for name in names]
     try:
         deadline = time.monotonic() + PATIENCE_S

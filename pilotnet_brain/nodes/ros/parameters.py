@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
 
 from pilotnet_brain.errors import UserError
 
@@ -80,7 +80,24 @@ def check_command_line(node_class: Any, about: str, args: Sequence[str] | None) 
         epilog=_Listing.of(node_class),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(remove_ros_args(sys.argv if args is None else ["", *args])[1:])
+    parser.parse_args(_words_outside_ros_args(sys.argv[1:] if args is None else args))
+
+
+def _words_outside_ros_args(args: Sequence[str]) -> list[str]:
+    """Return what is not between ``--ros-args`` and ``--``.
+
+    rclpy's own remove_ros_args drops NAME:=VALUE too, as the remapping that it was before Eloquent:
+    a mistyped parameter would pass without a word.
+    """
+    words, of_ros = [], False
+    for word in args:
+        if word == "--ros-args":
+            of_ros = True
+        elif of_ros and word == "--":
+            of_ros = False
+        elif not of_ros:
+            words.append(word)
+    return words
 
 
 class _Listing:
@@ -102,9 +119,12 @@ class _Listing:
         """Note a parameter with its default, its range or choices, and its description."""
         shown = str(default).lower() if isinstance(default, bool) else str(default) or "''"
         limits = [descriptor.additional_constraints]
-        for one in (*descriptor.integer_range, *descriptor.floating_point_range):
-            limits.append(f"{one.from_value:g} to {one.to_value:g}")
+        limits += [f"{r.from_value} to {r.to_value}" for r in descriptor.integer_range]
+        limits += [f"{r.from_value:g} to {r.to_value:g}" for r in descriptor.floating_point_range]
         limits.append("" if descriptor.read_only else "may be set at any time")
         notes = "; ".join([f"default {shown}", *filter(None, limits)])
-        self._lines += [f"  {name} ({notes})", f"      {descriptor.description}"]
+        self._lines.append(f"  {name} ({notes})")
+        self._lines += textwrap.wrap(
+            descriptor.description, 94, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
         return SimpleNamespace(value=default)
