@@ -5,6 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 ROOT = Path(__file__).parent.parent
@@ -30,14 +32,17 @@ autoapi_add_toctree_entry = False
 autoapi_keep_files = False
 autoapi_member_order = "groupwise"
 autoapi_options = ["members", "show-inheritance", "show-module-summary"]
-autodoc_typehints = "none"
 # AutoAPI does not see names that are assigned in a row (A, B = 1, 2).
 suppress_warnings = ["autoapi.python_import_resolution"]
 default_role = "py:obj"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+# Formulas as MathML, which docutils writes: MathJax would be loaded from the network.
+html_math_renderer = "mathml"
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"PilotNet Brain {release}"
 html_copy_source = False
 html_show_sourcelink = False
@@ -71,8 +76,19 @@ def _show_rooms(app, what, name, obj, skip, options):
     return False if what == "package" else None
 
 
+def _inline_formula(writer, node):
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _formula(writer, node):
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("autoapi-skip-member", _show_rooms)
     app.connect("autodoc-process-docstring", _keep_columns)
     app.connect("missing-reference", _warn_of_missing)
