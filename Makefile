@@ -19,27 +19,13 @@ DEV_STAMP := $(VENV)/.made-dev-$(FLAVOUR)
 RUN_FILES := $(wildcard requirements/run.txt requirements/ros.txt requirements/constraints*.txt) \
     requirements/make_environment.sh
 
-# `make drive CIRCUIT=montreal` is `pilotnet drive --circuit montreal`.
-VALUE_OPTIONS := circuit model device simulator laps rtf looks_seed start_arc_length output \
-    reference_lap time_limit camera_topic cmd_vel_topic odom_topic pose_source world car
-SWITCH_OPTIONS := record record_camera record_video reliable trust_model lockstep gui rviz
-
-dashed = $(subst _,-,$(1))
-upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst d,D,$(subst e,E,$(subst f,F,$(subst g,G,$(subst \
-    h,H,$(subst i,I,$(subst j,J,$(subst k,K,$(subst l,L,$(subst m,M,$(subst n,N,$(subst o,O,$(subst \
-    p,P,$(subst q,Q,$(subst r,R,$(subst s,S,$(subst t,T,$(subst u,U,$(subst v,V,$(subst w,W,$(subst \
-    x,X,$(subst y,Y,$(subst z,Z,$(1)))))))))))))))))))))))))))
-quoted = '$(subst ','\'',$(1))'
-valued = $(if $($(call upper,$(1))),--$(call dashed,$(1)) $(call quoted,$($(call upper,$(1)))))
-switch = $(if $(filter 1 true yes on,$($(call upper,$(1)))),--$(call dashed,$(1)),$(if \
-    $(filter 0 false no off,$($(call upper,$(1)))),--no-$(call dashed,$(1)),$(if \
-    $($(call upper,$(1))),$(error $(call upper,$(1))=$($(call upper,$(1))): use 1 or 0))))
-DRIVE_OPTIONS = $(strip $(foreach o,$(VALUE_OPTIONS),$(call valued,$(o))) \
-    $(foreach o,$(SWITCH_OPTIONS),$(call switch,$(o))))
+# `make drive CIRCUIT=montreal ARGS="--rtf 0.5"` is `pilotnet drive --circuit montreal --rtf 0.5`;
+# make hands its variables to the shell as they are, quotes and spaces too.
+DRIVE = $${CIRCUIT:+--circuit "$$CIRCUIT"} $${MODEL:+--model "$$MODEL"} \
+    $${SIMULATOR:+--simulator "$$SIMULATOR"} $${LAPS:+--laps "$$LAPS"} $(ARGS)
 
 # A mistyped variable would otherwise drive the default circuit without a word.
-KNOWN := VENV PYTHON TORCH_INDEX TESTS REFERENCE_LAPS \
-    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))
+KNOWN := CIRCUIT MODEL SIMULATOR LAPS ARGS TESTS VENV PYTHON TORCH_INDEX
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS SHELL,$(foreach v,$(.VARIABLES),$(if \
     $(filter command,$(origin $(v))),$(v))))
 ifneq ($(UNKNOWN),)
@@ -57,15 +43,11 @@ help: ## What can be made, and with which variables
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/    make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 	    | awk -F'|' '{printf "%-22s%s\n", $$1, $$2}'
 	@echo
-	@echo 'Variables of make drive (those of pilotnet drive --help, in capitals):'
+	@echo 'Variables of make drive:'
 	@echo '    make drive CIRCUIT=montreal LAPS=2          another circuit, two laps'
-	@echo '    make drive MODEL=my/model.pt DEVICE=cpu     a TorchScript file of yours'
-	@echo '    make drive RTF=0.5 RECORD_CAMERA=1          at half speed, frames in the bag'
-	@echo '    make drive RECORD_VIDEO=1                   with a video of the run, run.mp4'
-	@echo '    make drive SIMULATOR=gazebo LOCKSTEP=1      in Gazebo Classic, where it is installed'
-	@echo '    make drive SIMULATOR=none                   a car that is driven elsewhere'
-	@echo '    $(foreach o,$(VALUE_OPTIONS) $(SWITCH_OPTIONS),$(call upper,$(o)))' | fold -sw 76 \
-	    | sed '2,$$s/^/    /'
+	@echo '    make drive MODEL=my/model.pt                a TorchScript file of yours'
+	@echo '    make drive SIMULATOR=gazebo                 in Gazebo Classic, where it is installed'
+	@echo '    make drive ARGS="--rtf 0.5 --record-camera" any other option of pilotnet drive --help'
 	@echo
 	@echo 'Variables of the set-up (once, into $(VENV)):'
 	@echo '    TORCH_INDEX=ADDRESS   package index for torch; the one with the CPU builds saves'
@@ -81,49 +63,50 @@ setup: $(RUN_STAMP) ## Make the environment only
 # Without a recipe echo and with exec: make adds milliseconds to `pilotnet drive`.
 .PHONY: drive
 drive: $(RUN_STAMP) ## Drive laps with a network, live over ROS 2, and show the result
-	@exec $(VENV)/bin/pilotnet drive $(DRIVE_OPTIONS)
+	@exec $(VENV)/bin/pilotnet drive $(DRIVE)
 
 .PHONY: bench
-bench: $(RUN_STAMP) ## Time a model's frame -> command path, and frames over DDS (MODEL, DEVICE)
-	@exec $(VENV)/bin/python benchmarks/bench.py $(call valued,model) $(call valued,device)
+bench: $(RUN_STAMP) ## Time the package's hot path (MODEL, ARGS; benchmarks/bench.py --help)
+	@exec $(VENV)/bin/python benchmarks/bench.py $${MODEL:+--model "$$MODEL"} $(ARGS)
 
-# Each step takes up where it was cut off. Frames of the test set are never trained on.
+# Each step resumes where it was cut off. Frames of the test set are never trained on.
 .PHONY: data
 data: $(RUN_STAMP) ## Collect the training, validation and test sets into datasets/
-	$(VENV)/bin/pilotnet collect datasets/train --frames 40000 --seed 1
-	$(VENV)/bin/pilotnet collect datasets/validation --frames 4000 --seed 2 --random-share 1
-	$(VENV)/bin/pilotnet collect datasets/test --frames 5120 --seed 3 --random-share 0 \
+	$(VENV)/bin/pilotnet data collect datasets/train --frames 40000 --seed 1
+	$(VENV)/bin/pilotnet data collect datasets/validation --frames 4000 --seed 2 --random-share 1
+	$(VENV)/bin/pilotnet data collect datasets/test --frames 5120 --seed 3 --random-share 0 \
 	    --circuit simple_circuit --circuit montreal --circuit montmelo
 
 .PHONY: baseline
-baseline: data ## Collect the data and train the shipped baseline anew (under an hour on 2 cores)
+baseline: data ## Collect the data and train the shipped baseline (under an hour on 2 cores)
 	$(VENV)/bin/pilotnet train datasets/train --validation datasets/validation --epochs 10 \
 	    --threads 2 --out models/baseline.pt
-	$(VENV)/bin/pilotnet models score baseline
 
 RACING := --max-speed 19 --lateral-acceleration 20
 .PHONY: race
-race: $(RUN_STAMP) ## Collect a racing expert's data and train the shipped race model anew
-	$(VENV)/bin/pilotnet collect datasets/race_train --frames 40000 --seed 4 $(RACING)
-	$(VENV)/bin/pilotnet collect datasets/race_validation --frames 4000 --seed 5 --random-share 1 \
-	    $(RACING)
+race: $(RUN_STAMP) ## Collect a racing expert's data and train the shipped race model
+	$(VENV)/bin/pilotnet data collect datasets/race_train --frames 40000 --seed 4 $(RACING)
+	$(VENV)/bin/pilotnet data collect datasets/race_validation --frames 4000 --seed 5 \
+	    --random-share 1 $(RACING)
 	$(VENV)/bin/pilotnet train datasets/race_train --validation datasets/race_validation \
 	    --epochs 10 --threads 2 --out models/race.pt
-	$(VENV)/bin/pilotnet models prove race
 
-# Takes up where it was cut off, too.
 .PHONY: optimize
 optimize: data ## Make all optimized models from the baseline (under 90 minutes on 2 cores)
 	$(VENV)/bin/pilotnet optimize all
 
-# Both take up where they were cut off. Nothing else should run during the live one.
+# Both resume where they were cut off. Nothing else should run during the live one.
 .PHONY: benchmark
-benchmark: $(RUN_STAMP) ## Drive all models live on all circuits: the table (70 minutes; REFERENCE_LAPS=FOLDER)
-	@exec $(VENV)/bin/pilotnet benchmark live --out runs/live $(call valued,reference_laps)
+benchmark: $(RUN_STAMP) ## Drive all models live on all circuits (70 minutes; ARGS="--reference-laps DIR")
+	@exec $(VENV)/bin/pilotnet benchmark live --out runs/live $(ARGS)
 
 .PHONY: robustness
 robustness: $(RUN_STAMP) ## Drive four models on 100 random circuits in lock-step (under an hour)
-	@exec $(VENV)/bin/pilotnet benchmark robustness --out runs/robustness
+	@exec $(VENV)/bin/pilotnet benchmark robustness --out runs/robustness $(ARGS)
+
+.PHONY: proof
+proof: $(RUN_STAMP) ## Drive 34 laps of every model in lock-step, for the model card (20 minutes)
+	@exec $(VENV)/bin/pilotnet benchmark proof --out runs/proof $(ARGS)
 
 TESTS ?= test
 .PHONY: test
@@ -132,7 +115,7 @@ test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 
 .PHONY: soak
 soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
-	@exec $(VENV)/bin/python -m pytest -m soak -s test/nodes/test_start_up.py
+	@exec $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
 
 # Exit status 3: Gazebo cannot be had on this machine.
 .PHONY: test-gazebo

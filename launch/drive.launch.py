@@ -6,27 +6,50 @@ The nodes, their parameters and remappings are `pilotnet_brain.runs.graph`'s, as
     ros2 launch pilotnet_brain drive.launch.py
     ros2 launch pilotnet_brain drive.launch.py circuit:=montreal laps:=2 record_camera:=true
     ros2 launch pilotnet_brain drive.launch.py simulator:=none camera_topic:=/car/image_raw
+
+Included in another launch file, the end of the run ends the run's nodes; the others go on.
 """
 
+import difflib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutdown
-from launch.events.process import ProcessExited
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch.events import matches_action
+from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.dds_profile import other_terminals
+from pilotnet_brain.runs.drive import prepare_run, reason_of
+from pilotnet_brain.runs.events import (
+    REFUSED,
+    STOPPING,
+    last_reason,
+    process_environment,
+    record_event,
+)
+from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.graph import ARGUMENTS, Argument, NodeSpec, RunPlan
-from pilotnet_brain.runs.live import prepare_run, reason_of, show_results, was_refused
+from pilotnet_brain.runs.graph import NodeSpec, run_graph
 from pilotnet_brain.runs.parent_process import leader_environment
-from pilotnet_brain.runs.stop_reason import write_stop_reason
+from pilotnet_brain.runs.spec import ARGUMENTS, Argument, RunSpec
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_SIMILAR = 0.8
+"""How alike the names of arguments must be for one to be taken for the other, mistyped."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -44,24 +67,33 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     try:
-        _refuse_unknown_arguments(context.argv)
-        plan = RunPlan(**{argument.name: _value(context, argument) for argument in ARGUMENTS})
-        folder, specs = prepare_run(plan)
+        if _is_launched_itself():
+            _refuse_unknown_arguments(context.argv)
+        spec = RunSpec(**{argument.name: _value(context, argument) for argument in ARGUMENTS})
+        if spec.in_process:
+            raise UserError(
+                "lockstep with simulator mujoco needs no ROS: pilotnet drive --lockstep"
+            )
+        folder = prepare_run(spec)
     except UserError as error:
         # launch shows the text of an exception in one line and starts nothing.
         raise RuntimeError(str(error)) from error
-    run = _Run(plan, folder, specs)
+    remove_dead_files()
+    nodes = run_graph(folder.spec(), folder.path)
+    folder.add_to_record(nodes={node.name: node.parameters for node in nodes})
+    run = _Run(folder)
     said = [f"results in {folder.path}", other_terminals()]
-    return [*(LogInfo(msg=text) for text in said if text), *(run.node(spec) for spec in specs)]
+    if not _is_launched_itself():
+        said += _mistyped_perhaps(context.launch_configurations)
+    return [*(LogInfo(msg=text) for text in said if text), *(run.node(node) for node in nodes)]
 
 
 class _Run:
     """The run's nodes, and what is to do when one of them and when the last of them has ended."""
 
-    def __init__(self, plan: RunPlan, folder: RunFolder, specs: list[NodeSpec]) -> None:
-        self._plan, self._folder = plan, folder
-        self._running = {spec.name for spec in specs}
-        self._reason = ""
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._running: dict[str, Node] = {}
         self._first: tuple[str, int] | None = None
 
     def node(self, spec: NodeSpec) -> Node:
@@ -70,39 +102,60 @@ class _Run:
         def on_exit(
             event: ProcessExited, context: LaunchContext
         ) -> list[LaunchDescriptionEntity] | None:
-            self._running.discard(spec.name)
+            del self._running[spec.name]
             actions = None
-            if spec.ends_run and not context.is_shutdown:
+            if spec.ends_run and self._first is None and not context.is_shutdown:
                 self._first = spec.name, event.returncode
-                self._reason = reason_of(self._first, None)
-                if self._reason:
-                    write_stop_reason(self._folder.path, self._reason)
-                actions = [Shutdown(reason=self._reason or "the run is over")]
+                actions = self._end_the_others(reason_of(self._first, None))
             if not self._running:
                 self._end()
             return actions
 
-        return Node(
+        self._running[spec.name] = Node(
             package=spec.package,
             executable=spec.executable,
             name=spec.name,
             parameters=[spec.parameters],
             remappings=spec.remappings,
             arguments=spec.arguments,
-            additional_env=spec.environment | leader_environment(),
+            additional_env=spec.environment
+            | leader_environment()
+            | process_environment(self._folder.path),
             output="screen",
             on_exit=on_exit,
         )
+        return self._running[spec.name]
+
+    def _end_the_others(self, reason: str) -> list[LaunchDescriptionEntity]:
+        if reason:
+            record_event(self._folder.path, "run", STOPPING, reason)
+        if _is_launched_itself():
+            return [Shutdown(reason=reason or "the run is over")]
+        return [
+            EmitEvent(event=ShutdownProcess(process_matcher=matches_action(node)))
+            for node in self._running.values()
+        ]
 
     def _end(self) -> None:
         """Keep the results, or none of a run that was refused; tell launch if the run failed."""
-        if was_refused(self._first, self._folder):
+        problem = last_reason(self._folder.path, REFUSED)
+        if problem is not None:
             self._folder.discard()
-        elif show_results(self._folder, self._plan, self._reason or "launch was stopped"):
-            return
-        if self._first is not None:
+        else:
+            try:
+                reason = last_reason(self._folder.path, STOPPING)
+                finish_run(self._folder, reason or "launch was stopped")
+                problem = None if show_run(self._folder) else "the laps were not completed"
+            except (UserError, OSError) as error:
+                problem = f"the results are not complete: {error}"
+        if problem and self._first is not None and _is_launched_itself():
             # Ends launch with exit status 1; Ctrl-C, after which no node was the first, with 0.
-            raise RuntimeError(self._reason or "the laps were not completed")
+            raise RuntimeError(problem)
+
+
+def _is_launched_itself() -> bool:
+    """Return whether this file is the one launched, and not included in another one."""
+    return any(Path(word).name == Path(__file__).name for word in sys.argv)
 
 
 def _value(context: LaunchContext, argument: Argument) -> Any:
@@ -119,18 +172,27 @@ def _value(context: LaunchContext, argument: Argument) -> Any:
         raise UserError(f"{argument.name} is {text!r}: it must be a {kind}") from None
 
 
-def _refuse_unknown_arguments(given: list[str]) -> None:
-    """Refuse mistyped names, which launch would ignore.
-
-    Only where this file is the one launched: in a larger launch the others are its own.
-    """
-    if not any(Path(word).name == Path(__file__).name for word in sys.argv):
-        return
+def _refuse_unknown_arguments(argv: list[str]) -> None:
+    """Refuse mistyped names on the command line, which launch would ignore."""
     known = [argument.name for argument in ARGUMENTS]
-    for word in given:
-        name, assigned, _ = word.partition(":=")
-        if assigned and name not in known:
-            raise UserError(f"unknown argument {name!r}: there are {', '.join(known)}")
+    for name in (word.partition(":=")[0] for word in argv if ":=" in word):
+        if name not in known:
+            similar = difflib.get_close_matches(name, known, 1, _SIMILAR)
+            there_is = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
+            raise UserError(f"unknown argument {name!r}: {there_is}")
+
+
+def _mistyped_perhaps(given: Mapping[str, str]) -> list[str]:
+    """Return a warning for each argument of an including file that looks like one of this file's.
+
+    It may be that file's and meant so: it is not refused.
+    """
+    known = [argument.name for argument in ARGUMENTS]
+    return [
+        f"warning: {name!r} is not one of {Path(__file__).name}: did you mean {similar[0]}?"
+        for name in given
+        if name not in known and (similar := difflib.get_close_matches(name, known, 1, _SIMILAR))
+    ]
 
 
 def _as_text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from importlib import import_module
 
 
@@ -43,7 +44,18 @@ def gz_server() -> int:
 
 def _start(module: str) -> int:
     # A node's imports (torch, MuJoCo, rclpy) take a second or two. Ctrl-C meanwhile ends the
-    # process at once, without a traceback; from `running.run` on, the node handles it.
+    # process at once, without a traceback; from `nodes.ros.process.run` on, the node handles it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     status: int = import_module(f"pilotnet_brain.{module}").main()
     return status
+
+
+def _main(name: str) -> int:
+    """Start the executable of a name: ``python -m pilotnet_brain.executables brain ...``."""
+    sys.argv = [name, *sys.argv[2:]]
+    status: int = globals()[name]()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""What made a run: its parameters, the versions of what it ran on, and the machine."""
+"""What figures were made by: the versions of what ran, the commit, and the machine."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
-from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from pilotnet_brain import __version__
 
 _PACKAGES = {
-    "pilotnet_brain": "pilotnet-brain",
     "numpy": "numpy",
     "torch": "torch",
     "mujoco": "mujoco",
@@ -26,24 +26,16 @@ _PACKAGES = {
 _OTHER_NAMES = {"opencv": ("opencv-python",), "rclpy": ("ros-rclpy", "rclpy")}
 
 
-def run_record(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return what run.yaml holds: plain texts, numbers, lists and mappings.
-
-    Args:
-        parameters: of the run and of its nodes; values that YAML has no word for become texts.
-    """
-    return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "parameters": _plain(parameters),
-        "versions": versions(),
-        "git_commit": git_commit(Path(__file__)),
-        "hardware": hardware(),
-    }
+def made_by() -> dict[str, Any]:
+    """Return what figures were made by, as YAML and JSON have it: versions, commit, hardware."""
+    commit = git_commit(Path(__file__))
+    return {"versions": versions(), "git_commit": commit, "hardware": hardware()}
 
 
 def versions() -> dict[str, str | None]:
     """Return the versions of Python, ROS and packages, without importing any; None if absent."""
     found: dict[str, str | None] = {
+        "pilotnet_brain": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "ros_distro": os.environ.get("ROS_DISTRO") or _ros_distro_of_wheels(),
@@ -58,7 +50,7 @@ def versions() -> dict[str, str | None]:
 def git_commit(file: Path) -> str | None:
     """Return the commit of the checkout that tracks a file, ``-dirty`` if changed; else None.
 
-    An installed package inside somebody else's repository is not of that repository.
+    A package installed inside another repository does not belong to that one.
     """
     if _git(file, "ls-files", "--error-unmatch", file.name) is None:
         return None
@@ -104,7 +96,7 @@ def _ros_distro_of_wheels() -> str | None:
 
 
 def cpu_model() -> str:
-    """Return the processor's name, as far as the system tells it."""
+    """Return the processor's name, as far as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -116,7 +108,7 @@ def cpu_model() -> str:
 
 
 def load_average() -> float | None:
-    """Return the system's load over the last minute, None where it does not tell."""
+    """Return the system's load over the last minute, None if it is not known."""
     with contextlib.suppress(OSError, AttributeError):
         return os.getloadavg()[0]
     return None
@@ -146,13 +138,3 @@ def _gpu_names() -> list[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return [line.strip() for line in answer.stdout.splitlines() if line.strip()] or None
-
-
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return str(value)

@@ -22,7 +22,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from pilotnet_brain.nodes.ros.simulator_messages import image_message
+from pilotnet_brain.nodes.ros.simulator_output import image_message
 
 NO_PEER = 3
 """Exit status: the other end did not show up."""

@@ -15,12 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from hot_path.reference_loop import ReferenceLoop
 from numpy.typing import NDArray
 
+from hot_path.reference_loop import ReferenceLoop
 from pilotnet_brain.driving.model.file import load_as_saved, load_model
 from pilotnet_brain.driving.pilot import Drive, Pilot, use_threads
-from pilotnet_brain.learning.offline.durations import Durations
+from pilotnet_brain.learning.offline.timing import Durations
 from pilotnet_brain.machine import cpu_model, load_average
 
 CALLS_PER_BLOCK = 50

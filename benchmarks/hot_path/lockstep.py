@@ -16,8 +16,10 @@ from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
-from pilotnet_brain.runs.lockstep import LockstepPlan, drive_lockstep
+from pilotnet_brain.runs.lockstep import drive_lockstep
 
 INT8_MODEL = "static_quant"
 """What is timed where nothing else is asked for: PilotNet as int8."""
@@ -86,11 +88,11 @@ def _timed(circuit: str, model: str, time_limit_s: float) -> LockstepSpeed:
         readings.setdefault(int(row.time_s), time.perf_counter())
 
     begin = time.process_time()
-    plan = LockstepPlan(load_circuit(circuit), time_limit_s=time_limit_s)
-    figures = drive_lockstep(plan, lambda frame, state: pilot.drive(frame), note)
+    metrics = RunMetrics(load_circuit(circuit), Rules(time_limit_s=time_limit_s))
+    figures = drive_lockstep(metrics, lambda frame, state: pilot.drive(frame), on_row=note)
     cpu_s = time.process_time() - begin
     simulated_s = float(figures["simulated_time_s"])  # type: ignore[arg-type]
     seconds = np.diff(list(readings.values()))
     p50, p1 = (1.0 / np.percentile(seconds, [50.0, 99.0])).tolist()
-    return LockstepSpeed(plan.circuit.name, pilot.model.name, simulated_s, p50, p1,
+    return LockstepSpeed(metrics.circuit.name, pilot.model.name, simulated_s, p50, p1,
                          simulated_s / cpu_s)  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from hot_path.inference import InferenceBench
-from hot_path.lockstep import LockstepSpeed
 from rich.table import Table
 
-from pilotnet_brain.learning.offline.durations import Durations
+from hot_path.inference import InferenceBench
+from hot_path.lockstep import LockstepSpeed
+from pilotnet_brain.learning.offline.timing import Durations
 
 
 class SimulatorRow(Protocol):

@@ -1,8 +1,9 @@
-"""What must be there before a benchmark begins: its models, circuits and reference laps."""
+"""What must be there before a benchmark starts: its models, circuits and reference laps."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+from pilotnet_brain.runs.check import check_run
 
 _MADE_OF_A_SEED = re.compile(r"random-\d{1,9}")
 
@@ -30,6 +32,8 @@ def check_plan(plan: BenchmarkPlan) -> None:
         if not _MADE_OF_A_SEED.fullmatch(circuit):
             load_circuit(circuit)
     _check_disturbances(plan)
+    if plan.mode == "live":
+        _check_startable(plan)
     _check_start_points(plan)
     _check_reference_laps(plan)
 
@@ -40,6 +44,22 @@ def model_sha256(model: str) -> str | None:
         return hashlib.sha256(resolve_model(model, trust=True).read_bytes()).hexdigest()
     except (UserError, OSError):
         return None
+
+
+def _check_startable(plan: BenchmarkPlan) -> None:
+    """Check that at least one live run of the plan can be started on this machine.
+
+    A model that cannot is a row; a simulator or device that is not there would make every run one.
+    """
+    problems = []
+    for run in plan.runs()[: len(plan.models)]:
+        try:
+            check_run(run.spec)
+        except UserError as problem:
+            problems.append(problem)
+        else:
+            return
+    raise problems[0]
 
 
 def _check_disturbances(plan: BenchmarkPlan) -> None:
@@ -54,10 +74,11 @@ def _check_disturbances(plan: BenchmarkPlan) -> None:
 
 
 def _check_start_points(plan: BenchmarkPlan) -> None:
-    if isinstance(plan.start_points, str) or max(plan.start_points) == 0.0:
-        return
-    for circuit in plan.circuits:
-        for start in plan.start_points:
+    for series in plan.series.values():
+        starts = () if isinstance(series.start_points, str) else series.start_points
+        if max(starts, default=0.0) == 0.0:
+            continue
+        for circuit, start in itertools.product(series.circuits, starts):
             if start >= circuit_length(circuit):
                 raise UserError(
                     f"start_points: {start:g} m is beyond the {circuit_length(circuit):.1f} m of "

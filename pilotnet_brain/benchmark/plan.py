@@ -1,22 +1,66 @@
-"""What a benchmark drives: models x circuits x repetitions, from arguments or a YAML file."""
+"""What a benchmark drives: models x circuits x repetitions, as a list of runs."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pilotnet_brain.benchmark.case import UNDISTURBED, Case
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.runs.spec import LARGEST_SEED, RunSpec
 
 DRAWN = "drawn"
-"""Of looks and start points: one of its own for every circuit and repetition."""
-LARGEST_SEED = 2**31 - 1
+"""Of looks and start points: drawn for every circuit and repetition, alike for all models."""
+OF_CIRCUIT = "of_circuit"
+"""Of looks: the number of a random circuit is the seed of its looks, too."""
+UNDISTURBED = "none"
+"""The disturbance of a row that has none."""
+_STALLED_S = 180.0
+"""Real time in which a live run must go on, its start included: Gazebo may take two minutes."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Circuits that are driven under the same rule.
+
+    Attributes:
+        circuits: how many repetitions of each, by name or path.
+        looks: seeds that the repetitions take in turn (0 is the plain look), "drawn" or
+            "of_circuit".
+        start_points: where the repetitions start in turn, m from the start line, or "drawn".
+    """
+
+    circuits: Mapping[str, int]
+    looks: tuple[int, ...] | str
+    start_points: tuple[float, ...] | str
+
+
+class PlannedRun(NamedTuple):
+    """One run of a benchmark: its spec, the series that it is of, and which repetition it is."""
+
+    spec: RunSpec
+    repetition: int = 0
+    series: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its folder: [series-]model-circuit-repetition[-disturbance-amount]."""
+        words = [self.series, _word(self.spec.model), _word(self.spec.circuit)]
+        words += [str(self.repetition), self.spec.disturbance.replace("=", "-")]
+        return "-".join(word for word in words if word)
+
+    def __str__(self) -> str:
+        """Return the run in words, e.g. ``qat on montreal, repetition 2, latency 50``."""
+        disturbed = self.spec.disturbance.replace("=", " ")
+        words = [f"{self.spec.model} on {self.spec.circuit}", self.series]
+        words += [f"repetition {self.repetition}", disturbed]
+        return ", ".join(word for word in words if word)
 
 
 @dataclass(frozen=True)
@@ -27,9 +71,7 @@ class BenchmarkPlan:
         mode: "live" (the node graph over DDS, in real time) or "lockstep".
         simulator: of live runs, as ``pilotnet drive`` takes it.
         models: names or paths.
-        circuits: how many repetitions of each, by name or path.
-        looks: seeds that the repetitions take in turn (0 is the plain look), or "drawn".
-        start_points: where the repetitions start in turn, m from the start line, or "drawn".
+        series: by name; a plan with only one has it under the empty name.
         seed: of what is drawn.
         disturbances: amounts of each, by name; the undisturbed run always comes first.
         laps: of a run.
@@ -43,9 +85,7 @@ class BenchmarkPlan:
     mode: str
     simulator: str
     models: tuple[str, ...]
-    circuits: Mapping[str, int]
-    looks: tuple[int, ...] | str
-    start_points: tuple[float, ...] | str
+    series: Mapping[str, Series]
     seed: int = 0
     disturbances: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     laps: int = 1
@@ -54,15 +94,22 @@ class BenchmarkPlan:
     record: bool = True
     reference_laps: str = ""
 
+    @property
+    def circuits(self) -> dict[str, int]:
+        """How many repetitions of each circuit there are, over all series."""
+        counts: dict[str, int] = {}
+        for series in self.series.values():
+            for circuit, repetitions in series.circuits.items():
+                counts[circuit] = counts.get(circuit, 0) + repetitions
+        return counts
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as YAML and JSON have it; `plan_of` takes it back."""
-        values = asdict(self)
-        values["disturbances"] = {name: list(a) for name, a in self.disturbances.items()}
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-        }
+        values: dict[str, Any] = _listed(asdict(self))
+        series = values.pop("series")
+        return values | (series[""] if set(series) == {""} else {"series": series})
 
-    def cases(self) -> list[Case]:
+    def runs(self) -> list[PlannedRun]:
         """Return every run, in the order in which live runs are driven.
 
         The models take turns, so that a machine that slows down does so for all of them.
@@ -70,20 +117,9 @@ class BenchmarkPlan:
         Raises:
             UserError: two runs would be one and the same, or share a folder.
         """
-        cases = list(self._cases())
-        _check_distinct(cases, self.mode)
-        return cases
-
-    def parameters(self, case: Case) -> dict[str, Any]:
-        """Return what is asked of one run, by the names that ``pilotnet drive`` has for it."""
-        return {
-            **case._asdict(),
-            "mode": self.mode,
-            "simulator": self.simulator,
-            "laps": self.laps,
-            "time_limit": self.time_limit,
-            "reference_lap": self.reference_lap(case.circuit),
-        }
+        runs = list(self._runs())
+        _check_distinct(runs, self.mode)
+        return runs
 
     def reference_lap(self, circuit: str) -> str:
         """Return the path of a circuit's reference lap, empty where the folder has none."""
@@ -92,34 +128,53 @@ class BenchmarkPlan:
         path = Path(self.reference_laps).expanduser() / f"{Path(circuit).stem}.csv"
         return str(path) if path.is_file() else ""
 
-    def _cases(self) -> Iterator[Case]:
-        disturbed = [(UNDISTURBED, 0.0)]
-        disturbed += [(name, a) for name, amounts in self.disturbances.items() for a in amounts]
-        for circuit, repetitions in self.circuits.items():
-            for repetition, (disturbance, amount), model in itertools.product(
-                range(repetitions), disturbed, self.models
-            ):
-                yield Case(
-                    model,
-                    circuit,
-                    repetition,
-                    self._looks_seed(circuit, repetition),
-                    self._start(circuit, repetition),
-                    disturbance,
-                    amount,
-                )
+    def _runs(self) -> Iterator[PlannedRun]:
+        disturbances = [""]
+        disturbances += [f"{n}={a:g}" for n, amounts in self.disturbances.items() for a in amounts]
+        for name, series in self.series.items():
+            for circuit, repetitions in series.circuits.items():
+                for repetition, disturbance, model in itertools.product(
+                    range(repetitions), disturbances, self.models
+                ):
+                    spec = self._spec(model, circuit, disturbance, series, repetition)
+                    yield PlannedRun(spec, repetition, name)
 
-    def _looks_seed(self, circuit: str, repetition: int) -> int:
-        if isinstance(self.looks, str):
-            share = _drawn_share(self.seed, "looks", circuit, repetition)
-            return 1 + int(share * LARGEST_SEED)
-        return self.looks[repetition % len(self.looks)]
+    def _spec(
+        self, model: str, circuit: str, disturbance: str, series: Series, repetition: int
+    ) -> RunSpec:
+        lockstep = self.mode == "lockstep"
+        return RunSpec(
+            circuit=circuit,
+            model=model,
+            device=self.device,
+            simulator=self.simulator,
+            lockstep=lockstep,
+            laps=self.laps,
+            time_limit=self.time_limit,
+            looks_seed=self._looks_seed(series, circuit, repetition),
+            start_arc_length=self._start(series, circuit, repetition),
+            disturbance=disturbance,
+            seed=self._seed(circuit, repetition) if disturbance else 0,
+            stall_limit=0.0 if lockstep else _STALLED_S,
+            record=self.record,
+            reference_lap=self.reference_lap(circuit),
+        )
 
-    def _start(self, circuit: str, repetition: int) -> float:
-        if isinstance(self.start_points, str):
+    def _seed(self, circuit: str, repetition: int) -> int:
+        return int(_drawn_share(self.seed, "disturbance", circuit, repetition) * LARGEST_SEED)
+
+    def _looks_seed(self, series: Series, circuit: str, repetition: int) -> int:
+        if series.looks == OF_CIRCUIT:
+            return int(re.sub(r"\D", "", circuit) or 0)
+        if isinstance(series.looks, str):
+            return 1 + int(_drawn_share(self.seed, "looks", circuit, repetition) * LARGEST_SEED)
+        return series.looks[repetition % len(series.looks)]
+
+    def _start(self, series: Series, circuit: str, repetition: int) -> float:
+        if isinstance(series.start_points, str):
             share = _drawn_share(self.seed, "start", circuit, repetition)
             return round(share * circuit_length(circuit), 1)
-        return self.start_points[repetition % len(self.start_points)]
+        return series.start_points[repetition % len(series.start_points)]
 
 
 @functools.cache
@@ -128,29 +183,39 @@ def circuit_length(circuit: str) -> float:
     return load_circuit(circuit).centerline.length
 
 
+def _word(name: str) -> str:
+    """Return a name, or a path's file name, with what is unfit for a folder replaced."""
+    stem = Path(name).stem if "/" in name or name.endswith((".pt", ".csv")) else name
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", stem)
+
+
+def _listed(value: Any) -> Any:
+    """Return nested values with tuples as lists."""
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _drawn_share(seed: int, what: str, circuit: str, repetition: int) -> float:
     """Return a number in 0..1 that follows from the words alone: the same for every model."""
     words = f"{seed} {what} {Path(circuit).stem} {repetition}".encode()
     return int.from_bytes(hashlib.sha256(words).digest()[:6], "big") / 2**48
 
 
-def _check_distinct(cases: list[Case], mode: str) -> None:
-    keys: dict[str, Case] = {}
-    drives: dict[Case, Case] = {}
-    for case in cases:
-        other = keys.setdefault(case.key, case)
-        if other is not case:
+def _check_distinct(runs: list[PlannedRun], mode: str) -> None:
+    names: dict[str, PlannedRun] = {}
+    drives: dict[RunSpec, PlannedRun] = {}
+    for run in runs:
+        other = names.setdefault(run.name, run)
+        if other is not run:
             raise UserError(
-                f"{_what(case)} and {_what(other)} would share the folder {case.key}: "
+                f"{run} and {other} would share the folder {run.name}: "
                 "rename a file, so that names differ"
             )
-        same = drives.setdefault(case._replace(repetition=0), case)
-        if same is not case and mode == "lockstep":
+        # What a disturbance draws differs from repetition to repetition.
+        same = drives.setdefault(run.spec, run)
+        if same is not run and mode == "lockstep":
             raise UserError(
-                f"repetitions {same.repetition} and {case.repetition} of {_what(case)} are the "
-                "same lap to the bit in lock-step: draw looks or start_points, or give more of them"
+                f"{same} and {run} are the same lap to the bit in lock-step: draw looks or "
+                "start_points, or give more of them"
             )
-
-
-def _what(case: Case) -> str:
-    return f"{case.model} on {case.circuit}"

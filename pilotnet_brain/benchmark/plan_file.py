@@ -1,37 +1,86 @@
-"""Reads a benchmark's plan: strictly, with errors that name the key and what there is."""
+"""Reads a benchmark's plan: strictly, with errors that name the key and what it must be.
+
+pydantic checks the types and ranges: the keys are said once, as the fields of `_PlanFile`.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 import reprlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pilotnet_brain.benchmark.plan import DRAWN, LARGEST_SEED, BenchmarkPlan
+from pilotnet_brain.benchmark.plan import DRAWN, BenchmarkPlan, Series
 from pilotnet_brain.circuits.catalogue import circuit_names
-from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.catalogue import read_manifest
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
+from pilotnet_brain.runs.spec import LARGEST_SEED
 
-MODES = ("live", "lockstep")
-SIMULATORS = ("mujoco", "gazebo", "gz")
-ALL = "all"
 MOST_RUNS = 100_000
 _LARGEST_FILE_BYTES = 2**20
 _MOST_REPETITIONS = 10_000
+_KIND = re.compile(r"[\[\]()-]|^(int|float|str|dict|list|literal|constrained.*)$")
+"""What pydantic names the kinds of a value by, in the place of an error."""
 _RANGE = re.compile(r"random-(\d{1,9})\.\.(?:random-)?(\d{1,9})")
-
-Values = Mapping[str, Any]
-Parser = Callable[[str, Any], Any]
 
 
 class PlanError(UserError):
     """A plan that is none; the text names the file, the key, the value and what there is."""
+
+
+def _name(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError("must be a name or a path")
+    return value
+
+
+_Name = Annotated[str, AfterValidator(_name)]
+_Names = Annotated[list[_Name], Field(min_length=1)]
+_Repetitions = Annotated[int, Field(ge=1, le=_MOST_REPETITIONS)]
+_Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+_Metres = Annotated[float, Field(ge=0.0, le=1e6)]
+_Amounts = Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1)]
+_Circuits = (
+    Literal["all"] | Annotated[dict[_Name, _Repetitions | None], Field(min_length=1)] | _Names
+)
+_Looks = Literal["drawn", "of_circuit"] | Annotated[list[_Seed], Field(min_length=1)]
+_Starts = Literal["drawn"] | Annotated[list[_Metres], Field(min_length=1)]
+
+
+class _SeriesKeys(BaseModel):
+    """The keys of a series; at the top of a file they hold for all of its series."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    circuits: _Circuits | None = None
+    repetitions: _Repetitions | None = None
+    looks: _Looks | None = None
+    start_points: _Starts | None = None
+
+
+class _PlanFile(_SeriesKeys):
+    """The keys of a plan's file."""
+
+    mode: Literal["live", "lockstep"] = "live"
+    simulator: Literal["mujoco", "gazebo", "gz"] = "mujoco"
+    models: Literal["all"] | _Names = "all"
+    series: Annotated[dict[_Name, _SeriesKeys], Field(min_length=1)] | None = None
+    seed: _Seed = 0
+    disturbances: Literal["all"] | dict[_Name, _Amounts | None] = Field(default_factory=dict)
+    laps: Annotated[int, Field(ge=1, le=10_000)] = 1
+    time_limit: Annotated[float, Field(ge=0.1, le=1e6)] = 600.0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    record: bool = True
+    reference_laps: Literal[""] | _Name = ""
+
+
+KEYS = tuple(_PlanFile.model_fields)
+"""Of a plan's file."""
 
 
 def find_plan(name_or_path: str) -> Path:
@@ -67,37 +116,41 @@ def read_values(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as problem:
         raise PlanError(f"{path}: not YAML: {' '.join(str(problem).split())}") from problem
     if not isinstance(values, dict):
-        raise PlanError(f"{path}: must hold keys and values; the keys are {', '.join(_PARSERS)}")
+        raise PlanError(f"{path}: must hold keys and values; the keys are {', '.join(KEYS)}")
     return values
 
 
-def plan_of(values: Values) -> BenchmarkPlan:
+def plan_of(values: Mapping[str, Any]) -> BenchmarkPlan:
     """Return the plan that a mapping of keys says; what it leaves out is filled in.
 
-    ``repetitions`` counts for the circuits that do not say a number of their own. Live repetitions
-    are the same drive again, from the start line in the plain look, unless looks or start points
-    are asked for; in lock-step, where that would be the same to the bit, both are drawn.
+    ``repetitions`` counts for the circuits that do not say a number. Live repetitions are the same
+    drive again, from the start line in the plain look, unless looks or start points are asked for;
+    in lock-step, where that would be the same to the bit, both are drawn.
 
     Raises:
         PlanError: an unknown key, or a value that is not one of its key's.
         UserError: the manifest of the models cannot be read.
     """
     for key in values:
-        if key not in _PARSERS:
-            raise PlanError(f"unknown key {_shown(key)}; there are {', '.join(_PARSERS)}")
-    parsed = {key: parse(key, values[key]) for key, parse in _PARSERS.items() if key in values}
-    repetitions = parsed.pop("repetitions", 1)
-    parsed.setdefault("mode", "live")
-    live = parsed["mode"] == "live"
-    parsed.setdefault("simulator", "mujoco")
-    parsed.setdefault("models", tuple(read_manifest()))
-    parsed["circuits"] = {
-        name: number or repetitions
-        for name, number in parsed.get("circuits", dict.fromkeys(circuit_names())).items()
-    }
-    parsed.setdefault("looks", (0,) if live else DRAWN)
-    parsed.setdefault("start_points", (0.0,) if live else DRAWN)
-    plan = BenchmarkPlan(**parsed)
+        if key not in KEYS:
+            raise PlanError(f"unknown key {reprlib.repr(key)}; there are {', '.join(KEYS)}")
+    try:
+        file = _PlanFile.model_validate(dict(values))
+    except (ValidationError, RecursionError) as problem:
+        raise PlanError(_in_words(problem)) from None
+    plan = BenchmarkPlan(
+        mode=file.mode,
+        simulator=file.simulator,
+        models=_models(file.models),
+        series=_series(file),
+        seed=file.seed,
+        disturbances=_disturbances(file.disturbances),
+        laps=file.laps,
+        time_limit=file.time_limit,
+        device=file.device,
+        record=file.record,
+        reference_laps=file.reference_laps,
+    )
     _check_together(plan)
     return plan
 
@@ -107,6 +160,75 @@ def write_plan(plan: BenchmarkPlan) -> str:
     return yaml.safe_dump(plan.as_dict(), sort_keys=False, allow_unicode=True)
 
 
+def _models(asked: list[str] | str) -> tuple[str, ...]:
+    return tuple(read_manifest() if isinstance(asked, str) else _once("models", asked))
+
+
+def _series(file: _PlanFile) -> dict[str, Series]:
+    if file.series is not None and file.circuits is not None:
+        raise PlanError("circuits: say them in each series, or leave series out")
+    return {
+        name: _series_of(keys, file)
+        for name, keys in (file.series or {"": _SeriesKeys(circuits=file.circuits)}).items()
+    }
+
+
+def _series_of(keys: _SeriesKeys, file: _PlanFile) -> Series:
+    live = file.mode == "live"
+    circuits = keys.circuits if keys.circuits is not None else "all"
+    repetitions = keys.repetitions or file.repetitions or 1
+    looks = keys.looks or file.looks or ([0] if live else DRAWN)
+    starts = keys.start_points or file.start_points or ([0.0] if live else DRAWN)
+    return Series(
+        {name: number or repetitions for name, number in _circuits(circuits).items()},
+        looks if isinstance(looks, str) else tuple(looks),
+        starts if isinstance(starts, str) else tuple(starts),
+    )
+
+
+def _circuits(asked: Any) -> dict[str, int | None]:
+    """Return the repetitions by circuit, None where the plan's number counts."""
+    if asked == "all":
+        return dict.fromkeys(circuit_names())
+    numbers = asked if isinstance(asked, dict) else dict.fromkeys(_once("circuits", asked))
+    spread: dict[str, int | None] = {}
+    for name, number in numbers.items():
+        for circuit in _circuits_of(name):
+            if circuit in spread:
+                raise PlanError(f"circuits: {circuit} is there twice")
+            spread[circuit] = number
+    return spread
+
+
+def _circuits_of(name: str) -> list[str]:
+    """Return the circuits of a name: several for ``random-1001..1100``."""
+    if (spread := _RANGE.fullmatch(name)) is None:
+        return [name]
+    first, last = int(spread[1]), int(spread[2])
+    if not first <= last <= first + _MOST_REPETITIONS:
+        raise PlanError(
+            f"circuits is {name!r}: it must be random-FIRST..LAST, of at most 10000 circuits"
+        )
+    return [f"random-{seed}" for seed in range(first, last + 1)]
+
+
+def _disturbances(asked: Any) -> dict[str, tuple[float, ...]]:
+    """Return the amounts; where none are said, those that the disturbance comes with."""
+    if not asked:
+        return {}
+    # Brings the embedded simulator along, which a machine that drives in Gazebo may not have.
+    from pilotnet_brain.runs.disturbances import DISTURBANCES, find_disturbance
+
+    amounts = {}
+    for name, given in (dict.fromkeys(DISTURBANCES) if asked == "all" else asked).items():
+        if given is None:
+            known = find_disturbance(name)
+            # The undisturbed run is driven anyway.
+            given = [amount for amount in known.amounts if amount != known.none]
+        amounts[name] = tuple(_once(f"disturbances: {name}", given))
+    return amounts
+
+
 def _check_together(plan: BenchmarkPlan) -> None:
     if plan.mode == "live" and plan.disturbances:
         raise PlanError("disturbances need mode lockstep")
@@ -114,12 +236,46 @@ def _check_together(plan: BenchmarkPlan) -> None:
         raise PlanError(f"simulator {plan.simulator} needs mode live; lock-step drives in mujoco")
     if plan.mode == "lockstep" and plan.device == "cuda":
         raise PlanError("device cuda needs mode live; lock-step drives on the CPU")
-    if plan.simulator != "mujoco" and plan.start_points != (0.0,):
+    starts = {series.start_points for series in plan.series.values()}
+    if plan.simulator != "mujoco" and starts != {(0.0,)}:
         raise PlanError("start_points need simulator mujoco: Gazebo's car starts on the start line")
     amounts = 1 + sum(len(amounts) for amounts in plan.disturbances.values())
     runs = sum(plan.circuits.values()) * len(plan.models) * amounts
     if runs > MOST_RUNS:
         raise PlanError(f"{runs} runs are more than {MOST_RUNS}: ask for less at a time")
+
+
+def _once(key: str, items: Iterable[Any]) -> list[Any]:
+    seen: list[Any] = []
+    for item in items:
+        if item in seen:
+            raise PlanError(f"{key}: {item!r} is there twice")
+        seen.append(item)
+    return seen
+
+
+def _in_words(problem: ValidationError | RecursionError) -> str:
+    """Return the first mistake in one line: the key, the value, and what it must be."""
+    if isinstance(problem, RecursionError):
+        return "the plan's values have no end; one of its keys holds itself"
+    errors = problem.errors(include_url=False)
+    first = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    # Of a value that may be of several kinds, the kind that was understood best.
+    deepest = max(len(error["loc"]) for error in first)
+    best = [error for error in first if len(error["loc"]) == deepest]
+    keys = [part for part in best[0]["loc"] if isinstance(part, str) and not _KIND.search(part)]
+    must = " or ".join(dict.fromkeys(_must(error["msg"]) for error in best))
+    given = reprlib.repr(best[0].get("input"))[:80]
+    return f"{': '.join(keys)} is {given}: it must be {must}"[:380]
+
+
+def _must(message: str) -> str:
+    text = " ".join(message.split())
+    if text.startswith("Extra inputs"):
+        return f"left out: the keys of a series are {', '.join(_SeriesKeys.model_fields)}"
+    for start in ("Input should be ", "Value error, must be ", "Input should have "):
+        text = text.removeprefix(start)
+    return text
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -135,167 +291,7 @@ class _StrictLoader(yaml.SafeLoader):
                 )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {_shown(key)} is there twice", key_node.start_mark
+                    None, None, f"the key {reprlib.repr(key)} is there twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
-
-
-def _one_of(*known: str) -> Parser:
-    def parse(key: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise _wrong(key, value, f"one of {', '.join(known)}")
-        return value
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Parser:
-    def parse(key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise _wrong(key, value, f"a whole number from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _number(low: float, high: float) -> Parser:
-    def parse(key: str, value: Any) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not low <= value <= high
-            or not math.isfinite(value)
-        ):
-            raise _wrong(key, value, f"a number from {low:g} to {high:g}")
-        return float(value)
-
-    return parse
-
-
-def _yes_or_no(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(key, value, "true or false")
-    return value
-
-
-def _name(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or "\0" in value or not value.isprintable():
-        raise _wrong(key, value, "a name or a path")
-    return value
-
-
-def _folder(key: str, value: Any) -> str:
-    return "" if value == "" else _name(key, value)
-
-
-def _models(key: str, value: Any) -> tuple[str, ...]:
-    if value == ALL:
-        return tuple(read_manifest())
-    return tuple(
-        _unlike(key, [_name(key, item) for item in _several(key, value, "names or paths")])
-    )
-
-
-def _circuits(key: str, value: Any) -> dict[str, int | None]:
-    """Return the repetitions by circuit, None where the plan's own number counts."""
-    if value == ALL:
-        return dict.fromkeys(circuit_names())
-    if isinstance(value, Mapping) and value:
-        parse = _whole(1, _MOST_REPETITIONS)
-        numbers = {
-            _name(key, name): None if number is None else parse(f"{key}: {name}", number)
-            for name, number in value.items()
-        }
-    else:
-        numbers = {_name(key, item): None for item in _unlike(key, _several(key, value, "names"))}
-    spread = {c: number for name, number in numbers.items() for c in _circuits_of(key, name)}
-    if len(spread) != sum(len(_circuits_of(key, name)) for name in numbers):
-        raise PlanError(f"{key}: a circuit is there twice")
-    return spread
-
-
-def _circuits_of(key: str, name: str) -> list[str]:
-    """Return the circuits of a name: several for ``random-1001..1100``."""
-    if (spread := _RANGE.fullmatch(name)) is None:
-        return [name]
-    first, last = int(spread[1]), int(spread[2])
-    if not first <= last <= first + _MOST_REPETITIONS:
-        raise _wrong(key, name, "random-FIRST..LAST, of at most 10000 circuits")
-    return [f"random-{seed}" for seed in range(first, last + 1)]
-
-
-def _drawn_or(parse: Parser) -> Parser:
-    def parse_several(key: str, value: Any) -> Any:
-        if value == DRAWN:
-            return DRAWN
-        return tuple(parse(key, item) for item in _several(key, value, f"numbers, or {DRAWN}"))
-
-    return parse_several
-
-
-def _disturbances(key: str, value: Any) -> dict[str, tuple[float, ...]]:
-    if value == ALL:
-        from pilotnet_brain.runs.disturbances import DISTURBANCES
-
-        value = dict.fromkeys(DISTURBANCES)
-    if not isinstance(value, Mapping):
-        raise _wrong(key, value, "disturbances with their amounts, as in latency: [50, 100]")
-    return {_name(key, name): _amounts(f"{key}: {name}", name, a) for name, a in value.items()}
-
-
-def _amounts(key: str, name: str, value: Any) -> tuple[float, ...]:
-    """Return the amounts; where none are said, those that the disturbance comes with."""
-    if value is None:
-        from pilotnet_brain.runs.disturbances import find_disturbance
-
-        known = find_disturbance(name)
-        # The undisturbed run is driven anyway.
-        return tuple(amount for amount in known.amounts if amount != known.none)
-    amount = _number(-1e6, 1e6)
-    return tuple(_unlike(key, [amount(key, item) for item in _several(key, value, "amounts")]))
-
-
-def _several(key: str, value: Any, what: str) -> Sequence[Any]:
-    if not isinstance(value, list | tuple) or not value:
-        raise _wrong(key, value, f"a list of {what}")
-    return value
-
-
-def _unlike(key: str, items: Sequence[Any]) -> Sequence[Any]:
-    for index, item in enumerate(items):
-        if item in items[:index]:
-            raise PlanError(f"{key}: {_shown(item)} is there twice")
-    return items
-
-
-def _wrong(key: str, value: Any, must: str) -> PlanError:
-    return PlanError(f"{key} is {_shown(value)}: it must be {must}")
-
-
-def _shown(value: Any) -> str:
-    """Return a value as text, cut short: a hostile file's may be without end."""
-    try:
-        return reprlib.repr(value)
-    except (RecursionError, ValueError):
-        return f"of type {type(value).__name__}"
-
-
-_PARSERS: dict[str, Parser] = {
-    "mode": _one_of(*MODES),
-    "simulator": _one_of(*SIMULATORS),
-    "models": _models,
-    "circuits": _circuits,
-    "repetitions": _whole(1, _MOST_REPETITIONS),
-    "looks": _drawn_or(_whole(0, LARGEST_SEED)),
-    "start_points": _drawn_or(_number(0.0, 1e6)),
-    "seed": _whole(0, LARGEST_SEED),
-    "disturbances": _disturbances,
-    "laps": _whole(1, 10_000),
-    "time_limit": _number(0.1, 1e6),
-    "device": _one_of(*DEVICES),
-    "record": _yes_or_no,
-    "reference_laps": _folder,
-}
-KEYS = tuple(_PARSERS)
-"""Of a plan's file, in the order of its documentation."""

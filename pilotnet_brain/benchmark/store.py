@@ -10,10 +10,9 @@ from pathlib import Path
 from types import TracebackType
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.benchmark.case import Case
-from pilotnet_brain.benchmark.plan import BenchmarkPlan
+from pilotnet_brain.benchmark.plan import BenchmarkPlan, PlannedRun
 from pilotnet_brain.benchmark.plan_file import plan_of, read_values, write_plan
-from pilotnet_brain.benchmark.row import Row, case_of
+from pilotnet_brain.benchmark.row import Row
 from pilotnet_brain.errors import UserError
 
 PLAN_FILE = "plan.yaml"
@@ -25,13 +24,13 @@ class BenchmarkStore:
     """The rows of one benchmark, each on the disk as soon as its run is done.
 
     A row that was cut off (the machine died in mid-line) and rows of a model file that has changed
-    since are driven anew.
+    since are driven again.
 
     Args:
         folder: of the benchmark; made if missing.
         plan: what is asked now.
         sha256: returns the present checksum of a model's file.
-        retry: whether runs that failed are driven anew as well.
+        retry: whether runs that failed are driven again, too.
 
     Raises:
         UserError: the folder holds another benchmark, another process drives in it, or it cannot
@@ -48,8 +47,8 @@ class BenchmarkStore:
     ) -> None:
         self.folder = folder
         self.plan = plan
-        self._cases = plan.cases()
-        self._rows: dict[Case, Row] = {}
+        self._runs = plan.runs()
+        self._rows: dict[str, Row] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(folder)
@@ -77,17 +76,17 @@ class BenchmarkStore:
     @property
     def rows(self) -> list[Row]:
         """The rows so far, in the plan's order."""
-        return [self._rows[case] for case in self._cases if case in self._rows]
+        return [self._rows[run.name] for run in self._runs if run.name in self._rows]
 
     @property
-    def to_do(self) -> list[Case]:
-        """The cases without a row, in the plan's order."""
-        return [case for case in self._cases if case not in self._rows]
+    def to_do(self) -> list[PlannedRun]:
+        """The runs without a row, in the plan's order."""
+        return [run for run in self._runs if run.name not in self._rows]
 
     @property
     def total(self) -> int:
         """How many runs the benchmark has."""
-        return len(self._cases)
+        return len(self._runs)
 
     def add(self, row: Row) -> None:
         """Keep a row.
@@ -95,7 +94,7 @@ class BenchmarkStore:
         Raises:
             UserError: it cannot be written.
         """
-        self._rows[case_of(row)] = row
+        self._rows[row["name"]] = row
         try:
             self._journal.write(_line(row))
             self._journal.flush()
@@ -127,13 +126,11 @@ class BenchmarkStore:
         for line in lines:
             try:
                 row = json.loads(line)
-                case = case_of(row)
-                keep = row["model_sha256"] == present.get(case.model)
-                keep = keep and not (retry and row["failed"])
+                keep = row["model_sha256"] == present.get(row["model"])
+                if keep and not (retry and row["failed"]):
+                    self._rows[row["name"]] = row
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
-            if keep:
-                self._rows[case] = row
 
 
 def _line(row: Row) -> str:
@@ -147,5 +144,5 @@ def _locked(folder: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise UserError(f"{folder}: another benchmark is at work in this folder") from None
+        raise UserError(f"{folder}: another benchmark is running in this folder") from None
     return descriptor

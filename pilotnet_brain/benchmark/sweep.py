@@ -1,165 +1,127 @@
-"""Many laps in lock-step: every case of a sweep, on all cores or on a Dask cluster."""
+"""Many runs in lock-step at once: on all cores of this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
 import functools
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.benchmark.case import UNDISTURBED, Case
-from pilotnet_brain.benchmark.row import FAILURE, failed_figures
+from pilotnet_brain.benchmark.plan import PlannedRun
+from pilotnet_brain.benchmark.row import failed_figures
 from pilotnet_brain.benchmark.workers import WorkerDied, call_in_processes, call_on_cluster
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.run_metrics import Figures
-from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow
-from pilotnet_brain.runs.disturbances import disturb
-from pilotnet_brain.runs.lockstep import LockstepPlan, drive_lockstep
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
-
-PLAIN_LOOKS = 0
-"""Of ``Case.looks_seed``: the plain look, as in ``pilotnet drive``."""
-
-ReferenceLaps = Mapping[str, NDArray[np.float64]]
-"""By the circuit's name as the cases have it: points (N, 2), m."""
-Trajectory = NDArray[np.float64]
-"""(N, 10), the columns of trajectory.csv; a command that was not yet given is NaN."""
-Keep = Callable[[Case, Figures, Trajectory], object]
+from pilotnet_brain.machine import made_by
+from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.lockstep_run import drive_spec
 
 
-def drive_cases(
-    cases: Iterable[Case],
-    jobs: int = -1,
-    cluster: str | None = None,
-    *,
-    laps: int = 1,
-    time_limit_s: float = 600.0,
-    reference_laps: ReferenceLaps | None = None,
-    trust_models: bool = False,
-    keep: Keep | None = None,
-) -> Iterator[tuple[Case, Figures]]:
-    """Drive cases with models on the CPU; yields each with its figures as it is done.
+class SweptRun(NamedTuple):
+    """What a run in lock-step left.
 
-    The figures are `RunMetrics.figures`, with the model's name and device. All but the `TIMED`
-    ones (see `lockstep`) are the same to the bit, however many processes or machines drive.
+    Attributes:
+        figures: as in metrics.json, with the model's name and device; `failed_figures` where it
+            could not be driven.
+        rows: as in trajectory.csv.
+        circuit: that was driven on; None where there is none.
+    """
 
-    A case that cannot be driven (no such model or circuit, a damaged file, an error of the
-    simulator, a process that dies on it again and again) ends nothing: its figures are those of
-    `failed_figures`, with the reason.
+    figures: Figures
+    rows: list[TrajectoryRow]
+    circuit: Circuit | None
+
+
+def sweep(
+    runs: Sequence[PlannedRun], jobs: int = -1, cluster: str | None = None
+) -> Iterator[tuple[PlannedRun, SweptRun]]:
+    """Drive runs in lock-step with models on the CPU; yields each as it is done.
+
+    All figures but the `TIMED` ones (see `lockstep`) are the same to the bit, however many
+    processes or machines drive.
+
+    A run that cannot be driven (no such model or circuit, a damaged file, an error of the
+    simulator, a process that dies on it again and again) ends nothing: its figures say why.
 
     Args:
-        cases: in any order; they are done in any order.
+        runs: in any order; they are done in any order.
         jobs: processes of one thread each; -1: one a core.
         cluster: address of a Dask scheduler to drive on instead, such as ``tcp://10.0.0.1:8786``.
-            Its workers need this package, and the same paths where a case names a file. A worker
-            drives one case at a time.
-        laps: of each case.
-        time_limit_s: simulated seconds after which a case ends unfinished.
-        reference_laps: for the published score; of circuits without one it stays null.
-        trust_models: take model files whose checksum is not the manifest's.
-        keep: called here with each driven case, its figures and its trajectory, before it is
-            yielded; not with failed ones.
+            Its workers need this package, and the same paths where a run names a file. A worker
+            drives one run at a time.
 
     Raises:
         UserError: there is no such cluster.
     """
-    drive = _Sweep(laps, time_limit_s, trust_models)
-    laps_known = reference_laps or {}
-    tasks = [_Task(case, laps_known.get(case.circuit)) for case in cases]
-    results: Iterator[tuple[_Task, _Run | WorkerDied]]
     if cluster is None:
-        results = call_in_processes(drive, tasks, jobs)
+        results = call_in_processes(_drive, runs, jobs)
     else:
-        results = call_on_cluster(drive, tasks, cluster)
-    for task, result in results:
-        run = _failure(task.case, result) if isinstance(result, WorkerDied) else result
-        if keep is not None and FAILURE not in run.figures:
-            keep(task.case, run.figures, run.trajectory)
-        yield task.case, run.figures
+        results = call_on_cluster(_drive, runs, cluster)
+    for run, result in results:
+        yield run, _failed(result) if isinstance(result, WorkerDied) else result
 
 
-class _Task(NamedTuple):
-    case: Case
-    reference_lap: NDArray[np.float64] | None
+def drive_in_lockstep(
+    runs: Sequence[PlannedRun], folder: Path, jobs: int = -1, cluster: str | None = None
+) -> Iterator[tuple[PlannedRun, Figures]]:
+    """Drive runs as `sweep` does; yields each with its figures as it is done.
+
+    Args:
+        runs: of the plan.
+        folder: in which each run whose spec says ``record`` has its own, named ``run.name``.
+        jobs, cluster: as `sweep` takes them.
+
+    Raises:
+        UserError: there is no such cluster, or a folder cannot be written.
+    """
+    origin = made_by()
+    for run, swept in sweep(runs, jobs, cluster):
+        if run.spec.record and swept.circuit is not None:
+            kept = RunFolder.make(folder / run.name)
+            kept.add_to_record(spec=run.spec.with_absolute_paths().to_dict(), **origin)
+            kept.keep_circuit(swept.circuit)
+            if run.spec.reference_lap:
+                kept.keep_reference_lap(_reference_lap(run.spec.circuit, run.spec.reference_lap))
+            for row in swept.rows:
+                kept.append_trajectory(row)
+            kept.close()
+            kept.write_metrics(swept.figures)
+        yield run, swept.figures
 
 
-class _Run(NamedTuple):
-    figures: Figures
-    trajectory: Trajectory
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    """What all cases have in common; called with a task, it drives it."""
-
-    laps: int
-    time_limit_s: float
-    trust_models: bool
-
-    def __call__(self, task: _Task) -> _Run:
-        # A cluster's worker may have several threads; a pilot and a renderer are for one.
-        with _ONE_AT_A_TIME:
-            try:
-                return self._drive(task)
-            except Exception as problem:  # whatever it was, the other cases go on
-                return _failure(task.case, problem)
-
-    def _drive(self, task: _Task) -> _Run:
-        # One rendering thread a process: the processes share the cores already.
-        os.environ["LP_NUM_THREADS"] = "1"
-        use_threads(1)
-        case = task.case
-        path = resolve_model(case.model, self.trust_models)
-        pilot = _pilot(path, path.stat().st_mtime_ns)
-        rows: list[TrajectoryRow] = []
-        figures = drive_lockstep(
-            self._plan(task),
-            lambda frame, state: pilot.drive(frame),
-            rows.append,
-            model=pilot.model.name,
-            device=pilot.model.device,
-        )
-        trajectory = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
-        return _Run(figures, trajectory)
-
-    def _plan(self, task: _Task) -> LockstepPlan:
-        case = task.case
-        plan = LockstepPlan(
-            circuit=load_circuit(case.circuit),
-            looks=PLAIN if case.looks_seed == PLAIN_LOOKS else random_looks(case.looks_seed),
-            laps=self.laps,
-            start_arc_length=case.start_arc_length,
-            time_limit_s=self.time_limit_s,
-            reference_lap=task.reference_lap,
-        )
-        if case.disturbance == UNDISTURBED:
-            return plan
-        return disturb(plan, case.disturbance, case.amount, seed=case.repetition)
+def _drive(run: PlannedRun) -> SweptRun:
+    # A cluster's worker may have several threads; a pilot and a renderer are for one.
+    with _ONE_AT_A_TIME:
+        try:
+            spec = run.spec
+            circuit = load_circuit(spec.circuit)
+            lap = _reference_lap(spec.circuit, spec.reference_lap) if spec.reference_lap else None
+            metrics = RunMetrics(circuit, spec.rules(), reference_lap=lap)
+            rows: list[TrajectoryRow] = []
+            return SweptRun(drive_spec(spec, metrics, rows.append), rows, circuit)
+        except Exception as problem:  # whatever it was, the other runs go on
+            return _failed(problem)
 
 
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @functools.lru_cache(maxsize=16)
-def _pilot(path: Path, changed_ns: int) -> Pilot:
-    """Return the pilot of a model file as it is since it was changed."""
-    del changed_ns
-    return Pilot(load_model(path, "cpu"))
+def _reference_lap(circuit: str, path: str) -> NDArray[np.float64]:
+    return read_reference_lap_of(load_circuit(circuit), path)
 
 
-def _failure(case: Case, problem: Exception) -> _Run:
+def _failed(problem: Exception) -> SweptRun:
     lines = str(problem).splitlines()
     reason = lines[0] if lines else ""
     if not isinstance(problem, (UserError, WorkerDied)):
         reason = f"{type(problem).__name__}: {reason}"
-    return _Run(failed_figures(reason), np.empty((0, len(COLUMNS))))
+    return SweptRun(failed_figures(reason), [], None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +12,14 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pilotnet_brain.benchmark.case import Case
-    from pilotnet_brain.benchmark.plan import BenchmarkPlan
+    from pilotnet_brain.benchmark.plan import BenchmarkPlan, PlannedRun
     from pilotnet_brain.benchmark.store import BenchmarkStore
 
 _RESULTS_EVERY_S = 10.0
-_TABLE_WIDTH = 160
 """Characters; where the terminal has fewer, lines wrap, and no figure is cut."""
-_SOME_FAILED, _STOPPED = 1, 130
+_STOPPED = 130
+
+Value = int | float | str
 
 
 def benchmark(
@@ -69,7 +69,7 @@ def benchmark(
         str, typer.Option(help="A Dask scheduler to drive on in lock-step, tcp://...")
     ] = "",
     retry: Annotated[
-        bool, typer.Option("--retry", help="Resuming, drive runs that failed anew, too.")
+        bool, typer.Option("--retry", help="Resuming, drive runs that failed again, too.")
     ] = False,
 ) -> None:
     """Drive models x circuits x repetitions and compare them in one table.
@@ -94,10 +94,12 @@ def benchmark(
       circuits: {simple_circuit: 3, montreal: 1}      repetitions of each; or a list, or all
       looks: [0, 1, 2]                                or drawn
       disturbances: {latency: [50, 100]}              or all; lock-step only
+      series: {plain: {looks: [0]}, unseen: {circuits: [random-101..120], looks: of_circuit}}
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
       reference_laps
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
-    published table), robustness (100 random circuits), disturbances.
+    published table), robustness (100 random circuits), disturbances, proof (34 laps of each
+    model, for the model card).
 
     \b
     Results in the --out folder:
@@ -121,11 +123,6 @@ def benchmark(
     from pilotnet_brain.benchmark.check import check_plan, model_sha256
     from pilotnet_brain.benchmark.plan_file import find_plan, plan_of, read_values
     from pilotnet_brain.benchmark.store import BenchmarkStore
-    from pilotnet_brain.commands.benchmark_options import (
-        amounts_by_disturbance,
-        listed,
-        repetitions_by_circuit,
-    )
     from pilotnet_brain.runs.folder import check_room
 
     given = {
@@ -147,10 +144,6 @@ def benchmark(
     values = {} if plan is None else read_values(find_plan(plan))
     asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
     check_plan(asked)
-    if asked.mode == "live":
-        from pilotnet_brain.benchmark.live import check_live
-
-        check_live(asked)
     console = Console(highlight=False)
     with BenchmarkStore(out, asked, model_sha256, retry=retry) as store:
         if store.to_do:
@@ -158,40 +151,33 @@ def benchmark(
         raise typer.Exit(_benchmark(store, _driver(asked, out, jobs, cluster), console))
 
 
-Driver = Callable[[list["Case"]], Iterable[tuple["Case", Mapping[str, Any]]]]
+Driver = Callable[[list["PlannedRun"]], Iterable[tuple["PlannedRun", Mapping[str, Any]]]]
 
 
 def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
-    """Return what drives cases in the plan's mode."""
+    """Return what drives runs in the plan's mode."""
     from pilotnet_brain.benchmark.store import RUNS
 
     if plan.mode == "live":
         from pilotnet_brain.benchmark.live import drive_live
 
-        return lambda cases: drive_live(cases, plan, out / RUNS)
+        return lambda runs: drive_live(runs, out / RUNS)
 
-    from pilotnet_brain.benchmark.in_lockstep import drive_in_lockstep
-    from pilotnet_brain.report.benchmark_results import machine
-    from pilotnet_brain.runs.keep_run import keep_run
+    from pilotnet_brain.benchmark.sweep import drive_in_lockstep
 
-    made_by = machine()
-
-    def keep(case: Case, figures: Any, trajectory: Any) -> None:
-        keep_run(out / RUNS / case.key, plan.parameters(case), figures, trajectory, made_by)
-
-    return lambda cases: drive_in_lockstep(
-        cases, plan, jobs, cluster or None, keep if plan.record else None
-    )
+    return lambda runs: drive_in_lockstep(runs, out / RUNS, jobs, cluster or None)
 
 
 def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     """Drive what is to do, keep and show the results; return the exit status."""
-    from pilotnet_brain.report.benchmark_results import machine, write_results
+    from pilotnet_brain.errors import FAILED, SUCCESS
+    from pilotnet_brain.machine import made_by
+    from pilotnet_brain.report.benchmark_results import write_results
 
-    made_by = machine()
+    machine = made_by()
 
     def write() -> None:
-        write_results(store.folder, store.plan, store.rows, made_by)
+        write_results(store.folder, store.plan, store.rows, machine)
 
     stopped = False
     try:
@@ -200,27 +186,26 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
         stopped = True
     finally:
         write()
-    _show(store, console)
+    _show(store)
     _write_pages(store, runs=store.plan.mode == "live" and not stopped)
     if stopped:
         again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
         done = f"stopped after {len(store.rows)} of {store.total} runs"
         typer.echo(f"{done}; go on with: {again}", err=True)
         return _STOPPED
-    return _SOME_FAILED if any(row["failed"] for row in store.rows) else 0
+    return FAILED if any(row["failed"] for row in store.rows) else SUCCESS
 
 
-def _show(store: BenchmarkStore, console: Console) -> None:
+def _show(store: BenchmarkStore) -> None:
     """Draw what is drawn, and print the table."""
-    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary
-    from pilotnet_brain.report.benchmark_table import summary_table
+    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary, summary_table
+    from pilotnet_brain.report.tables import print_tables
 
     if rows := store.rows:
         draw_curves(store.folder, rows)
-        console.width = max(console.width, _TABLE_WIDTH)
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
-        console.print(summary_table(shown_summary(store.plan, rows), title))
+        print_tables(summary_table(shown_summary(store.plan, rows), title))
 
 
 def _write_pages(store: BenchmarkStore, runs: bool) -> None:
@@ -253,24 +238,18 @@ def _drive(
         typer.echo(f"{len(store.rows)} of {store.total} runs are there already")
     written_at = time.monotonic()
     with BenchmarkProgress(console, len(store.rows), _work(to_do)) as progress:
-        for case, figures in drive(to_do):
-            run = f"{RUNS}/{case.key}"
-            store.add(
-                row_of(
-                    case,
-                    figures,
-                    mode=store.plan.mode,
-                    run=run if (store.folder / run).is_dir() else None,
-                    sha256=model_sha256(case.model),
-                )
-            )
-            progress.add(case, result_text(figures))
+        for run, figures in drive(to_do):
+            folder = f"{RUNS}/{run.name}"
+            kept = folder if (store.folder / folder).is_dir() else None
+            sha256 = model_sha256(run.spec.model)
+            store.add(row_of(run, figures, folder=kept, sha256=sha256))
+            progress.add(run, result_text(figures))
             if time.monotonic() - written_at > _RESULTS_EVERY_S:
                 write()
                 written_at = time.monotonic()
 
 
-def _work(cases: list[Case]) -> dict[Case, float]:
+def _work(runs: list[PlannedRun]) -> dict[str, float]:
     """Return how long each run is compared with the others: the lap, or 1 where that is unknown.
 
     Building a random circuit only to know its length would take longer than it helps.
@@ -278,7 +257,53 @@ def _work(cases: list[Case]) -> dict[Case, float]:
     from pilotnet_brain.benchmark.plan import circuit_length
     from pilotnet_brain.circuits.catalogue import circuit_names
 
-    named = set(circuit_names())
-    if not {case.circuit for case in cases} <= named:
-        return dict.fromkeys(cases, 1.0)
-    return {case: circuit_length(case.circuit) for case in cases}
+    if not {run.spec.circuit for run in runs} <= set(circuit_names()):
+        return {run.name: 1.0 for run in runs}
+    return {run.name: circuit_length(run.spec.circuit) for run in runs}
+
+
+def listed(text: str | None) -> list[Value] | str | None:
+    """Return ``0,1,2`` as numbers; a word, such as ``drawn``, as it is."""
+    if text is None:
+        return None
+    values = [_value(part) for part in text.split(",")]
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else values
+
+
+def repetitions_by_circuit(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return ``NAME=3`` as 3 repetitions of NAME, ``NAME`` as those that the plan says.
+
+    Raises:
+        UserError: a circuit is given twice.
+    """
+    return None if options is None else _by_name("circuit", options, _value)
+
+
+def amounts_by_disturbance(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return ``NAME=50,100`` as two amounts of NAME.
+
+    Raises:
+        UserError: a disturbance is given twice.
+    """
+    return None if options is None else _by_name("disturbance", options, listed)
+
+
+def _by_name(option: str, texts: Sequence[str], parse: Any) -> dict[str, Any]:
+    from pilotnet_brain.errors import UserError
+
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if name in values:
+            raise UserError(f"--{option} {name} is given twice")
+        values[name] = parse(value) if equals else None
+    return values
+
+
+def _value(text: str) -> Value:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

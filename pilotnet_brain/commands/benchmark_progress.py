@@ -6,13 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pilotnet_brain.benchmark.case import UNDISTURBED
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from pilotnet_brain.benchmark.case import Case
+    from pilotnet_brain.benchmark.plan import PlannedRun
 
 
 class BenchmarkProgress:
@@ -23,17 +21,17 @@ class BenchmarkProgress:
     Args:
         console: to show it on.
         done: runs that an earlier start has done.
-        work: of each run still to do, in any unit: the time left follows from it.
+        work: of each run still to do, by its name, in any unit: the time left follows from it.
     """
 
-    def __init__(self, console: Console, done: int, work: Mapping[Case, float]) -> None:
+    def __init__(self, console: Console, done: int, work: Mapping[str, float]) -> None:
         self._console = console
         self._done = done
         self._total = done + len(work)
         self._work = dict(work)
         self._all_work = sum(work.values())
         self._work_done = 0.0
-        self._begin = time.monotonic()
+        self._start = time.monotonic()
         self._bar = _bar(console)
         self._task = self._bar.add_task("", total=self._total, completed=done, left="")
 
@@ -44,27 +42,21 @@ class BenchmarkProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def add(self, case: Case, text: str) -> None:
+    def add(self, run: PlannedRun, text: str) -> None:
         """Show a run that is done."""
         self._done += 1
-        self._work_done += self._work[case]
+        self._work_done += self._work[run.name]
         left = self._left()
-        line = f"[{self._done}/{self._total}] {case_text(case)}: {text}"
+        line = f"[{self._done}/{self._total}] {run}: {text}"
         self._bar.update(self._task, completed=self._done, left=left)
         if not self._console.is_terminal:
             line += f"; {left}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _left(self) -> str:
-        elapsed_s = time.monotonic() - self._begin
+        elapsed_s = time.monotonic() - self._start
         left_s = elapsed_s * (self._all_work / self._work_done - 1.0)
         return f"{duration_text(left_s)} left"
-
-
-def case_text(case: Case) -> str:
-    """Return a run in words, e.g. ``qat on montreal, repetition 2``."""
-    disturbed = "" if case.disturbance == UNDISTURBED else f", {case.disturbance} {case.amount:g}"
-    return f"{case.model} on {case.circuit}, repetition {case.repetition}{disturbed}"
 
 
 def duration_text(seconds: float) -> str:
@@ -78,7 +70,7 @@ def duration_text(seconds: float) -> str:
 
 def result_text(figures: Mapping[str, Any]) -> str:
     """Return a run's result in a phrase: the lap time, speed and deviation, or why it ended."""
-    from pilotnet_brain.report.figure_texts import figure_text, outcome
+    from pilotnet_brain.report.figures import figure_text, outcome
 
     parts = [outcome(figures)]
     if figures.get("average_speed") is not None:

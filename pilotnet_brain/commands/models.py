@@ -1,4 +1,4 @@
-"""``pilotnet models``: which models there are, and what a model file says of itself."""
+"""``pilotnet models``: list, inspect, time, export and sign the models, and write their card."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, show
+from pilotnet_brain.commands.training_progress import clear, print_tables, show
+from pilotnet_brain.errors import UserError
+
+_CHECKED_FRAMES = 16
 
 app = typer.Typer(
-    help="The models: list, inspect, score and prove them; write their card.", rich_markup_mode=None
+    help="The models: list, inspect, time, export, sign; write their card.", rich_markup_mode=None
 )
 
 
@@ -46,7 +49,7 @@ def list_models() -> None:
 def inspect_model(
     model: Annotated[str, typer.Argument(help="Name, or path of a TorchScript file.")],
 ) -> None:
-    """Show what a model file says of itself, then load it: its self-test runs, as before a drive.
+    """Show a model file's record and run its self-test.
 
     \b
     Examples:
@@ -55,90 +58,163 @@ def inspect_model(
     """
     from pilotnet_brain.driving.model.archive import read_archive
     from pilotnet_brain.driving.model.catalogue import resolve_model
-    from pilotnet_brain.driving.model.file import load_model
+    from pilotnet_brain.driving.model.file import check_model
 
     path = resolve_model(model)
     archive = read_archive(path)
     typer.echo(f"{path}: {len(archive.data) / 1e6:.2f} MB, sha256 {archive.sha256}")
     if archive.record is None:
-        typer.echo("no record of its own: taken as JdeRobot's PilotNet format")
+        typer.echo("no record in the file: taken as JdeRobot's PilotNet format")
     else:
         described = archive.record.to_dict()
         described.pop("self_test", None)
         for line in _lines(described):
             typer.echo(f"  {line}")
-    loaded = load_model(path, "cpu")
+    loaded = check_model(path, "cpu")
     tested = "no self-test in the file" if loaded.record.self_test is None else "self-test passed"
     typer.echo(f"loads on the CPU: {tested}")
 
 
-@app.command("score")
-def score_model(
+@app.command("time")
+def time_models(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names or paths; default: the reference and what was made of it."),
+    ] = None,
+    data: Annotated[Path, typer.Option(help="The test set's folder.")] = Path("datasets/test"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files; default: the models' folder.")
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(help="The traced float model that ratios refer to.")
+    ] = "baseline",
+    device: Annotated[str, typer.Option(help="Where the models run: cpu or cuda.")] = "cpu",
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Of 50 warm calls each, and of 5 at 20 Hz.")
+    ] = 20,
+) -> None:
+    """Compare models offline: inference time, size, error, sparsity.
+
+    The error is that on the test set. Writes evaluation.csv, .json and .md; rows of other models
+    are kept, so that one model can be measured again. Nothing else should run on the machine.
+
+    \b
+    Examples:
+      pilotnet models time                              the baseline and all made from it
+      pilotnet models time static_quant                 one model again, the other rows kept
+      pilotnet models time my/model.pt --out checkpoints/mine
+      pilotnet models time baseline structured_prune --device cuda
+    """
+    from pilotnet_brain.atomic_file import write_atomically
+    from pilotnet_brain.driving.model.catalogue import family_of, models_dir, resolve_model
+    from pilotnet_brain.learning.dataset import load_dataset
+    from pilotnet_brain.learning.offline.evaluation import (
+        evaluate,
+        merge_rows,
+        read_rows,
+        write_rows,
+    )
+    from pilotnet_brain.learning.offline.timing import TimingPlan
+    from pilotnet_brain.report.offline_report import offline_csv, offline_markdown, offline_tables
+
+    folder = models_dir() if out is None else out
+    earlier = read_rows(folder / "evaluation.json")
+    paths = [resolve_model(name) for name in models or family_of(resolve_model(reference))]
+    rows = evaluate(
+        paths,
+        resolve_model(reference),
+        load_dataset(data),
+        device=device,
+        plan=TimingPlan(rounds=rounds, paced_calls=5 * rounds),
+        progress=show,
+    )
+    clear()
+    print_tables(offline_tables(rows))
+    merged = merge_rows(earlier, rows)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_rows(folder / "evaluation.json", merged)
+        write_atomically(folder / "evaluation.csv", offline_csv(merged).encode())
+        write_atomically(folder / "evaluation.md", offline_markdown(merged).encode())
+    except OSError as problem:
+        raise UserError(f"{folder}: cannot be written: {problem.strerror}") from problem
+    typer.echo(f"{len(merged)} rows are in {folder}/evaluation.csv, .json and .md")
+
+
+@app.command("export")
+def export_model(
+    model: Annotated[str, typer.Argument(help="Name or path of a float model.")],
+    format_: Annotated[str, typer.Option("--format", help="What to export to: onnx.")] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option(help="File or folder to write to. [default: MODEL.onnx here]")
+    ] = None,
+) -> None:
+    """Export a float model to ONNX, for other runtimes.
+
+    ONNX Runtime runs the exported network on rendered frames; the file is written only if its
+    outputs agree with the original's to 1e-4. The model's record is in the metadata.
+
+    \b
+    Examples:
+      pilotnet models export baseline
+      pilotnet models export structured_prune --format onnx --out car/pilot.onnx
+    """
+    import numpy as np
+
+    from pilotnet_brain.driving.model.archive import read_record
+    from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.record import ModelRecord
+    from pilotnet_brain.driving.preprocess import network_input
+    from pilotnet_brain.learning.export import INPUT, OUTPUT, export_onnx
+    from pilotnet_brain.simulation.mujoco.example_frames import example_frames
+
+    if format_ != "onnx":
+        raise UserError(f"unknown format {format_!r}; there is onnx")
+    path = resolve_model(model)
+    fmt = (read_record(path) or ModelRecord()).input_format
+    frames, source = example_frames(_CHECKED_FRAMES)
+    if frames.shape[1:] != fmt.frame_shape:
+        rng = np.random.default_rng(0)
+        pixels = rng.integers(0, 256, (_CHECKED_FRAMES, *fmt.input_shape), np.uint8)
+        source = "noise (the simulated camera has another frame size)"
+    else:
+        pixels = np.stack([network_input(frame, fmt) for frame in frames])
+    file = Path(f"{path.stem}.onnx") if out is None else out
+    file = file / f"{path.stem}.onnx" if file.is_dir() else file
+    difference = export_onnx(path, file, pixels)
+    typer.echo(
+        f"{file} is written: input {INPUT} (1, 3, {fmt.height}, {fmt.width}), output {OUTPUT} "
+        f"(1, 2); ONNX Runtime differs by {difference:.1e} on {len(pixels)} frames, {source}"
+    )
+
+
+@app.command("sign")
+def sign_model(
     model: Annotated[str, typer.Argument(help="Name, or path of a model file.")],
-    circuit: Annotated[
-        list[str] | None,
-        typer.Option(help="Circuit to drive; give it more than once. Default: the shipped ones."),
-    ] = None,
 ) -> None:
-    """Drive a lap of each circuit in lock-step and enter the scores in the folder's manifest.
+    """Enter a model file's checksum in the manifest, or renew it.
+
+    The manifest is manifest.json in the file's folder; the file's record goes in with the checksum.
+    A shipped file whose checksum differs from the manifest's is refused by every other command:
+    sign it only if you know who changed it. It must pass its self-test. Scores of another file are
+    dropped.
 
     \b
     Examples:
-      pilotnet models score baseline
-      pilotnet models score checkpoints/mine.pt --circuit nurburgring --circuit random-7
+      pilotnet models sign static_quant
+      pilotnet models sign checkpoints/mine.pt
     """
-    from pilotnet_brain.benchmark.lap_scores import lap_scores
-    from pilotnet_brain.circuits.catalogue import circuit_names
-    from pilotnet_brain.driving.model.catalogue import add_scores, resolve_model
-    from pilotnet_brain.driving.model.file import load_model
+    from pilotnet_brain.driving.model.catalogue import MANIFEST, resolve_model, sign
+    from pilotnet_brain.driving.model.file import check_model
 
-    # The manifest is brought up to date here, so its old sha256 does not stand in the way.
     path = resolve_model(model, trust=True)
-    scores = {}
-    for name, figures in lap_scores(load_model(path, "cpu"), circuit or circuit_names()):
-        scores[name] = figures
-        typer.echo(f"    {name:<16} {_score_line(figures)}")
-    add_scores(path, scores)
-    typer.echo(f"the scores are in {path.parent / 'manifest.json'}")
-
-
-@app.command("prove")
-def prove_models(
-    models: Annotated[list[str], typer.Argument(help="Names or paths; all: the manifest's.")],
-    series: Annotated[
-        list[str] | None,
-        typer.Option(help="plain, looks or unseen; give it more than once. Default: all three."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
-) -> None:
-    """Drive the laps in lock-step that show whether a model drives, and keep their figures.
-
-    \b
-    Series:
-      plain    every shipped circuit in its plain look
-      looks    the test circuits, three drawn looks each
-      unseen   20 random circuits that training never drew, each with a look of its own
-
-    Every lap is kept at once in laps.json beside the model, its summary goes into the manifest.
-    Stopped, it goes on where it was; a model file that has changed is driven anew.
-
-    \b
-    Examples:
-      pilotnet models prove all
-      pilotnet models prove static_quant qat --series unseen
-    """
-    from pilotnet_brain.benchmark.closed_loop import series as all_series
-    from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
-    from pilotnet_brain.errors import UserError
-
-    chosen = list(all_series()) if series is None else series
-    for name in chosen:
-        if name not in all_series():
-            raise UserError(f"unknown series {name!r}; there are {', '.join(all_series())}")
-    names = list(read_manifest()) if models == ["all"] else models
-    # The manifest is brought up to date here, so its old sha256 does not stand in the way.
-    for path in [resolve_model(name, trust=True) for name in names]:
-        _prove(path, chosen, jobs)
+    check_model(path, "cpu")
+    entry, before = sign(path)
+    old = "none" if before is None else before.sha256
+    typer.echo(f"{path} in {path.parent / MANIFEST}:\n  old sha256  {old}")
+    typer.echo(f"  new sha256  {entry.sha256}{' (unchanged)' if old == entry.sha256 else ''}")
+    if before is not None and before.scores and not entry.scores:
+        typer.echo(f"  the scores of the old file were dropped: {', '.join(before.scores)}")
 
 
 @app.command("card")
@@ -146,26 +222,32 @@ def write_card(
     folder: Annotated[
         Path | None, typer.Option(help="Of the models; default: the shipped ones.")
     ] = None,
+    proof: Annotated[
+        Path | None, typer.Option(help="Folder, or results.csv, of 'pilotnet benchmark proof'.")
+    ] = None,
 ) -> None:
-    """Write the model card, README.md beside the models, from the manifest and the evaluation.
+    """Write the model card, README.md next to the models.
 
-    Its words are in card_template.md there, its figures are those of 'pilotnet evaluate' and
-    'pilotnet models prove'.
+    Its text is in card_template.md there, its figures, from manifest.json and evaluation.json, are
+    those of 'pilotnet models time' and 'pilotnet benchmark proof'. With --proof the laps of that
+    benchmark are entered in manifest.json first, for the files that drove them.
 
     \b
     Examples:
       pilotnet models card
+      pilotnet models card --proof runs/proof
     """
     from pilotnet_brain.atomic_file import write_atomically
     from pilotnet_brain.driving.model.catalogue import models_dir, read_manifest
-    from pilotnet_brain.errors import UserError
-    from pilotnet_brain.learning.methods import METHODS
-    from pilotnet_brain.learning.offline.row import read_rows
+    from pilotnet_brain.learning.offline.evaluation import read_rows
+    from pilotnet_brain.learning.optimize import METHODS
     from pilotnet_brain.report.model_card import model_card
 
     folder = models_dir() if folder is None else folder
+    if proof is not None:
+        _enter_proof(folder, proof)
     descriptions = {name: method.description for name, method in METHODS.items()}
-    descriptions["baseline"] = "PilotNet as it was trained, float32"
+    descriptions |= dict.fromkeys(("baseline", "trained"), "PilotNet as it was trained, float32")
     descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"
     rows = read_rows(folder / "evaluation.json")
     try:
@@ -177,42 +259,12 @@ def write_card(
     typer.echo(folder / "README.md")
 
 
-def _prove(path: Path, chosen: list[str], jobs: int) -> None:
-    from pilotnet_brain.benchmark.closed_loop import drive_laps, series, summary
-    from pilotnet_brain.benchmark.lap_store import LAPS_FILE, LapStore
-    from pilotnet_brain.driving.model.archive import read_archive
-    from pilotnet_brain.driving.model.catalogue import add_scores
+def _enter_proof(folder: Path, proof: Path) -> None:
+    from pilotnet_brain.benchmark.proof import read_rows, scores_of
+    from pilotnet_brain.driving.model.catalogue import enter_scores
 
-    sha256 = read_archive(path).sha256
-    store = LapStore(path.parent / LAPS_FILE)
-    done = store.laps(path.stem, sha256)
-    wanted = {name: series()[name] for name in chosen}
-    waiting = [lap for laps in wanted.values() for lap in laps if lap not in done]
-    for count, (lap, figures) in enumerate(drive_laps(path, waiting, jobs), start=1):
-        done[lap] = figures
-        store.add(path.stem, sha256, lap, figures)
-        show(f"{path.stem}: {count} of {len(waiting)} laps, {lap.name}: {_score_line(figures)}")
-    clear()
-    scores: dict[str, Any] = {}
-    for name, laps in wanted.items():
-        if name == "plain":
-            scores |= {lap.circuit: done[lap] for lap in laps}
-        else:
-            scores[name] = summary({lap: done[lap] for lap in laps})
-        whole = summary({lap: done[lap] for lap in laps})
-        typer.echo(f"{path.stem}: {name:<8} {_score_text(whole)}")
-    add_scores(path, scores)
-
-
-def _score_line(figures: Any) -> str:
-    """Return one lap's figures in words."""
-    if figures["average_speed"] is None or figures["position_deviation_mae"] is None:
-        return "it never set off"
-    lap = "lap completed" if figures["lap_completed"] else f"{figures['completion']:.0%} of a lap"
-    return (
-        f"{lap}, {figures['average_speed']:.2f} m/s, "
-        f"{figures['position_deviation_mae']:.4f} m off the line"
-    )
+    for name, (sha256, scores) in scores_of(read_rows(proof)).items():
+        enter_scores(folder, name, sha256, scores)
 
 
 def _score_text(score: Any) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pilotnet_brain.commands.train import rebuild_command
 from pilotnet_brain.commands.training_progress import clear, epoch_line, show_step
 from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
-    from pilotnet_brain.learning.optimization import Workshop
+    from pilotnet_brain.learning.optimize import OptimizationTask
     from pilotnet_brain.learning.train import EpochReport
 
 _ALL = "all"
@@ -36,8 +38,8 @@ def optimize(
 ) -> None:
     """Make optimized models from the trained baseline.
 
-    Each becomes OUT/METHOD.pt and is entered in the manifest there. Stopped, it takes up at the
-    last whole epoch when started again.
+    Each is written as OUT/METHOD.pt and entered in the manifest there. Started again after a stop,
+    it resumes at the last finished epoch.
 
     \b
     Methods:
@@ -57,43 +59,38 @@ def optimize(
       pilotnet optimize all
       pilotnet optimize qat tiny_quant --baseline models/mine.pt --out mine
     """
-    from pilotnet_brain.learning.methods import METHODS
+    from pilotnet_brain.learning.optimize import METHODS
     from pilotnet_brain.learning.optimize import optimize as make_model
 
-    chosen = _chosen(method, list(METHODS))
-    shop = _workshop(baseline, data, validation, folder, seed, threads)
-    given = f"--baseline {baseline} --data {data} --validation {validation} --seed {seed}"
+    for name in method:
+        if name not in (*METHODS, _ALL):
+            known = ", ".join(METHODS)
+            raise UserError(f"unknown method {name!r}; methods: {known}, or {_ALL} of them")
+    chosen = list(METHODS) if _ALL in method else method
+    task = _task(baseline, data, validation, folder, seed, threads)
+    options = {"baseline": baseline, "data": data, "validation": validation, "seed": seed}
     for number, name in enumerate(chosen, start=1):
-        begin = time.monotonic()
+        start = time.monotonic()
         typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
         path = out / f"{name}.pt"
-        make_model(name, shop, out, rebuild=f"pilotnet optimize {name} {given} --out {out}")
-        took = time.monotonic() - begin
+        make_model(name, task, out, rebuild_command("optimize", [name], {**options, "out": out}))
+        took = time.monotonic() - start
         typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
-    typer.echo(f"now: pilotnet drive --model {out / chosen[-1]}.pt")
+    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
 
 
-def _chosen(asked: list[str], methods: list[str]) -> list[str]:
-    """Return the methods asked for, or refuse one that there is not."""
-    for name in asked:
-        if name not in (*methods, _ALL):
-            raise UserError(
-                f"unknown method {name!r}; methods: {', '.join(methods)}, or {_ALL} of them"
-            )
-    return methods if _ALL in asked else asked
-
-
-def _workshop(
+def _task(
     baseline: Path, data: Path, validation: Path, folder: Path, seed: int, threads: int
-) -> Workshop:
+) -> OptimizationTask:
     """Read the baseline and the data that may be learned from."""
-    from pilotnet_brain.learning.dataset import check_trainable, join, load_dataset
-    from pilotnet_brain.learning.optimization import Workshop, baseline_weights
+    from pilotnet_brain.learning.dataset import join, load_dataset
+    from pilotnet_brain.learning.optimize import OptimizationTask, baseline_weights
+    from pilotnet_brain.learning.recipe import check_trainable
 
     weights, origin = baseline_weights(baseline)
     for path in (data, validation):
         check_trainable(path)
-    return Workshop(
+    return OptimizationTask(
         weights=weights,
         origin=origin,
         training=join([load_dataset(data)]),

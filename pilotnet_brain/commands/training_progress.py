@@ -1,4 +1,4 @@
-"""What the terminal shows while something is collected or trained."""
+"""What the terminal shows: one line of progress, and tables whose figures are never cut off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
     from pilotnet_brain.learning.train import EpochReport
+
+
+_WIDEST = 1000
+"""Characters that a line of a table may have; a terminal that has fewer wraps it."""
 
 
 def epoch_line(report: EpochReport) -> str:
@@ -20,12 +28,12 @@ def epoch_line(report: EpochReport) -> str:
 
 
 def show_step(epoch: int, step: int, steps: int, loss: float) -> None:
-    """Show where in an epoch the training is."""
+    """Show the progress of an epoch."""
     show(f"epoch {epoch + 1}: step {step} of {steps}, loss {loss:.5f}")
 
 
 def show(text: str) -> None:
-    """Rewrite the terminal's line; nothing where the output is a file."""
+    """Rewrite the terminal's last line; nothing if the output is a file."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
@@ -33,3 +41,15 @@ def show(text: str) -> None:
 def clear() -> None:
     """Empty the terminal's line."""
     show("")
+
+
+def print_tables(tables: Iterable[Table]) -> None:
+    """Print tables at full width, whatever the terminal's: lines wrap, no figure is cut off."""
+    from rich.console import Console
+
+    console = Console()
+    terminal = console.width
+    for table in tables:
+        console.width = _WIDEST
+        console.width = max(terminal, console.measure(table).maximum)
+        console.print(table)

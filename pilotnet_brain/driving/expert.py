@@ -1,4 +1,4 @@
-"""The driver who knows where he is: pursuit of the centerline on the true state."""
+"""The expert: pure pursuit of the centerline, on the car's true state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STANDARD = DrivingStyle()
 
 
 class Expert:
-    """Gives the command for a pose on a circuit. It has no memory: same pose, same command.
+    """Gives the command for a pose on a circuit. It has no state: same pose, same command.
 
     Args:
         circuit: where it drives, in the centerline's direction.
@@ -97,7 +97,7 @@ def speed_profile(line: Centerline, style: DrivingStyle) -> NDArray[np.float64]:
     allowed = np.sqrt(style.lateral_acceleration / np.maximum(curvature, 1e-9))
     squared = np.clip(allowed, style.min_speed, style.max_speed) ** 2
     gain = 2.0 * style.braking * _PROFILE_SPACING_M
-    # Twice round, since the first bend is braked for at the end of the lap.
+    # Two laps, since braking for the first bend starts at the end of the lap.
     for i in range(2 * count - 1, -1, -1):
         squared[i % count] = min(squared[i % count], squared[(i + 1) % count] + gain)
     return np.sqrt(squared)

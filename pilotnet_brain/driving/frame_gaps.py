@@ -1,4 +1,4 @@
-"""Counts the camera frames that were published but never arrived."""
+"""Camera frames that were published but never arrived."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FrameGaps:
         self._open: deque[int] = deque(maxlen=_REMEMBERED)
 
     def restart(self) -> None:
-        """The clock jumped back: begin anew, keeping the count."""
+        """The clock jumped back: start again, keeping the count."""
         self._newest = None
         self._arrived.clear()
         self._open.clear()

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model.file import Model
-from pilotnet_brain.driving.model.self_test import first_line
-from pilotnet_brain.driving.model.torchscript import adopt_thread_count
+from pilotnet_brain.driving.model.torchscript import adopt_thread_count, error_line
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
 
-__all__ = ["BadFrame", "Drive", "NetworkFailure", "NonFiniteOutput", "Pilot", "use_threads"]
+__all__ = ["BadFrame", "Drive", "NetworkFailure", "NetworkInput", "NonFiniteOutput", "Pilot",
+           "use_threads"]  # fmt: skip
 
 WARM_UP_FRAMES = 20
-"""torch's profiling executor settles within the first two or three runs; the rest warms caches,
-the allocator, and on CUDA the kernels' choice."""
+"""torch's profiling executor settles within the first two or three runs; the rest warms caches, the
+allocator, and on CUDA the choice of kernels."""
 
 
 class NetworkFailure(Exception):  # noqa: N818  (named by what it is)
-    """The network gave nothing to drive on: the car must be stopped."""
+    """The network gave no usable output: the car must be stopped."""
 
 
 class NonFiniteOutput(NetworkFailure):
@@ -34,7 +34,7 @@ class NonFiniteOutput(NetworkFailure):
 
 
 class Drive(NamedTuple):
-    """What one frame led to."""
+    """The command for one frame, and what it took."""
 
     command: Command
     outputs: tuple[float, float]
@@ -55,8 +55,50 @@ def use_threads(count: int) -> None:
     cv2.setNumThreads(count)
 
 
+class NetworkInput:
+    """The buffers between input pixels and a network, reused from frame to frame.
+
+    Args:
+        device: "cpu" or "cuda", where the network is.
+        input_shape: (height, width, 3) of its input pixels.
+        channels_last: the memory layout that it wants its input in.
+        batch: the buffer that the network reads, if it has one.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        input_shape: tuple[int, int, int],
+        channels_last: bool,
+        batch: torch.Tensor | None = None,
+    ) -> None:
+        pinned = device == "cuda"  # the copy to the GPU then needs no other buffer
+        host = torch.empty((1, *input_shape), pin_memory=pinned)
+        self._scaled = host.numpy()
+        # Shares memory with the scaled pixels: channels last, nothing is copied.
+        self._pixels = host.permute(0, 3, 1, 2)
+        self._host = self._pixels
+        if not channels_last:
+            self._host = torch.empty(self._pixels.shape, pin_memory=pinned)
+        self._batch = self._host if batch is None else batch
+        if batch is None and device != "cpu":
+            self._batch = self._host.to(device, copy=True)
+
+    def fill(self, pixels: NDArray[np.uint8]) -> None:
+        """Scale input pixels, uint8 (height, width, 3), into the buffer on the host."""
+        scale_input(pixels, self._scaled[0])
+        if self._host is not self._pixels:
+            self._host.copy_(self._pixels)
+
+    def batch(self) -> torch.Tensor:
+        """Return the network's batch, float32 (1, 3, height, width), copied to its device."""
+        if self._batch is not self._host:
+            self._batch.copy_(self._host, non_blocking=True)
+        return self._batch
+
+
 class Pilot:
-    """Drives with one model. It keeps buffers of its own: one thread at a time may call it."""
+    """Drives with one model. It reuses its buffers: one thread at a time may call it."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -65,17 +107,9 @@ class Pilot:
         self._module = model.module
         self._thread: int | None = None
         self._pixels = np.empty(self._format.input_shape, np.uint8)
-        # Pinned, so that the copy to the GPU does not go through another buffer.
-        host = torch.empty((1, *self._format.input_shape), pin_memory=model.device == "cuda")
-        self._scaled = host.numpy()
-        # The batch shares memory with the scaled pixels: channels last, nothing is copied.
-        self._host_batch = host.permute(0, 3, 1, 2)
-        self._batch = self._host_batch
-        if model.batch is not None:
-            self._batch = model.batch
-        elif model.device != "cpu" or not model.channels_last:
-            layout = torch.channels_last if model.channels_last else torch.contiguous_format
-            self._batch = self._host_batch.to(model.device, memory_format=layout, copy=True)
+        self._input = NetworkInput(
+            model.device, self._format.input_shape, model.channels_last, model.batch
+        )
 
     def drive(self, frame_rgb: NDArray[np.uint8]) -> Drive:
         """Return the command for a frame, uint8 (480, 640, 3), RGB (the model's input format).
@@ -83,23 +117,21 @@ class Pilot:
         Raises:
             BadFrame: the frame has another shape or element type; nothing was run.
             NonFiniteOutput: the network gave NaN or infinity.
-            NetworkFailure: it could not be run on this frame (a GPU that is lost, no memory).
+            NetworkFailure: it could not be run on this frame (the GPU was lost, no memory).
         """
         start = time.perf_counter_ns()
         if self._thread != threading.get_ident():
             adopt_thread_count()
             self._thread = threading.get_ident()
         network_input(frame_rgb, self._format, self._pixels)
-        scale_input(self._pixels, self._scaled[0])
+        self._input.fill(self._pixels)
         prepared = time.perf_counter_ns()
         try:
             with torch.inference_mode():
-                if self._batch is not self._host_batch:
-                    self._batch.copy_(self._host_batch, non_blocking=True)
-                # tolist waits for the device, so the time holds the whole call.
-                out0, out1 = self._module(self._batch).tolist()[0]
+                # tolist waits for the device, so the time is that of the whole call.
+                out0, out1 = self._module(self._input.batch()).tolist()[0]
         except (RuntimeError, torch.jit.Error) as error:
-            raise NetworkFailure(f"{self.model.name} failed: {first_line(error)}") from error
+            raise NetworkFailure(f"{self.model.name} failed: {error_line(error)}") from error
         done = time.perf_counter_ns()
         if not (math.isfinite(out0) and math.isfinite(out1)):
             raise NonFiniteOutput(

@@ -1,4 +1,4 @@
-"""From a camera frame to the network's input: the one preprocessing of the whole project.
+"""Preprocessing: from a camera frame to the network's input.
 
 Training, evaluation and the brain call these functions, so that they see the same bits.
 """
@@ -88,7 +88,7 @@ def network_input(
         uint8 ``fmt.input_shape`` in the model's colour order (``out``, if given).
 
     Raises:
-        BadFrame: the frame is no uint8 array of the format's shape.
+        BadFrame: the frame is not a uint8 array of the format's shape.
         ValueError: ``out`` does not fit.
     """
     if not isinstance(frame_rgb, np.ndarray) or frame_rgb.dtype != np.uint8:
@@ -99,7 +99,7 @@ def network_input(
     if out is None:
         out = np.empty(fmt.input_shape, np.uint8)
     elif out.shape != fmt.input_shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
-        # cv2 would write to an array of its own and leave this one as it is.
+        # cv2 would write to a new array and leave this one as it is.
         raise ValueError(f"out must be C-contiguous uint8 of shape {fmt.input_shape}")
     crop = frame_rgb[fmt.crop_top : fmt.crop_bottom]
     cv2.resize(crop, (fmt.width, fmt.height), dst=out, interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""When to drive on a frame and when to stop the car: pure logic, no clock of its own."""
+"""When to drive on a frame and when to stop the car: pure logic, times are given."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ class Verdict(Enum):
     """What to do with a frame; the value says why."""
 
     DRIVE = "newest frame"
-    LATE = "not newer than the frame driven last"
+    LATE = "not newer than the last frame driven on"
     STALE = "too old to drive on"
-    AHEAD = "stamped ahead of the clock: of another epoch, or of another clock"
+    AHEAD = "stamped ahead of the clock: from before a reset, or by another clock"
 
 
 class StopReason(Enum):
-    """Why the car must stand; the value is for the user."""
+    """Why the car must stop; the value is for the user."""
 
     NO_FRAME = "no good frame yet"
     FRAME_OLD = "the newest good frame is too old"
-    CLOCK_STILL = "the clock stands still"
+    CLOCK_STILL = "the clock has stopped"
 
 
 class FrameWatchdog:
-    """The two clocks of safety, late frames, and epochs of simulated time.
+    """Watches the age of frames and both clocks; counts late frames and epochs.
 
     The car must stop when the newest good frame is ``frame_limit_s`` of simulated time old, or
     when the clock stood still for ``clock_limit_s`` of real time (a timer on simulated time would
-    never fire then). A backward jump of the clock (a reset) opens a new epoch: what was driven
-    before it counts no more, so the new frames are not late, and the car stands until one of them
-    was driven.
+    never fire then). A backward jump of the clock (a reset) starts a new epoch: earlier frames no
+    longer count, so the new ones are not late, and the car waits for the first of them.
 
     Simulated times are those of the node's clock, real times of any steady clock, in seconds.
+
+    Attributes:
+        epoch: number of backward jumps of the clock so far.
+        late_frames: number of good frames that came at the wrong time and were not driven on.
     """
 
     def __init__(
@@ -46,48 +49,33 @@ class FrameWatchdog:
             raise ValueError(f"limits {frame_limit_s} s and {clock_limit_s} s: must be positive")
         self.frame_limit_s = frame_limit_s
         self.clock_limit_s = clock_limit_s
-        self._epoch = 0
-        self._late_frames = 0
+        self.epoch = 0
+        self.late_frames = 0
         self._clock_s: float | None = None
-        self._furthest_s = 0.0
+        self._latest_s = 0.0
         self._moved_at_s: float | None = None
         self._newest_s: float | None = None
 
-    @property
-    def epoch(self) -> int:
-        """Number of backward jumps of the clock so far."""
-        return self._epoch
-
-    @property
-    def late_frames(self) -> int:
-        """Number of good frames that came at the wrong time and were not to be driven on."""
-        return self._late_frames
-
-    @property
-    def newest_frame_s(self) -> float | None:
-        """Stamp of the newest frame driven in this epoch, if any."""
-        return self._newest_s
-
     def see_clock(self, clock_s: float, steady_s: float) -> bool:
-        """Take note of the time; to be called before each judgement and by a real-time timer.
+        """Update the time; to be called before each judgement and by a real-time timer.
 
         Args:
             clock_s: simulated time now (seconds).
             steady_s: real time now (seconds).
 
         Returns:
-            Whether the clock jumped back: a new epoch begins.
+            Whether the clock jumped back: a new epoch starts.
         """
-        # A reordered tick or two is no reset: only what lies well before the furthest time is.
-        jumped = self._clock_s is not None and clock_s < self._furthest_s - JUMP_S
+        # A reordered tick or two is not a reset: only a time well before the latest one is.
+        jumped = self._clock_s is not None and clock_s < self._latest_s - JUMP_S
         if jumped:
-            self._epoch += 1
+            self.epoch += 1
             self._newest_s = None
         if self._clock_s is None or self._moved_at_s is None or clock_s != self._clock_s:
             self._moved_at_s = steady_s
         if self._clock_s is None or jumped:
-            self._furthest_s = clock_s
-        self._furthest_s = max(self._furthest_s, clock_s)
+            self._latest_s = clock_s
+        self._latest_s = max(self._latest_s, clock_s)
         self._clock_s = clock_s
         return jumped
 
@@ -95,11 +83,11 @@ class FrameWatchdog:
         """Return what to do with a good frame of that stamp, and count it if it is late."""
         verdict = self._verdict(stamp_s)
         if verdict is not Verdict.DRIVE:
-            self._late_frames += 1
+            self.late_frames += 1
         return verdict
 
     def accept(self, stamp_s: float) -> None:
-        """Take note that the frame was driven on: a command came of it."""
+        """Note that the car was driven on this frame."""
         self._newest_s = stamp_s
 
     def stop_reason(self, steady_s: float) -> StopReason | None:

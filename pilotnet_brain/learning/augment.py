@@ -1,4 +1,4 @@
-"""What a batch of frames goes through before the network learns from it.
+"""Augmentation: random light, colour, noise and shadows for batches of frames.
 
 The frames are not mirrored: the camera sits left of the car's middle, and a mirrored frame would
 be seen from the other side of it. Data sets are driven in both directions instead.
@@ -20,7 +20,7 @@ class Augmentation:
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
-        # Drawing noise anew costs more than the network: a pool, entered at random, does.
+        # Drawing new noise costs more than the network: slices of a pool will do.
         self._noise = torch.randn(_NOISE_POOL, generator=generator)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -45,13 +45,13 @@ class Augmentation:
 
     def _noise_like(self, images: torch.Tensor) -> torch.Tensor:
         size = images[0].numel()
-        begin = int(torch.randint(_NOISE_POOL - size, (1,), generator=self._generator))
-        return self._noise[begin : begin + size].view(images[0].shape)
+        start = int(torch.randint(_NOISE_POOL - size, (1,), generator=self._generator))
+        return self._noise[start : start + size].view(images[0].shape)
 
     def _span(self, size: int, largest: int) -> slice:
         length = int(torch.randint(2, largest, (1,), generator=self._generator))
-        begin = int(torch.randint(size, (1,), generator=self._generator))
-        return slice(begin, begin + length)
+        start = int(torch.randint(size, (1,), generator=self._generator))
+        return slice(start, start + length)
 
     def _shade(self, image: torch.Tensor) -> None:
         """Darken or lighten a band of columns, as a shadow across the road does."""

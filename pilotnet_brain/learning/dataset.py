@@ -1,17 +1,16 @@
-"""Data sets: what the camera saw, and what should have been done.
+"""Data sets: camera frames, each labelled with the command that the expert gave.
 
 Two layouts are read and written:
 
-* compact: ``frames.npy``, uint8 (N, 66, 200, 3), already preprocessed, beside ``data.csv``;
-* JdeRobot's: numbered pictures ``0.png, 1.png, ...`` beside ``data.csv``.
+* compact: ``frames.npy``, uint8 (N, 66, 200, 3), already preprocessed, and ``data.csv``;
+* JdeRobot's: numbered pictures ``0.png, 1.png, ...`` and ``data.csv``.
 
-``data.csv`` has the columns v (m/s) and w (rad/s); ours has more (see `COLUMNS`), a row a frame,
-and beside it ``dataset.json``, the recipe that it was collected by.
+``data.csv`` has a row a frame, with the columns v (m/s) and w (rad/s); ours has more (see
+`COLUMNS`), and ``dataset.json``, the recipe that it was collected by.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.catalogue import is_held_out
-from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE
+from pilotnet_brain.driving.command import JDEROBOT_RANGE, OutputRange
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.errors import UserError
 
@@ -51,11 +49,25 @@ class DataSet:
         return len(self.frames)
 
     def targets(self) -> NDArray[np.float32]:
-        """Return the normalized labels (N, 2) float32: speed and yaw rate, 0..1 in range."""
+        """Return the normalized labels, float32 (N, 2): speed and yaw rate, 0..1 in range."""
         speed, yaw_rate = JDEROBOT_RANGE.from_command(
             self.table["v"].to_numpy(np.float64), self.table["w"].to_numpy(np.float64)
         )
         return np.stack([speed, yaw_rate], axis=1).astype(np.float32)
+
+    def command_errors(
+        self, outputs: NDArray[np.floating], output_range: OutputRange, first: int = 0
+    ) -> NDArray[np.float64]:
+        """Return the errors (M, 2), m/s and rad/s, of a network's outputs against the labels.
+
+        Args:
+            outputs: (M, 2), for frames ``first`` to ``first + M``.
+            output_range: what the outputs mean.
+            first: the first frame's number.
+        """
+        commands = output_range.to_command(*outputs.astype(np.float64).T)
+        labels = self.table[["v", "w"]].to_numpy(np.float64)[first : first + len(outputs)]
+        return np.stack(commands, axis=1) - labels
 
 
 def load_dataset(folder: Path) -> DataSet:
@@ -81,36 +93,9 @@ def load_dataset(folder: Path) -> DataSet:
     if len(frames) != len(table):
         raise DataSetError(
             f"{folder}: {len(frames)} frames but {len(table)} rows in {TABLE_FILE}; "
-            "collect it again, or remove what does not belong"
+            "collect it again, or remove what does not belong there"
         )
     return DataSet(frames, table)
-
-
-def check_trainable(folder: Path) -> None:
-    """Refuse to learn from, or choose by, a data set driven on circuits that are for testing.
-
-    The recipe in ``dataset.json`` tells; a folder without one (JdeRobot's) passes.
-
-    Raises:
-        DataSetError: a circuit of the recipe is held out (see ``is_held_out``), or the recipe
-            cannot be read.
-    """
-    path = folder / RECIPE_FILE
-    try:
-        recipe = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, RecursionError) as problem:
-        raise DataSetError(f"{path}: cannot be read: {problem}; collect it again") from problem
-    circuits = recipe.get("circuits") if isinstance(recipe, dict) else None
-    if not isinstance(circuits, list):
-        raise DataSetError(f"{path}: names no circuits, so it is no recipe; collect it again")
-    held_out = [str(circuit) for circuit in circuits if is_held_out(str(circuit))]
-    if held_out:
-        raise DataSetError(
-            f"{folder}: its frames were taken on {', '.join(held_out)} ({RECIPE_FILE}), which is "
-            "for testing only: learn from a data set of other circuits"
-        )
 
 
 def join(datasets: list[DataSet]) -> DataSet:
@@ -127,7 +112,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     except FileNotFoundError:
         raise DataSetError(
-            f"{path} is missing: not a data set. 'pilotnet collect' makes one"
+            f"{path} is missing: not a data set. 'pilotnet data collect' makes one"
         ) from None
     except (ValueError, OSError) as problem:
         raise DataSetError(f"{path}: not a table: {problem}") from problem
@@ -137,8 +122,12 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise DataSetError(
             f"{path}: no column {' or '.join(sorted(missing))}; it has {', '.join(table.columns)}"
         )
-    if not np.isfinite(table[["v", "w"]].to_numpy(np.float64)).all():
-        raise DataSetError(f"{path}: v and w must be finite numbers in every row")
+    labels = table[["v", "w"]].apply(pd.to_numeric, errors="coerce")
+    bad = np.flatnonzero(~np.isfinite(labels.to_numpy(np.float64)).all(axis=1))
+    if len(bad):
+        lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        number, line = [(number, line) for number, line in lines if line.strip()][1 + bad[0]]
+        raise DataSetError(f"{path}: line {number}: v and w must be finite numbers: {line!r}")
     return table
 
 

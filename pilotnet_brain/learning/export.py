@@ -1,60 +1,67 @@
-"""From a network in training to a model file that drives without its Python class."""
+"""From a network to a file: a model file (TorchScript), and ONNX for other runtimes.
+
+The ONNX export converts the TorchScript network of a model file, so every float model can be
+exported, JdeRobot's too. torch's exporter of TorchScript is deprecated upstream; its successor
+takes a torch.export program, which a TorchScript file cannot become. Should it go, the models would
+be exported from their Python networks when they are made. It is used here and nowhere else.
+"""
 
 from __future__ import annotations
 
 import copy
+import importlib.util
+import io
 import warnings
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pilotnet_brain.driving.model.file import ModelRecord, network_batch, save_model
-from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE, OutputRange
-from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES
-from pilotnet_brain.driving.model.torchscript import quiet_deprecation
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.driving.model.archive import read_archive
+from pilotnet_brain.driving.model.file import load_as_saved, save_model
+from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord
+from pilotnet_brain.driving.model.self_test import network_batch
+from pilotnet_brain.driving.model.torchscript import holds_quantized_kernels, quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.learning.offline.stored_weights import stored_weights
+
+INPUT, OUTPUT = "image", "outputs"
+RECORD_KEY = "pilotnet"
+"""In the ONNX metadata: the model file's record, JSON."""
+OPSET = 17
+TOLERANCE = 1e-4
+"""Largest difference allowed between ONNX Runtime's and TorchScript's normalized outputs."""
+_INSTALL = "pip install -r requirements/onnx.txt -c requirements/constraints.txt"
+
+
+class OnnxError(UserError):
+    """A model that cannot be exported; the text names the file and the fix."""
 
 
 def export_torchscript(
     network: nn.Module,
     path: str | Path,
-    *,
-    name: str,
-    method: str,
+    record: ModelRecord,
     self_test_frames: NDArray[np.uint8],
-    input_format: InputFormat = JDEROBOT,
-    output_range: OutputRange = JDEROBOT_RANGE,
-    engines: tuple[str, ...] = (),
-    training: Mapping[str, Any] | None = None,
-    scores: Mapping[str, Any] | None = None,
-    rebuild: str = "",
     tolerance: float | None = None,
-    parameters: int | None = None,
 ) -> ModelRecord:
     """Trace the network and write it with its record and self-test.
 
-    The network itself is left as it is: device, training mode, weights.
+    The network itself is not changed: device, training mode, weights.
 
     Args:
         network: takes float32 (1, 3, height, width), 0..1; gives (1, 2) normalized outputs.
         path: the model file to write.
-        name: the model's name, e.g. "baseline".
-        method: how it was made, e.g. "baseline", "static_quant".
+        record: what the file says of itself; the parameters are counted here, the self-test is
+            filled in by ``save_model``.
         self_test_frames: uint8 (4, height, width, 3), as ``network_input`` returns them; real
             camera frames test more than noise does.
-        input_format: which pixels the network looks at.
-        output_range: what its outputs mean.
-        engines: the quantization engines it runs on, the preferred one first; empty for float.
-        training: data sets, seeds, epochs and the like (values that JSON knows).
-        scores: figures of the model, by name (values that JSON knows).
-        rebuild: the command that makes the file anew.
         tolerance: of the self-test; by default by kind (see ``save_model``).
-        parameters: how many there are; counted by default, which misses int8 layers' weights.
 
     Returns:
         The record as written.
@@ -63,22 +70,9 @@ def export_torchscript(
         ModelError: the network, the frames or the record are not fit for a model file, or the
             file cannot be written.
     """
-    copied = copy.deepcopy(network).cpu().eval()
-    counted = sum(parameter.numel() for parameter in network.parameters()) or None
-    record = ModelRecord(
-        name=name,
-        method=method,
-        input_format=input_format,
-        output_range=output_range,
-        engines=engines,
-        parameters=parameters or counted,
-        training=dict(training or {}),
-        scores=dict(scores or {}),
-        rebuild=rebuild,
-    )
-    return save_model(
-        path, trace(copied, input_format), record, self_test_frames, tolerance=tolerance
-    )
+    scripted = trace(copy.deepcopy(network).cpu().eval(), record.input_format)
+    record = replace(record, parameters=stored_weights(scripted).parameters)
+    return save_model(path, scripted, record, self_test_frames, tolerance)
 
 
 def self_test_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -89,10 +83,124 @@ def self_test_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def trace(network: nn.Module, input_format: InputFormat = JDEROBOT) -> torch.jit.ScriptModule:
     """Return the network, on the CPU in evaluation mode, as TorchScript."""
-    grey = np.full(input_format.input_shape, 128, np.uint8)
     with torch.no_grad(), quiet_deprecation(), warnings.catch_warnings():
-        # An int8 network's scales become constants of its graph: as they should.
+        # An int8 network's scales become constants of its graph, as they should.
         warnings.filterwarnings(
             "ignore", "Converting a tensor to a Python (float|integer)", torch.jit.TracerWarning
         )
-        return torch.jit.trace(network, network_batch(grey, "cpu", channels_last=False))
+        return torch.jit.trace(network, _grey(input_format))
+
+
+def _grey(input_format: InputFormat) -> torch.Tensor:
+    """Return a grey picture as a network's input, to trace it with."""
+    grey = np.full(input_format.input_shape, 128, np.uint8)
+    return network_batch(grey, "cpu", channels_last=False)
+
+
+def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
+    """Write a float model file as ONNX and check it with ONNX Runtime.
+
+    Input ``image``: float32 (1, 3, height, width), 0..1, in the record's colour order. Output
+    ``outputs``: float32 (1, 2), normalized speed and yaw rate; the record in the metadata says
+    what they mean.
+
+    Args:
+        source: the model file.
+        out: the ONNX file; nothing is written if the check fails.
+        frames: to check it on, uint8 (N, height, width, 3), the network's input pixels.
+
+    Returns:
+        How far ONNX Runtime's outputs are from TorchScript's, at most.
+
+    Raises:
+        OnnxError: an int8 model, operators that ONNX does not have, other outputs, no package onnx
+            or onnxruntime, or the file cannot be written.
+        ModelError: the source is not fit to drive with.
+    """
+    record = read_archive(source).record or ModelRecord(name=source.stem)
+    network = load_as_saved(source)
+    if record.quantized or holds_quantized_kernels(network):
+        raise OnnxError(
+            f"{source}: it is int8, whose operators only torch has: export the float model that it "
+            "was made from, and quantize that for the runtime"
+        )
+    _need_packages()
+    data = _with_record(_converted(source, network, record), record)
+    difference = _largest_difference(source, data, network, frames)
+    if difference > TOLERANCE:
+        raise OnnxError(
+            f"{source}: ONNX Runtime's outputs differ from TorchScript's by {difference:.2g} "
+            f"({TOLERANCE:g} is allowed): nothing was written"
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, data)
+    except OSError as problem:
+        raise OnnxError(f"{out}: cannot be written: {problem.strerror}") from problem
+    return difference
+
+
+def _converted(source: Path, network: torch.jit.ScriptModule, record: ModelRecord) -> bytes:
+    """Return the network as ONNX."""
+    buffer = io.BytesIO()
+    batch = _grey(record.input_format)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*legacy TorchScript-based ONNX export.*")
+            warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
+            warnings.filterwarnings("ignore", ".*no signature found for.*")
+            torch.onnx.export(
+                network,
+                (batch,),
+                buffer,  # type: ignore[arg-type]  # torch's annotation leaves out what it takes
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=OPSET,
+                dynamo=False,
+            )
+    except Exception as error:  # whatever torch raises, ONNX cannot hold this network
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise OnnxError(f"{source}: torch cannot convert it to ONNX: {line}") from error
+    return buffer.getvalue()
+
+
+def _with_record(data: bytes, record: ModelRecord) -> bytes:
+    """Return the ONNX model with the record in its metadata."""
+    import onnx
+
+    model = onnx.load_from_string(data)
+    model.graph.name = record.name
+    model.doc_string = "image: float32, 0..1; outputs: normalized speed and yaw rate"
+    entry = model.metadata_props.add()
+    entry.key, entry.value = RECORD_KEY, record.to_json()
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def _largest_difference(
+    source: Path, data: bytes, network: torch.jit.ScriptModule, frames: NDArray[np.uint8]
+) -> float:
+    """Return the largest difference between ONNX Runtime's outputs and TorchScript's."""
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        differences = []
+        for frame in frames:
+            batch = network_batch(frame, "cpu", channels_last=False)
+            with torch.inference_mode():
+                expected = network(batch).numpy()
+            found = session.run([OUTPUT], {INPUT: batch.numpy()})[0]
+            differences.append(float(np.abs(np.asarray(found) - expected).max()))
+    except Exception as error:  # its own kinds of error, none of them public
+        raise OnnxError(f"{source}: ONNX Runtime cannot run it: {error}") from error
+    return max(differences)
+
+
+def _need_packages() -> None:
+    """Refuse in one line if the optional packages are missing."""
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise OnnxError(
+            f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
+        )

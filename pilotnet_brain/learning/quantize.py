@@ -1,8 +1,8 @@
-"""Quantization: the network in int8, after training or with it.
+"""Quantization: the network in int8, after training or during it, and the engines that run it.
 
-The only place of torch.ao.quantization, which is deprecated upstream in favour of torchao's PT2E
+Only this file uses torch.ao.quantization, which is deprecated upstream in favour of torchao's PT2E
 flow (torch.export, prepare_pt2e, convert_pt2e, lowered by Inductor): that would replace this file,
-as AOTInductor would replace ``driving.torchscript``. Only TorchScript runs its int8 kernels today.
+as AOTInductor would replace ``driving.model.torchscript``. Only TorchScript runs int8 kernels now.
 
 How the int8 networks are built:
 
@@ -12,15 +12,16 @@ How the int8 networks are built:
   16 bits (255 x 64 x 2 < 32768), so that CPUs without VNNI, which add pairs in 16 bits, give the
   same numbers as those with it;
 * the two outputs are computed from the last hidden layer in float: 22 parameters, and commands
-  with all their digits instead of 256 steps.
+  of full precision instead of 256 steps.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
+import statistics
+import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -28,6 +29,13 @@ from torch.ao import quantization as ao
 from torch.ao.quantization import observer
 from torch.ao.quantization.fake_quantize import FakeQuantize, FixedQParamsFakeQuantize
 
+from pilotnet_brain.driving.model.file import QUANTIZED_TOLERANCE
+from pilotnet_brain.driving.model.torchscript import (
+    freeze,
+    load_bytes,
+    quiet_deprecation,
+    save_bytes,
+)
 from pilotnet_brain.learning.pilotnet import PilotNet
 
 _PIXEL = {
@@ -45,6 +53,8 @@ _WEIGHT = {
     "quant_max": 63,
     "ch_axis": 0,
 }
+_ROUNDS, _CALLS = 5, 50
+"""In which the engines are timed: rounds of so many calls each."""
 
 
 class Quantizable(nn.Module):
@@ -75,7 +85,7 @@ def quantize_dynamically(network: PilotNet) -> nn.Module:
 
     Their activations are quantized in every call, by the call's own range; convolutions stay float.
     """
-    with _quiet_deprecation():
+    with quiet_deprecation():
         return ao.quantize_dynamic(
             copy.deepcopy(network).cpu().eval(),
             {nn.Linear: ao.per_channel_dynamic_qconfig},
@@ -87,22 +97,22 @@ def quantize_statically(network: PilotNet, calibration: Iterable[torch.Tensor]) 
 
     Args:
         network: trained, float32.
-        calibration: batches of float32 (N, 3, 66, 200), 0..1, of what will be seen.
+        calibration: batches of float32 (N, 3, 66, 200), 0..1, like those seen in driving.
     """
-    with _quiet_deprecation():
+    with quiet_deprecation():
         prepared = _prepared(Quantizable(network), _static_configs())
         _observe(prepared, calibration)
         return ao.convert(prepared)
 
 
 def prepare_training(network: PilotNet, calibration: Iterable[torch.Tensor]) -> nn.Module:
-    """Return the network for quantization-aware training: float, but rounded as int8 will be.
+    """Return the network for quantization-aware training: float, but rounded like int8.
 
     The activations' ranges are those of the calibration and stay; the weights' follow the weights.
     Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-
     Only Inference" (2018).
     """
-    with _quiet_deprecation():
+    with quiet_deprecation():
         prepared = _prepared(Quantizable(network).train(), _training_configs())
         prepared.apply(ao.disable_fake_quant)
         _observe(prepared, calibration)
@@ -115,12 +125,12 @@ def prepare_training(network: PilotNet, calibration: Iterable[torch.Tensor]) -> 
 
 def finish_training(trained: nn.Module) -> nn.Module:
     """Return the network of quantization-aware training in int8."""
-    with _quiet_deprecation():
+    with quiet_deprecation():
         return ao.convert(copy.deepcopy(trained).cpu().eval())
 
 
 def _prepared(network: Quantizable, configs: tuple[ao.QConfig, ao.QConfig]) -> Quantizable:
-    """Fuse every ReLU into its layer, and put observers where int8 begins and goes on."""
+    """Fuse every ReLU into its layer, and insert observers."""
     layers = network.layers
     pairs = [
         [f"layers.{number}", f"layers.{number + 1}"]
@@ -187,12 +197,59 @@ class _FlattenChannelsLast(nn.Module):
         return features.permute(0, 2, 3, 1).flatten(1)
 
 
-@contextlib.contextmanager
-def _quiet_deprecation() -> Iterator[None]:
-    """Silence torch.ao.quantization's deprecation warnings, and only those."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", r"torch\.ao\.quantization is deprecated", DeprecationWarning
-        )
-        warnings.filterwarnings("ignore", r"torch\.quantize_per_tensor, .* are deprecated")
-        yield
+def engines_by_speed(network: torch.jit.ScriptModule, image: torch.Tensor) -> tuple[str, ...]:
+    """Return the engines that run the network and agree with it, the fastest here first.
+
+    Timed on one thread, in rounds of warm calls, so that the machine's drift affects all alike.
+
+    Args:
+        network: int8 TorchScript.
+        image: float32 (1, 3, 66, 200), 0..1.
+    """
+    before, threads = torch.backends.quantized.engine, torch.get_num_threads()
+    torch.set_num_threads(1)
+    data = save_bytes(network, {})
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            # It uses the eighth bit of dynamic ranges: better, not worse.
+            warnings.filterwarnings("ignore", "Currently, qnnpack incorrectly ignores reduce_range")
+            expected = network(image)
+            runners = {}
+            for engine in torch.backends.quantized.supported_engines:
+                loaded = _loaded(data, engine)
+                if loaded is not None and _agrees(loaded, image, expected):
+                    runners[engine] = loaded
+            medians: dict[str, list[float]] = {engine: [] for engine in runners}
+            for _ in range(_ROUNDS):
+                for engine, loaded in runners.items():
+                    medians[engine].append(_median_call(loaded, image))
+    finally:
+        torch.backends.quantized.engine = before
+        torch.set_num_threads(threads)
+    return tuple(sorted(medians, key=lambda engine: statistics.median(medians[engine])))
+
+
+def _loaded(data: bytes, engine: str) -> torch.jit.ScriptModule | None:
+    """Return the network with its weights packed for an engine, or None where that cannot be."""
+    try:
+        torch.backends.quantized.engine = engine
+        return freeze(load_bytes(data))
+    except RuntimeError:
+        return None
+
+
+def _agrees(network: torch.jit.ScriptModule, image: torch.Tensor, expected: torch.Tensor) -> bool:
+    try:
+        return float((network(image) - expected).abs().max()) <= QUANTIZED_TOLERANCE
+    except RuntimeError:
+        return False
+
+
+def _median_call(network: torch.jit.ScriptModule, image: torch.Tensor) -> float:
+    """Return the median duration of a call, s, in one round."""
+    durations = []
+    for _ in range(_CALLS):
+        start = time.perf_counter()
+        network(image)
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)

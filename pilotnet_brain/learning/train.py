@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.driving.command import JDEROBOT_RANGE
 from pilotnet_brain.driving.preprocess import scale_input
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.augment import Augmentation
@@ -37,13 +40,13 @@ class TrainingPlan:
         epochs: at the most; the learning rate falls to zero over them (cosine).
         batch: frames in a step.
         learning_rate: of Adam, at its highest.
-        polish_epochs: last epochs in float32; those before run the convolutions in bfloat16
-            where the device computes in it.
+        polish_epochs: last epochs in float32; the epochs before run the convolutions in bfloat16
+            if the device computes in it.
         bend_weight: how many times a frame in a sharp bend weighs over one on a straight.
         patience: epochs without a better validation loss before training stops.
         seed: of weights, order and augmentation.
         threads: of torch on the CPU.
-        origin: what the network started from and learns from, in words; may be empty.
+        origin: what the network starts from and learns from, in words; may be empty.
     """
 
     epochs: int = 14
@@ -86,14 +89,15 @@ def train(
 ) -> Iterator[EpochReport]:
     """Train and keep the best network in ``folder/checkpoint.pt``; yields every epoch's report.
 
-    A folder with a checkpoint of the same plan is taken up where it stopped.
+    A folder with a checkpoint of the same plan is resumed where it stopped, also with another
+    number of threads.
 
     Args:
         training: what is learned from.
         validation: from circuits that are not in it; chooses the best epoch and stops early.
         plan: how.
         folder: for the checkpoint and TensorBoard's event files.
-        progress: told of every tenth step.
+        progress: called at every tenth step.
         network: PilotNet with the plan's seed if none is given.
         teacher: a network whose outputs are learned from as much as the labels (distillation,
             Hinton et al. 2015); none: the labels alone.
@@ -109,9 +113,9 @@ def train(
     learner.teacher = teacher.to(device).eval() if teacher else None
     weights = _frame_weights(training, plan)
     targets = torch.from_numpy(training.targets())
-    begin = learner.resume(folder / CHECKPOINT_FILE)
+    first = learner.resume(folder / CHECKPOINT_FILE)
     writer = _summary_writer(folder)
-    for epoch in range(begin, plan.epochs):
+    for epoch in range(first, plan.epochs):
         if learner.epochs_without_gain >= plan.patience:
             return
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
@@ -145,8 +149,8 @@ def predict(network: nn.Module, frames: NDArray[np.uint8], batch: int = 512) -> 
     network.eval()
     outputs = []
     with torch.inference_mode():
-        for begin in range(0, len(frames), batch):
-            images = images_of(frames, slice(begin, begin + batch)).to(device)
+        for first in range(0, len(frames), batch):
+            images = images_of(frames, slice(first, first + batch)).to(device)
             outputs.append(network(images).float().cpu().numpy())
     return np.concatenate(outputs)
 
@@ -180,7 +184,7 @@ class _Learner:
         self._network = network.to(device)
         if isinstance(network, PilotNet):
             # The first convolution absorbs this scale and offset; without their gradients the
-            # costly gradient to the images is not needed.
+            # expensive gradient to the images is not needed.
             network.normalize.weight.requires_grad_(False)
             network.normalize.bias.requires_grad_(False)
         learned = [p for p in network.parameters() if p.requires_grad]
@@ -214,7 +218,7 @@ class _Learner:
         return value
 
     def _forward(self, network: nn.Module, images: torch.Tensor, epoch: int) -> torch.Tensor:
-        """Run a network; bfloat16 in the convolutions only, the outputs need their digits."""
+        """Run a network; bfloat16 in the convolutions only, the outputs need the precision."""
         if not isinstance(network, PilotNet) or epoch >= self._bfloat16_epochs:
             return network(images)
         with torch.autocast(self._device.type, torch.bfloat16):
@@ -226,7 +230,6 @@ class _Learner:
     ) -> EpochReport:
         """Validate, keep the best, write the checkpoint."""
         outputs, targets = predict(self._network, validation.frames), validation.targets()
-        errors = (outputs - targets).astype(np.float64)
         loss = float(driving_loss(torch.from_numpy(outputs), torch.from_numpy(targets)))
         best = loss < self._best_loss
         if best:
@@ -235,20 +238,19 @@ class _Learner:
             self._best_loss = loss
         self.epochs_without_gain = 0 if best else self.epochs_without_gain + 1
         self._save(epoch, path)
-        rmse = np.sqrt((errors**2).mean(axis=0)) * (17.5, 14.2)
+        mse = (validation.command_errors(outputs, JDEROBOT_RANGE) ** 2).mean(axis=0)
         return EpochReport(
             epoch=epoch,
             training_loss=training_loss,
             validation_loss=loss,
-            validation_mse=float((errors**2).mean()),
-            speed_rmse=float(rmse[0]),
-            yaw_rate_rmse=float(rmse[1]),
+            validation_mse=float(((outputs - targets) ** 2).mean(dtype=np.float64)),
+            speed_rmse=math.sqrt(mse[0]),
+            yaw_rate_rmse=math.sqrt(mse[1]),
             best=best,
         )
 
     def _save(self, epoch: int, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
+        buffer = io.BytesIO()
         torch.save(
             {
                 "plan": json.dumps(asdict(self._plan)),
@@ -260,18 +262,22 @@ class _Learner:
                 "best_loss": self._best_loss,
                 "epochs_without_gain": self.epochs_without_gain,
             },
-            part,
+            buffer,
         )
-        part.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, buffer.getvalue())
 
     def resume(self, path: Path) -> int:
-        """Take up a checkpoint; returns the epoch to begin with, 0 where there is none."""
+        """Load a checkpoint; returns the epoch to go on with, 0 if there is none."""
         if not path.is_file():
             return 0
         state = torch.load(path, weights_only=True, map_location=self._device)
-        if state["plan"] != json.dumps(asdict(self._plan)):
+        plan, before = asdict(self._plan), json.loads(state["plan"])
+        changed = [name for name in plan if name != "threads" and plan[name] != before.get(name)]
+        if changed:
+            differences = ", ".join(f"{n} {before.get(n)!r}, now {plan[n]!r}" for n in changed)
             raise UserError(
-                f"{path} was trained with another plan ({state['plan']}): "
+                f"{path} was trained with another plan ({differences}): "
                 "train into another folder, or remove it"
             )
         self._network.load_state_dict(state["network"])
@@ -283,7 +289,7 @@ class _Learner:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bfloat16: a CPU without it emulates it, slowly."""
+    """Return whether a device computes in bfloat16; a CPU without it emulates it slowly."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = torch.cpu.get_capabilities()
@@ -291,7 +297,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def driving_loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the loss of normalized outputs (N, 2): Huber's, the yaw rate weighing more."""
+    """Return Huber's loss of normalized outputs (N, 2), the yaw rate weighted more."""
     error = functional.smooth_l1_loss(outputs, targets, beta=_SMALL_ERROR, reduction="none")
     return error[:, 0].mean() + _YAW_RATE_WEIGHT * error[:, 1].mean()
 

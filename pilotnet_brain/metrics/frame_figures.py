@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -17,14 +18,16 @@ IN_FLIGHT_S = 0.25
 _BEGIN_TOLERANCE_S = 0.5
 _RATE_SPAN_S = 2.0
 
-FrameFigures = dict[str, float | int | str | None]
+ModelFigures = dict[str, float | int | str | None]
+"""What one model did in one stretch of a run; see `model_figures`."""
+FrameFigures = dict[str, float | int | str | list[ModelFigures] | None]
 
 
 @dataclass
 class FrameLog:
     """The frame records and published frame stamps of one epoch of the clock.
 
-    A record of a later epoch, or a driven frame's stamp that jumps backward, starts it over.
+    A record of a later epoch, or a driven frame's stamp that jumps backward, clears it.
     """
 
     _records: list[FrameRecord] = field(default_factory=list)
@@ -96,7 +99,7 @@ def frame_figures(
 
     Args:
         log: the records.
-        begin_s: simulated time at which the run began; None: nothing was measured.
+        begin_s: simulated time at which the run started; None: nothing was measured.
         end_s: simulated time of its end.
         real_time_s: real seconds between the two, None if unknown.
     """
@@ -104,7 +107,6 @@ def frame_figures(
     driven = [record for record in records if record.driven]
     inference = [r.inference_s for r in records if r.inference_s is not None]
     callback = _mean([r.callback_s for r in driven])
-    first, last = (records[0], records[-1]) if records else (None, None)
     return {
         "brain_iteration_frequency": 1.0 / callback if callback else None,
         "brain_rate_hz": len(driven) / real_time_s if driven and real_time_s else None,
@@ -120,12 +122,43 @@ def frame_figures(
         "suddenness": suddenness(r.outputs for r in driven),
         "model": next((r.model for r in reversed(records) if r.model), None),
         "device": next((r.device for r in reversed(records) if r.device), None),
+        "models": model_figures(records) or None,
         "frames_driven": len(driven) if records else None,
         "frames_received": _received(records) if records else None,
-        "frames_late": _counted(first, last, "frames_late", "late"),
-        "frames_broken": _counted(first, last, "frames_broken", "broken"),
+        "frames_late": _counted(records, "late"),
+        "frames_broken": _counted(records, "broken"),
+        "frames_failed": _counted(records, "failed"),
         **_published_and_dropped(log, records, begin_s, end_s),
     }
+
+
+def model_figures(records: Iterable[FrameRecord]) -> list[ModelFigures]:
+    """Return what each model did, an entry for every stretch that one model drove, in order.
+
+    Where the model was swapped while driving, each swap starts an entry; the mean times are those
+    of `frame_figures`, over the stretch.
+
+    Args:
+        records: in order of stamps. A late frame's stamp says nothing about who was driving, and a
+            broken one's may be anything: those do not count, nor do frames of an unnamed model.
+    """
+    seen = [r for r in records if r.model and (r.driven or r.problem.startswith("failed"))]
+    figures: list[ModelFigures] = []
+    for (name, device), frames in groupby(seen, key=lambda record: (record.model, record.device)):
+        stretch = list(frames)
+        driven = [record for record in stretch if record.driven]
+        inference = [r.inference_s for r in driven if r.inference_s is not None]
+        figures.append(
+            {
+                "name": name,
+                "device": device,
+                "since_s": stretch[0].stamp_s,
+                "frames_driven": len(driven),
+                "mean_inference_time": _mean(inference[EDGE_FRAMES:-EDGE_FRAMES]),
+                "mean_callback_time": _mean(record.callback_s for record in driven),
+            }
+        )
+    return figures
 
 
 def suddenness(outputs: Iterable[tuple[float, float] | None]) -> float | None:
@@ -169,15 +202,17 @@ def _received(records: list[FrameRecord]) -> int:
     return max(len(records), by_counter)
 
 
-def _counted(
-    first: FrameRecord | None, last: FrameRecord | None, counter: str, problem: str
-) -> int | None:
-    """Return how far a cumulative counter grew from just before the first record to the last."""
-    if first is None or last is None:
+def _counted(records: list[FrameRecord], problem: str) -> int | None:
+    """Return how many frames had a problem, by the brain's counter and by the records themselves.
+
+    The counter also knows of frames whose record was lost; old bags have none of failed frames.
+    """
+    if not records:
         return None
-    own = 1 if first.problem.startswith(problem) else 0
-    grown: int = getattr(last, counter) - getattr(first, counter) + own
-    return max(0, grown)
+    noted = [record.problem.startswith(problem) for record in records]
+    first, last = (getattr(record, f"frames_{problem}") for record in (records[0], records[-1]))
+    # The first record's own frame is counted in its counter already.
+    return max(sum(noted), last - first + noted[0])
 
 
 def _stamp_key(stamp_s: float) -> int:

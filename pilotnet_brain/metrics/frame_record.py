@@ -1,22 +1,39 @@
-"""What the brain says about one camera frame, and how that travels in ``brain/frames``.
+"""What the brain says about one camera frame, and how that travels on ``brain/frames``.
 
-The message is a diagnostic_msgs/DiagnosticArray with one status a frame; the status' ``values`` are
-the key -> text mapping made here, so that the node that writes it, the node that reads it and the
-bag reader share one definition.
+A frame's numbers are one sensor_msgs/JointState, which every plotting tool takes apart by name:
+
+    header.stamp     the frame's
+    header.frame_id  name of the model that had it
+    name             NUMBERS, the same in every message
+    position         their values; NaN for what the frame did not get to
+
+Bags recorded before this have one diagnostic_msgs/DiagnosticArray a frame with the values as text.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-STATUS_NAME = "brain/frame"
-"""``name`` of the DiagnosticStatus that carries a record."""
+from pilotnet_brain.bags.messages import seconds
+
+OUTCOMES = ("driven", "late", "broken", "failed")
+"""What became of a frame. Its place here is the number that travels."""
+DEVICES = ("cpu", "cuda")
+"""Where the model ran. Its place here is the number that travels."""
+_DURATIONS = ("preprocess_s", "inference_s", "callback_s", "age_s", "stamp_to_command_s")
+_COMMAND = ("speed", "yaw_rate")
+_OUTPUTS = ("output_0", "output_1")
+_COUNTERS = ("frames_received", "frames_late", "frames_broken", "frames_failed", "epoch")
+NUMBERS = (*_DURATIONS, *_COMMAND, *_OUTPUTS, "outcome", "device", *_COUNTERS)
+"""Names of a frame's numbers on ``brain/frames``: SI units, the fields of `FrameRecord`."""
+_NAN = math.nan
 
 
 class FrameRecordError(ValueError):
-    """A mapping that is no frame record; the text names the key and the value."""
+    """A message that is no frame record; the text names the field and its value."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +41,7 @@ class FrameRecord:
     """One frame that reached the brain. Durations in seconds, from the brain's steady clock.
 
     What a frame did not get to (a broken frame has no model call) is None, never 0.
-    The three counters are cumulative since the brain node started, this frame included.
+    The four counters are cumulative since the brain node started, this frame included.
     """
 
     stamp_s: float
@@ -34,7 +51,7 @@ class FrameRecord:
     inference_s: float | None = None
     """The model call with its copies to and from the device."""
     callback_s: float | None = None
-    """The whole iteration: from the begin of the frame's callback to its command's publication."""
+    """The whole iteration: from the start of the frame's callback to its command's publication."""
     age_s: float | None = None
     """From the frame's receipt by the process to its command."""
     stamp_to_command_s: float | None = None
@@ -50,84 +67,141 @@ class FrameRecord:
     driven: bool = False
     """True when the command published for this frame is the network's own."""
     problem: str = ""
-    """Why the frame was not driven by; begins with ``late`` or ``broken`` for those counters."""
+    """Why the frame was not driven; begins with ``late``, ``broken`` or ``failed``. On
+    ``brain/frames`` that word is all that travels, ``brain/status`` has the text."""
     frames_received: int = 0
     frames_late: int = 0
     frames_broken: int = 0
+    frames_failed: int = 0
+    """Frames on which the network failed: an error, or outputs that are not finite."""
     epoch: int = 0
     """Grows by one at each backward jump of the clock."""
 
-    def to_values(self) -> dict[str, str]:
-        """The record as key -> text: floats with all their digits, None as the empty text."""
-        names = [field.name for field in fields(self) if field.name != "outputs"]
-        values = {name: _to_text(getattr(self, name)) for name in names}
-        first, second = self.outputs if self.outputs is not None else (None, None)
-        values["output_0"], values["output_1"] = _to_text(first), _to_text(second)
-        return values
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, str]) -> FrameRecord:
-        """The record that `to_values` wrote; unknown keys are left alone.
-
-        Raises FrameRecordError when a key is missing or its text has no such value.
-        """
-        first, second = (_optional_number(values, f"output_{i}") for i in (0, 1))
-        stamp = _optional_number(values, "stamp_s")
-        if stamp is None or not math.isfinite(stamp):
-            raise FrameRecordError(f"frame record: stamp_s is {values.get('stamp_s')!r}, no time")
-        return cls(
-            stamp_s=stamp,
-            preprocess_s=_optional_number(values, "preprocess_s"),
-            inference_s=_optional_number(values, "inference_s"),
-            callback_s=_optional_number(values, "callback_s"),
-            age_s=_optional_number(values, "age_s"),
-            stamp_to_command_s=_optional_number(values, "stamp_to_command_s"),
-            speed=_optional_number(values, "speed"),
-            yaw_rate=_optional_number(values, "yaw_rate"),
-            outputs=None if first is None or second is None else (first, second),
-            model=_text(values, "model"),
-            device=_text(values, "device"),
-            driven=_text(values, "driven") == "true",
-            problem=_text(values, "problem"),
-            frames_received=_count(values, "frames_received"),
-            frames_late=_count(values, "frames_late"),
-            frames_broken=_count(values, "frames_broken"),
-            epoch=_count(values, "epoch"),
-        )
+    def to_numbers(self) -> list[float]:
+        """Return the values of `NUMBERS`, in their order."""
+        first, second = self.outputs or (None, None)
+        outcome = "driven" if self.driven else self.problem.partition(":")[0]
+        return [
+            *(
+                _NAN if value is None else float(value)
+                for value in (
+                    self.preprocess_s, self.inference_s, self.callback_s, self.age_s,
+                    self.stamp_to_command_s, self.speed, self.yaw_rate, first, second,
+                )
+            ),
+            _place(outcome, OUTCOMES),
+            _place(self.device, DEVICES),
+            float(self.frames_received), float(self.frames_late), float(self.frames_broken),
+            float(self.frames_failed), float(self.epoch),
+        ]  # fmt: skip
 
 
-def _to_text(value: object) -> str:
-    if value is None:
+def frame_record(message: Any) -> FrameRecord:
+    """Return the record in a message of ``brain/frames``, live or from a bag, old or new.
+
+    Raises:
+        FrameRecordError: the message is another's, or damaged.
+    """
+    if hasattr(message, "status"):
+        return _from_texts(_only_status(message))
+    if len(message.name) != len(message.position):
+        names, values = len(message.name), len(message.position)
+        raise FrameRecordError(f"frame record: {names} names and {values} values")
+    numbers = dict(zip(message.name, map(float, message.position), strict=True))
+    outcome = _word(numbers, "outcome", OUTCOMES)
+    return _record(
+        seconds(message.header.stamp),
+        lambda name: _number(numbers, name),
+        lambda name: _count(numbers, name),
+        model=message.header.frame_id,
+        device=_word(numbers, "device", DEVICES),
+        driven=outcome == "driven",
+        problem="" if outcome == "driven" else outcome,
+    )
+
+
+def _record(
+    stamp_s: float,
+    number: Callable[[str], float | None],
+    count: Callable[[str], int],
+    **said: Any,
+) -> FrameRecord:
+    said |= {name: number(name) for name in (*_DURATIONS, *_COMMAND)}
+    said |= {name: count(name) for name in _COUNTERS}
+    first, second = map(number, _OUTPUTS)
+    outputs = None if first is None or second is None else (first, second)
+    return FrameRecord(stamp_s, outputs=outputs, **said)
+
+
+def _place(word: str, words: tuple[str, ...]) -> float:
+    return float(words.index(word)) if word in words else _NAN
+
+
+def _number(numbers: Mapping[str, float], name: str) -> float | None:
+    if name not in numbers:
+        raise FrameRecordError(f"frame record: {name} is missing")
+    value = numbers[name]
+    return None if math.isnan(value) else value
+
+
+def _count(numbers: Mapping[str, float], name: str) -> int:
+    value = _number(numbers, name)
+    if value is None or not value.is_integer():
+        raise FrameRecordError(f"frame record: {name} is {numbers[name]}, not a count")
+    return int(value)
+
+
+def _word(numbers: Mapping[str, float], name: str, words: tuple[str, ...]) -> str:
+    """Return the word whose number it is; the empty text for NaN."""
+    if _number(numbers, name) is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        return value
-    # float() first: repr of a numpy scalar names its type.
-    return repr(float(value))  # type: ignore[arg-type]
+    place = _count(numbers, name)
+    if not 0 <= place < len(words):
+        raise FrameRecordError(f"frame record: {name} is {place}: it must be below {len(words)}")
+    return words[place]
 
 
-def _text(values: Mapping[str, str], key: str) -> str:
+# Bags from before the numbers: key -> text.
+
+
+def _only_status(message: Any) -> dict[str, str]:
+    if len(message.status) != 1:
+        raise FrameRecordError(f"frame record: {len(message.status)} statuses in one message")
+    return {pair.key: pair.value for pair in message.status[0].values}
+
+
+def _from_texts(texts: Mapping[str, str]) -> FrameRecord:
+    stamp = _number_of(texts, "stamp_s")
+    if stamp is None or not math.isfinite(stamp):
+        raise FrameRecordError(f"frame record: stamp_s is {texts['stamp_s']!r}, no time")
+    return _record(
+        stamp,
+        lambda name: _number_of(texts, name),
+        # Not counted in those days; the problems' texts still say which frames failed.
+        lambda name: 0 if name == "frames_failed" else _count_of(texts, name),
+        model=_text(texts, "model"),
+        device=_text(texts, "device"),
+        driven=_text(texts, "driven") == "true",
+        problem=_text(texts, "problem"),
+    )
+
+
+def _text(texts: Mapping[str, str], key: str) -> str:
+    if key not in texts:
+        raise FrameRecordError(f"frame record: the key {key} is missing")
+    return texts[key]
+
+
+def _number_of(texts: Mapping[str, str], key: str) -> float | None:
+    text = _text(texts, key)
     try:
-        return values[key]
-    except KeyError:
-        raise FrameRecordError(f"frame record: the key {key} is missing") from None
-
-
-def _optional_number(values: Mapping[str, str], key: str) -> float | None:
-    text = _text(values, key)
-    if text == "":
-        return None
-    try:
-        return float(text)
+        return float(text) if text else None
     except ValueError:
         raise FrameRecordError(f"frame record: {key} is {text!r}, not a number") from None
 
 
-def _count(values: Mapping[str, str], key: str) -> int:
-    text = _text(values, key)
+def _count_of(texts: Mapping[str, str], key: str) -> int:
+    text = _text(texts, key)
     try:
         return int(text)
     except ValueError:

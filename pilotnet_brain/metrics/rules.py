@@ -1,8 +1,9 @@
-"""The rules that end a run: off the road, standing still, out of time."""
+"""The rules that end a run: laps done, off the road, standing still, out of time."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from pilotnet_brain.metrics.pose_filter import LONGEST_GAP_S, Pose
 
@@ -21,6 +22,32 @@ and would in the end have driven a lap.
 """
 CIRCLE_RADIUS_M = 2.5
 """A car that drives on leaves this within seconds; one that circles as tightly as it can, never."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a run is over.
+
+    Attributes:
+        laps: to be driven; 0: until something else ends the run.
+        off_road_s: simulated seconds that the car may be off the road.
+        standing_s: simulated seconds that it may stand still once it drove.
+        waiting_s: simulated seconds that it may stand before it sets off.
+        time_limit_s: simulated seconds of driving, or None.
+
+    Raises:
+        ValueError: laps below 0.
+    """
+
+    laps: int = 1
+    off_road_s: float = 1.0
+    standing_s: float = 10.0
+    waiting_s: float = 10.0
+    time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.laps < 0:
+            raise ValueError(f"laps is {self.laps}; it must be 0 (no limit) or more")
 
 
 class OffRoadRule:

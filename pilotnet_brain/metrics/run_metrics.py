@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.deviation_score import centerline_reference
-from pilotnet_brain.metrics.frame_figures import FrameLog, frame_figures
+from pilotnet_brain.metrics.deviation_score import ScoredReference, centerline_reference
+from pilotnet_brain.metrics.frame_figures import FrameLog, ModelFigures, frame_figures
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
-from pilotnet_brain.metrics.scored_stretch import ScoredReference
-from pilotnet_brain.metrics.stint import Drive, Rules
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.stint import Stint
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
-Figure = float | int | str | bool | list[float] | dict[str, int] | None
+Figure = float | int | str | bool | list[float] | list[ModelFigures] | dict[str, int] | None
 Figures = dict[str, Figure]
 
 
@@ -32,35 +32,19 @@ class RunMetrics:
 
     Args:
         circuit: that is driven on.
-        laps: to be driven; 0: count laps until something else ends the run.
-        time_limit_s: simulated seconds after which the run ends, or None.
-        standing_s: simulated seconds of standing still that end the run.
-        waiting_s: the same before the car has set off; None: as `standing_s`.
-        off_road_s: simulated seconds beyond the asphalt's edge that end the run.
+        rules: when the run is over.
         reference_lap: points (N, 2), m, of a recorded reference lap for the published score.
     """
 
     def __init__(
         self,
         circuit: Circuit,
-        laps: int = 1,
+        rules: Rules = Rules(),  # noqa: B008  (frozen)
         *,
-        time_limit_s: float | None = None,
-        standing_s: float = 10.0,
-        waiting_s: float | None = None,
-        off_road_s: float = 1.0,
         reference_lap: NDArray[np.float64] | None = None,
     ) -> None:
-        if laps < 0:
-            raise ValueError(f"laps is {laps}; it must be 0 (no limit) or more")
         self.circuit = circuit
-        self._rules = Rules(
-            laps=laps,
-            off_road_s=off_road_s,
-            standing_s=standing_s,
-            waiting_s=standing_s if waiting_s is None else waiting_s,
-            time_limit_s=time_limit_s,
-        )
+        self._rules = rules
         line = circuit.centerline
         self._centerline_reference = ScoredReference(line, centerline_reference(line))
         self._reference_lap = (
@@ -71,8 +55,8 @@ class RunMetrics:
     def reset(self) -> None:
         """Forget everything: the run begins anew with the next pose."""
         self._filter = PoseFilter()
-        self._drive: Drive | None = None
-        self._drive_epoch = 0
+        self._stint: Stint | None = None
+        self._stint_epoch = 0
         self._stopped: str | None = None
         self._frames = FrameLog()
         self._command: tuple[float, float] | None = None
@@ -138,7 +122,7 @@ class RunMetrics:
         """Why the run is over; None while it goes on."""
         if self._stopped is not None:
             return self._stopped
-        return self._drive.ending if self._drive else None
+        return self._stint.ending if self._stint else None
 
     @property
     def epoch(self) -> int:
@@ -148,29 +132,29 @@ class RunMetrics:
     @property
     def laps_done(self) -> int:
         """How many laps are full."""
-        return self._drive.laps.count if self._drive else 0
+        return self._stint.laps.count if self._stint else 0
 
     @property
     def pending_frames(self) -> int:
         """Frames published up to now (or the ending) whose record may still come."""
-        return self._frames.pending(self._drive.latest.time_s) if self._drive else 0
+        return self._frames.pending(self._stint.latest.time_s) if self._stint else 0
 
     def progress(self) -> Figures:
         """Return the figures to show while driving; cheap. None where nothing is known yet."""
-        drive = self._drive
-        if drive is None:
+        stint = self._stint
+        if stint is None:
             return dict.fromkeys(
                 ("completion", "laps", "time_s", "speed", "average_speed", "lateral_deviation",
                  "position_deviation_mae", "frame_rate_hz", "ending")
             )  # fmt: skip
         return {
-            "completion": drive.completion,
-            "laps": drive.laps.count,
-            "time_s": drive.elapsed_s,
-            "speed": drive.latest.speed,
-            "average_speed": _ratio(drive.distance, drive.elapsed_s),
-            "lateral_deviation": drive.projection.lateral_deviation,
-            "position_deviation_mae": drive.deviation.mean,
+            "completion": stint.completion,
+            "laps": stint.laps.count,
+            "time_s": stint.elapsed_s,
+            "speed": stint.latest.speed,
+            "average_speed": _ratio(stint.distance, stint.elapsed_s),
+            "lateral_deviation": stint.projection.lateral_deviation,
+            "position_deviation_mae": stint.deviation.mean,
             "frame_rate_hz": self._frames.rate_hz(),
             "ending": self.ending,
         }
@@ -186,9 +170,9 @@ class RunMetrics:
         of a run cut short, read them beside `completion`.
         """
         measured = self.live_figures()
-        points = np.array(self._drive.points if self._drive else np.empty((0, 3)))
-        span = (self._drive.rearmost, self._drive.farthest) if self._drive else (0.0, 0.0)
-        begin = self._drive.begin_arc_length if self._drive else 0.0
+        points = np.array(self._stint.points if self._stint else np.empty((0, 3)))
+        span = (self._stint.rearmost, self._stint.farthest) if self._stint else (0.0, 0.0)
+        begin = self._stint.begin_arc_length if self._stint else 0.0
         measured["position_deviation_score"] = self._centerline_reference.score(points, begin, span)
         if self._reference_lap is not None:
             published = self._reference_lap.score(points, begin, span)
@@ -197,10 +181,10 @@ class RunMetrics:
 
     def live_figures(self) -> Figures:
         """Return `figures` without the scores, which take tens of milliseconds."""
-        drive = self._drive
-        begin_s = drive.begin.time_s if drive else None
-        end_s = drive.latest.time_s if drive else None
-        real_time_s = drive.real_time_s if drive else None
+        stint = self._stint
+        begin_s = stint.begin.time_s if stint else None
+        end_s = stint.latest.time_s if stint else None
+        real_time_s = stint.real_time_s if stint else None
         frames = frame_figures(self._frames, begin_s, end_s, real_time_s)
         head: Figures = {
             "circuit": self.circuit.name,
@@ -208,15 +192,15 @@ class RunMetrics:
             "device": frames.pop("device"),
             "simulator": None,
         }
-        return head | _drive_figures(drive) | self._ending_figures() | dict(frames) | self._input()
+        return head | _stint_figures(stint) | self._ending_figures() | dict(frames) | self._input()
 
     def _take(self, pose: Pose) -> TrajectoryRow:
-        if self._drive is None or self._drive_epoch != self._filter.epoch:
-            self._drive = Drive(self.circuit, self._rules, pose)
-            self._drive_epoch = self._filter.epoch
-            place = self._drive.projection
+        if self._stint is None or self._stint_epoch != self._filter.epoch:
+            self._stint = Stint(self.circuit, self._rules, pose)
+            self._stint_epoch = self._filter.epoch
+            place = self._stint.projection
         else:
-            place = self._drive.add(pose)
+            place = self._stint.add(pose)
         command_speed, command_yaw_rate = self._command or (None, None)
         return TrajectoryRow(
             *pose[:6], place.arc_length, place.lateral_deviation, command_speed, command_yaw_rate
@@ -233,8 +217,8 @@ class RunMetrics:
         }
 
 
-def _drive_figures(drive: Drive | None) -> Figures:
-    if drive is None:
+def _stint_figures(stint: Stint | None) -> Figures:
+    if stint is None:
         return {
             "lap_completed": False,
             **dict.fromkeys(
@@ -244,22 +228,22 @@ def _drive_figures(drive: Drive | None) -> Figures:
                  "real_time_factor", "waited_s"),
             ),
         }  # fmt: skip
-    elapsed, real = drive.elapsed_s, drive.real_time_s
+    elapsed, real = stint.elapsed_s, stint.real_time_s
     return {
-        "lap_completed": drive.completed,
-        "completion": drive.completion,
-        "laps": drive.laps.count,
-        "lap_times_s": list(drive.laps.times_s),
-        "distance_m": drive.distance,
-        "average_speed": _ratio(drive.distance, elapsed),
-        "position_deviation_mae": drive.deviation.mean,
-        "position_deviation_max": drive.deviation.largest,
+        "lap_completed": stint.completed,
+        "completion": stint.completion,
+        "laps": stint.laps.count,
+        "lap_times_s": list(stint.laps.times_s),
+        "distance_m": stint.distance,
+        "average_speed": _ratio(stint.distance, elapsed),
+        "position_deviation_mae": stint.deviation.mean,
+        "position_deviation_max": stint.deviation.largest,
         "position_deviation_score": None,
         "position_deviation_score_published": None,
         "simulated_time_s": elapsed,
         "real_time_s": real,
         "real_time_factor": _ratio(elapsed, real),
-        "waited_s": drive.waited_s,
+        "waited_s": stint.waited_s,
     }
 
 

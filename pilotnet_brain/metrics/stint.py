@@ -1,14 +1,11 @@
-"""One drive, from the begin to its end: distance, laps and deviation, pose by pose."""
+"""One stint, from its start to its end: distance, laps and deviation, pose by pose."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from pilotnet_brain.circuits.centerline import Projection
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.laps import LapCounter
-from pilotnet_brain.metrics.line_deviation import LineDeviation
 from pilotnet_brain.metrics.pose_filter import Pose
 from pilotnet_brain.metrics.rules import (
     CIRCLE_RADIUS_M,
@@ -20,6 +17,7 @@ from pilotnet_brain.metrics.rules import (
     TIME_LIMIT,
     WALL_REACH_M,
     OffRoadRule,
+    Rules,
     StandingRule,
 )
 
@@ -31,29 +29,10 @@ _CIRCLING_S = 15.0
 """Longer than the patience with a car that stands, so that standing is called standing."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """When a run is over.
-
-    Attributes:
-        laps: to be driven; 0: until something else ends the run.
-        off_road_s: for how long the car may be off the road.
-        standing_s: for how long it may stand still once it drove.
-        waiting_s: for how long it may stand before it sets off.
-        time_limit_s: simulated seconds since the begin, or None.
-    """
-
-    laps: int = 1
-    off_road_s: float = 1.0
-    standing_s: float = 10.0
-    waiting_s: float = 10.0
-    time_limit_s: float | None = None
-
-
-class Drive:
+class Stint:
     """What one car did on one circuit, without interruption.
 
-    The drive begins at the last pose before the car set off: waiting for a brain that still loads
+    The stint starts at the last pose before the car set off: waiting for a brain that still loads
     is not driving. It ends at a rule of `Rules`; after the last lap, at the interpolated moment in
     which the lap was full, so that the figures do not depend on how often poses come.
     """
@@ -208,3 +187,85 @@ def _between(first: Pose, second: Pose, share: float) -> Pose:
         second.yaw_rate,
         real,
     )
+
+
+class LapCounter:
+    """Counts full turns of the circuit from where the stint started.
+
+    Progress is the arc length gained along the line since the start, m: it falls when the car
+    drives backward. A lap is done when progress reaches the next multiple of the length for the
+    first time, so neither backing over the line nor crossing it again counts.
+
+    Args:
+        length: of the circuit, m.
+        start_s: the time at which the stint starts.
+    """
+
+    def __init__(self, length: float, start_s: float) -> None:
+        self._length = length
+        self._last_crossing_s = start_s
+        self.times_s: list[float] = []
+
+    @property
+    def count(self) -> int:
+        """How many laps were done."""
+        return len(self.times_s)
+
+    def advance(self, from_s: float, start: float, to_s: float, end: float) -> float | None:
+        """Take one step of progress, from `start` to `end` (m) between two times (s).
+
+        Returns:
+            The interpolated time at which a lap was finished in this step, else None. (A step
+            longer than the circuit finishes one lap here and the next at the following step.)
+        """
+        goal = (self.count + 1) * self._length
+        if end < goal:
+            return None
+        share = (goal - start) / (end - start) if end > start else 1.0
+        crossing_s = from_s + min(max(share, 0.0), 1.0) * (to_s - from_s)
+        self.times_s.append(crossing_s - self._last_crossing_s)
+        self._last_crossing_s = crossing_s
+        return crossing_s
+
+
+def absolute_integral(first: float, second: float, length: float) -> float:
+    """Return the integral of \\|d\\| over `length` for d linear from `first` to `second`.
+
+    Exact where the sign changes on the way: two triangles instead of one trapezoid.
+    """
+    if first * second >= 0.0:
+        return 0.5 * (abs(first) + abs(second)) * length
+    return 0.5 * (first * first + second * second) / (abs(first) + abs(second)) * length
+
+
+class LineDeviation:
+    """Position deviation (MAE): the integral of \\|lateral deviation\\| over arc length / length.
+
+    Independent of how often samples come, as stretches are weighted by the arc length of the
+    line that was covered (forward or backward), and a car that stands weighs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._integral = 0.0
+        self._length = 0.0
+        self._largest: float | None = None
+
+    def sample(self, deviation: float) -> None:
+        """Note one deviation, m, for the largest one."""
+        self._largest = max(self._largest or 0.0, abs(deviation))
+
+    def cover(self, first: float, second: float, arc_length: float) -> None:
+        """Take a stretch of `arc_length` (m) between two deviations (m)."""
+        self._integral += absolute_integral(first, second, abs(arc_length))
+        self._length += abs(arc_length)
+        self.sample(second)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean absolute deviation, m; None before anything was driven."""
+        return self._integral / self._length if self._length > 0.0 else None
+
+    @property
+    def largest(self) -> float | None:
+        """Largest absolute deviation, m; None without a sample."""
+        return self._largest

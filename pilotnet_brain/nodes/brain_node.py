@@ -1,4 +1,21 @@
-"""The brain: every camera frame through the network, a velocity command out."""
+"""The brain: every camera frame through the network, a velocity command out.
+
+A lifecycle node that configures and activates itself (autostart). While it drives, another model
+may be set: it is loaded and warmed up in a second thread, then swapped in between two frames.
+
+Subscribes to
+  camera/image_raw    sensor_msgs/Image       newest frame only; best effort, reliable by parameter
+  camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones
+Publishes
+  cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
+  brain/frames        sensor_msgs/JointState  every frame: durations, command, outputs, counters
+  brain/status        diagnostic_msgs/DiagnosticArray  model, device, form, problem: on change
+  /diagnostics        diagnostic_msgs/DiagnosticArray  1 Hz
+Example
+  ros2 run pilotnet_brain brain --ros-args -p model:=static_quant -p use_sim_time:=true \\
+      -r camera/image_raw:=/F1ROS/cameraL/image_raw -r cmd_vel:=/F1ROS/cmd_vel
+  ros2 param set /brain model tiny_quant
+"""
 
 from __future__ import annotations
 
@@ -18,31 +35,31 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, JointState
 
+from pilotnet_brain.bags.images import BrokenFrame, rgb_frame
+from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.frame_gaps import FrameGaps
+from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.model.self_test import first_line
+from pilotnet_brain.driving.model.torchscript import error_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
 from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
-from pilotnet_brain.errors import USER_ERROR, UserError
-from pilotnet_brain.metrics.frame_record import STATUS_NAME, FrameRecord
+from pilotnet_brain.errors import SUCCESS, UserError
+from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 from pilotnet_brain.nodes.ros import diagnostics
-from pilotnet_brain.nodes.ros.executor import ServicesAsideExecutor
-from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.ros.graph import other_publishers
-from pilotnet_brain.nodes.ros.image_frames import BrokenFrame, rgb_frame
-from pilotnet_brain.nodes.ros.parameters import declare
-from pilotnet_brain.nodes.ros.process import run
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
+from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
+from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
+from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
+from pilotnet_brain.nodes.ros.process import refuse, run
 from pilotnet_brain.runs.dds_profile import profile_warning
 
 _WATCHDOG_S = 0.05
-_SEEING_OTHERS_S = 0.7
-"""How long another brain's publisher is given to show up before this one takes the wheel."""
-_YIELDING_S = 3.0
-"""Another publisher that shows up this soon was there first: this brain lets go again."""
+_STARTING_S = 3.0
+"""A node that publishes commands may be discovered this late."""
 _RCLPY_GIVES_INFO = hasattr(Subscription, "CallbackType")
 """From Iron on a message comes with its info to a callback that takes two arguments."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -51,8 +68,8 @@ _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.
 class BrainNode(LifecycleNode):
     """Drives with one model; the model can be changed between two frames.
 
-    Configured, it has loaded, tested and warmed its model; active, it drives; deactivated, it has
-    published a zero command. It takes both steps by itself unless ``autostart`` is false.
+    Configured, it has loaded, tested and warmed up its model; active, it drives; deactivated, it
+    has published a zero command. It takes both steps by itself unless ``autostart`` is false.
 
     Raises:
         UserError: with autostart, an unfit model, or another publisher of commands.
@@ -62,21 +79,26 @@ class BrainNode(LifecycleNode):
         super().__init__("brain")
         self.exit_status: int | None = None
         self._created = self._activated = time.monotonic()
-        self._wheel = threading.RLock()
-        """Held while a frame is driven, and by whoever changes the model or the state."""
+        self._lock = threading.RLock()
+        """Held while a frame is driven, and while the model or the lifecycle state changes."""
         self._pilot: Pilot | None = None
         self._commands: Any = None
+        """Publisher of cmd_vel; None: not active."""
         self._driving_entities: list[Any] = []
+        self._starting: StartingPublisher | None = None
         self._problem: UserError | None = None
         self._counts = dict.fromkeys(("received", "driven", "late", "broken", "failed"), 0)
         self._gaps = FrameGaps()
-        self._rate_begin, self._rate_frames = time.monotonic(), 0
+        self._rate_start, self._rate_frames = time.monotonic(), 0
         self._others: list[str] = []
         self._stopped_for = ""
         self._declare_parameters()
         self._watchdog = FrameWatchdog()
         self._frames_group = MutuallyExclusiveCallbackGroup()
-        self._records = self.create_publisher(DiagnosticArray, "brain/frames", FRAME_RECORDS)
+        self._frames = self.create_publisher(JointState, "brain/frames", FRAMES_QOS)
+        self._frame_message = JointState(name=list(NUMBERS))
+        self._statuses = self.create_publisher(DiagnosticArray, "brain/status", STATUS_QOS)
+        self._status: tuple[str, ...] = ()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=self._steady)
@@ -87,16 +109,11 @@ class BrainNode(LifecycleNode):
 
     def _declare_parameters(self) -> None:
         declare(
-            self,
-            "model",
-            "baseline",
-            "Model: a name of models/manifest.json or the path of a TorchScript file; may be "
-            "changed while driving",
+            self, "model", "baseline",
+            "Model: a name of models/manifest.json, or the path of a model file",
             settable=True,
-        )
-        self._device: str = declare(
-            self, "device", "auto", "Where the model runs: auto, cpu or cuda"
-        )
+        )  # fmt: skip
+        self._device: str = declare(self, "device", "auto", "Where the model runs", choices=DEVICES)
         self.autostart: bool = declare(
             self, "autostart", True, "Configure and activate without being asked"
         )
@@ -104,14 +121,14 @@ class BrainNode(LifecycleNode):
             self, "reliable", False, "Reliable instead of best-effort delivery of camera frames"
         )
         self._trust_model: bool = declare(
-            self, "trust_model", False, "Take a model whose sha256 differs from the manifest's"
+            self, "trust_model", False, "Accept a model whose sha256 differs from the manifest's"
         )
         self._threads: int = declare(
             self, "threads", 1, "CPU threads of the network and the image operations",
             between=(1, 64),
         )  # fmt: skip
 
-    # Lifecycle
+    # Load
 
     def start(self) -> None:
         """Configure and activate, as autostart does.
@@ -126,7 +143,7 @@ class BrainNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load, test and warm up the model."""
         try:
-            self._pilot = self._loaded(self.get_parameter("model").value)
+            self._pilot = self._load(self.get_parameter("model").value)
         except UserError as problem:
             return self._refuse(problem)
         model = self._pilot.model
@@ -135,18 +152,43 @@ class BrainNode(LifecycleNode):
             self.get_logger().warning(model.note)
         return _SUCCESS
 
+    def _load(self, name: str) -> Pilot:
+        path = resolve_model(name, trust=self._trust_model)
+        try:
+            pilot = Pilot(load_model(path, self._device))
+            pilot.warm_up()
+        except (NetworkFailure, RuntimeError, MemoryError) as problem:
+            raise UserError(f"{name}: unfit to drive: {error_line(problem)}") from problem
+        return pilot
+
+    def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Change the model: the new one is loaded and warmed up while the old one drives on."""
+        for parameter in parameters:
+            if parameter.name == "model" and self._pilot is not None:
+                try:
+                    pilot = self._load(parameter.value)
+                except UserError as problem:
+                    return SetParametersResult(successful=False, reason=str(problem))
+                with self._lock:
+                    self._pilot = pilot
+                self.get_logger().info(f"model changed to {pilot.model.name}")
+        return SetParametersResult(successful=True)
+
+    # Start and stop
+
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take the wheel, unless someone else holds it."""
-        time.sleep(max(0.0, self._created + _SEEING_OTHERS_S - time.monotonic()))
-        if problem := self._taken_wheel():
-            return self._refuse(problem)
-        with self._wheel:
-            self._take_the_wheel()
+        """Start driving, unless another node publishes commands."""
+        time.sleep(max(0.0, self._created + DISCOVERY_S - time.monotonic()))
+        topic = self.resolve_topic_name("cmd_vel")
+        if others := other_publishers(self, topic):
+            return self._refuse(_multiple_publishers(topic, others))
+        with self._lock:
+            self._start_driving(topic)
         return _SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the car and let go of the wheel."""
-        self._let_go()
+        """Stop the car, and publish commands no more."""
+        self._stop_driving()
         return _SUCCESS
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -156,25 +198,15 @@ class BrainNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the car and end the process."""
-        self._let_go()
-        self.exit_status = 0
+        self._stop_driving()
+        self.exit_status = SUCCESS
         return _SUCCESS
 
     def on_stop(self, reason: str) -> None:
         """Stop the car: the process was asked to end."""
         driven = self._counts["driven"]
-        self._let_go()
+        self._stop_driving()
         self.get_logger().info(f"{reason}: car stopped after {driven} frames")
-
-    def _taken_wheel(self) -> UserError | None:
-        topic = self.resolve_topic_name("cmd_vel")
-        others = other_publishers(self, topic)
-        if not others:
-            return None
-        return UserError(
-            f"{', '.join(others)} already publishes {topic}: end it first, since two cannot drive "
-            "one car (or choose another ROS_DOMAIN_ID)"
-        )
 
     def _refuse(self, problem: UserError) -> TransitionCallbackReturn:
         self._problem = problem
@@ -182,31 +214,20 @@ class BrainNode(LifecycleNode):
             self.get_logger().error(str(problem))
         return _FAILURE
 
-    def _loaded(self, name: str) -> Pilot:
-        path = resolve_model(name, trust=self._trust_model)
-        try:
-            pilot = Pilot(load_model(path, self._device))
-            pilot.warm_up()
-        except (NetworkFailure, RuntimeError, MemoryError) as problem:
-            raise UserError(f"{name}: unfit to drive: {first_line(problem)}") from problem
-        return pilot
-
-    def _take_the_wheel(self) -> None:
-        newest = QoSProfile(
-            depth=1,
-            reliability=(
-                ReliabilityPolicy.RELIABLE if self._reliable else ReliabilityPolicy.BEST_EFFORT
-            ),
+    def _start_driving(self, topic: str) -> None:
+        reliability = (
+            ReliabilityPolicy.RELIABLE if self._reliable else ReliabilityPolicy.BEST_EFFORT
         )
+        newest = QoSProfile(depth=1, reliability=reliability)
         infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
+        reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         group = self._frames_group
         # rclpy's types leave the message's info out.
         on_image: Any = self._on_image if _RCLPY_GIVES_INFO else self._on_image_alone
         self._watchdog = FrameWatchdog()
         self._activated = time.monotonic()
-        self._commands = self.create_publisher(
-            Twist, "cmd_vel", QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-        )
+        self._starting = StartingPublisher(self, topic)
+        self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
         self._driving_entities = [
             self.create_subscription(
                 Image, "camera/image_raw", on_image, newest, callback_group=group
@@ -219,8 +240,8 @@ class BrainNode(LifecycleNode):
             ),
         ]
 
-    def _let_go(self) -> None:
-        with self._wheel:
+    def _stop_driving(self) -> None:
+        with self._lock:
             if self._commands is None:
                 return
             self._command(STOP)
@@ -231,37 +252,42 @@ class BrainNode(LifecycleNode):
             self.destroy_subscription(info)
             self.destroy_publisher(self._commands)
             self._commands = None
+            self._end_starting()
 
-    # Driving
+    def _end_starting(self) -> None:
+        if self._starting is not None:
+            self._starting.close()
+            self._starting = None
+
+    # Drive
 
     def _on_image_alone(self, message: Image) -> None:
         self._on_image(message, {})
 
     def _on_image(self, message: Image, info: Any) -> None:
-        begin_ns = time.perf_counter_ns()
-        waited_s = _waited_s(info)
-        with self._wheel:
+        start_ns = time.perf_counter_ns()
+        queued_s = _queued_s(info)
+        with self._lock:
             if self._commands is None or self._pilot is None:
                 return
             self._counts["received"] += 1
-            stamp_ns = _nanoseconds(message.header.stamp)
+            stamp_ns = nanoseconds(message.header.stamp)
             self._gaps.arrived(stamp_ns)
-            drive, conversion_s, problem = self._drive(message, stamp_ns)
+            drive, conversion_s, problem = self._drive(message, stamp_ns * 1e-9)
             if drive is not None:
                 self._command(drive.command)
-            callback_s = (time.perf_counter_ns() - begin_ns) * 1e-9
-            self._publish_record(
-                message.header.stamp, drive, conversion_s, problem, callback_s, waited_s
+            callback_s = (time.perf_counter_ns() - start_ns) * 1e-9
+            self._publish_frame(
+                message.header.stamp, drive, conversion_s, problem, callback_s, queued_s
             )
 
-    def _drive(self, message: Image, stamp_ns: int) -> tuple[Drive | None, float, str]:
+    def _drive(self, message: Image, stamp_s: float) -> tuple[Drive | None, float, str]:
         """Return what the frame led to, the conversion's time (s), and why it led to nothing."""
         assert self._pilot is not None
-        begin_ns = time.perf_counter_ns()
-        stamp_s = stamp_ns * 1e-9
+        start_ns = time.perf_counter_ns()
         try:
             frame = rgb_frame(message)
-            conversion_s = (time.perf_counter_ns() - begin_ns) * 1e-9
+            conversion_s = (time.perf_counter_ns() - start_ns) * 1e-9
             self._see_clock()
             verdict = self._watchdog.judge(stamp_s)
             if verdict is not Verdict.DRIVE:
@@ -280,15 +306,18 @@ class BrainNode(LifecycleNode):
         self._stopped_for = ""
         return drive, conversion_s, ""
 
+    def _command(self, command: Command) -> None:
+        message = Twist()
+        message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)
+        self._commands.publish(message)
+
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self._gaps.published(_nanoseconds(message.header.stamp))
+        self._gaps.published(nanoseconds(message.header.stamp))
 
     def _on_watchdog(self) -> None:
-        """Stop the car when frames stay away; on real time, since /clock may stand still."""
-        with self._wheel:
-            if self._commands is None:
-                return
-            if time.monotonic() - self._activated < _YIELDING_S and self._yielded():
+        """Stop the car when no frames come; on real time, since /clock may stand still."""
+        with self._lock:
+            if self._commands is None or self._yielded():
                 return
             self._see_clock()
             reason = self._watchdog.stop_reason(time.monotonic())
@@ -301,14 +330,20 @@ class BrainNode(LifecycleNode):
             self._command(STOP)
 
     def _yielded(self) -> bool:
-        """Let go of the wheel if someone turns out to have held it before."""
-        problem = self._taken_wheel()
-        if problem is None:
+        """While starting: stop driving if another node turns out to be the one that drives."""
+        if self._starting is None:
+            return False
+        if time.monotonic() - self._activated > _STARTING_S:
+            self._end_starting()
+            return False
+        topic = self.resolve_topic_name("cmd_vel")
+        winners = self._starting.winners()
+        if not winners:
             return False
         self.trigger_deactivate()
+        problem = _multiple_publishers(topic, winners)
         if self.autostart:
-            print(f"error: {problem}", file=sys.stderr, flush=True)
-            self.exit_status = USER_ERROR
+            self.exit_status = refuse(problem)
         else:
             self.get_logger().error(str(problem))
         return True
@@ -318,65 +353,83 @@ class BrainNode(LifecycleNode):
             self._gaps.restart()
             self.get_logger().info(f"/clock jumped back: epoch {self._watchdog.epoch}")
 
-    def _command(self, command: Command) -> None:
-        message = Twist()
-        message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)
-        self._commands.publish(message)
+    # Publish
 
-    def _publish_record(
-        self,
-        stamp: Any,
-        drive: Drive | None,
-        conversion_s: float,
-        problem: str,
-        callback_s: float,
-        waited_s: float,
-    ) -> None:
+    def _publish_frame(
+        self, stamp: Any, drive: Drive | None, conversion_s: float, problem: str,
+        callback_s: float, queued_s: float,
+    ) -> None:  # fmt: skip
+        """Publish a frame's numbers, and with them the text of brain/status where it changed."""
         assert self._pilot is not None
-        model = self._pilot.model
-        stamp_s = _nanoseconds(stamp) * 1e-9
-        since_stamp_s = self._now_s() - stamp_s
+        model, counts = self._pilot.model, self._counts
+        stamp_s = nanoseconds(stamp) * 1e-9
+        driven: dict[str, Any] = {}
+        if drive is not None:
+            since_stamp_s = self._now_s() - stamp_s
+            driven = {
+                "driven": True,
+                "preprocess_s": conversion_s + drive.preprocess_s,
+                "inference_s": drive.inference_s,
+                "stamp_to_command_s": since_stamp_s if since_stamp_s >= 0.0 else None,
+                "speed": drive.command.speed,
+                "yaw_rate": drive.command.yaw_rate,
+                "outputs": drive.outputs,
+            }
         record = FrameRecord(
             stamp_s=stamp_s,
-            preprocess_s=None if drive is None else conversion_s + drive.preprocess_s,
-            inference_s=None if drive is None else drive.inference_s,
             callback_s=callback_s,
-            age_s=waited_s + callback_s,
-            stamp_to_command_s=since_stamp_s if drive and since_stamp_s >= 0.0 else None,
-            speed=None if drive is None else drive.command.speed,
-            yaw_rate=None if drive is None else drive.command.yaw_rate,
-            outputs=None if drive is None else drive.outputs,
+            age_s=queued_s + callback_s,
             model=model.name,
             device=model.device,
-            driven=drive is not None,
             problem=problem,
-            frames_received=self._counts["received"],
-            frames_late=self._counts["late"],
-            frames_broken=self._counts["broken"],
+            frames_received=counts["received"],
+            frames_late=counts["late"],
+            frames_broken=counts["broken"],
+            frames_failed=counts["failed"],
             epoch=self._watchdog.epoch,
+            **driven,
         )
-        level = diagnostics.OK if drive else diagnostics.WARN
-        self._records.publish(
+        message = self._frame_message
+        message.header.stamp, message.header.frame_id = stamp, model.name
+        message.position = record.to_numbers()
+        self._frames.publish(message)
+        status = (model.name, model.device, model.form, problem)
+        if status != self._status:
+            self._status = status
+            self._publish_status(stamp)
+
+    def _publish_status(self, stamp: Any) -> None:
+        """Publish what holds from the frame of this stamp on."""
+        keys = ("model", "device", "form", "problem")
+        problem = self._status[-1]
+        level = diagnostics.WARN if problem else diagnostics.OK
+        self._statuses.publish(
             diagnostics.diagnostic_array(
-                stamp, STATUS_NAME, level, problem or "driven", record.to_values()
+                stamp,
+                f"{self.get_name()}: frames",
+                level,
+                problem or "driven",
+                dict(zip(keys, self._status, strict=True)),
             )
         )
 
     def _on_second(self) -> None:
         now = time.monotonic()
         received = self._counts["received"]
-        rate = (received - self._rate_frames) / (now - self._rate_begin)
-        self._rate_begin, self._rate_frames = now, received
+        rate = (received - self._rate_frames) / (now - self._rate_start)
+        self._rate_start, self._rate_frames = now, received
         active = self._commands is not None
-        others = other_publishers(self, self.resolve_topic_name("cmd_vel")) if active else []
-        if others and others != self._others:
-            self.get_logger().warning(f"{', '.join(others)} publishes commands too: two hands")
-        self._others = others
+        topic = self.resolve_topic_name("cmd_vel")
+        others = other_publishers(self, topic) if active else []
         level, text = diagnostics.OK, "driving" if active else "not active"
         if others:
-            level, text = diagnostics.ERROR, f"{', '.join(others)} publishes commands too"
+            level = diagnostics.ERROR
+            text = f"multiple publishers on {topic}: {', '.join(others)} besides this node"
+            if others != self._others:
+                self.get_logger().warning(text)
         elif active and self._stopped_for:
             level, text = diagnostics.WARN, f"car stopped: {self._stopped_for}"
+        self._others = others
         model = None if self._pilot is None else self._pilot.model
         values = {f"frames_{name}": count for name, count in self._counts.items()} | {
             "frames_dropped": self._gaps.dropped,
@@ -395,37 +448,25 @@ class BrainNode(LifecycleNode):
             )
         )
 
-    # Parameters
-
-    def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        """Change the model: the new one is loaded and warmed while the old one drives on."""
-        for parameter in parameters:
-            if parameter.name == "model" and self._pilot is not None:
-                try:
-                    pilot = self._loaded(parameter.value)
-                except UserError as problem:
-                    return SetParametersResult(successful=False, reason=str(problem))
-                with self._wheel:
-                    self._pilot = pilot
-                self.get_logger().info(f"model changed to {pilot.model.name}")
-        return SetParametersResult(successful=True)
-
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
 
 
-def _nanoseconds(stamp: Any) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+def _multiple_publishers(topic: str, others: list[str]) -> UserError:
+    return UserError(
+        f"multiple publishers on {topic}: {', '.join(others)} drives; end it first, or choose "
+        "another ROS_DOMAIN_ID"
+    )
 
 
-def _waited_s(info: Any) -> float:
-    """Return for how long a message lay in the middleware's queue; 0 where it does not say."""
+def _queued_s(info: Any) -> float:
+    """Return how long a message lay in the middleware's queue, s; 0 where it does not say."""
     received_ns = info.get("received_timestamp", 0) if isinstance(info, dict) else 0
     if not received_ns:
         return 0.0
-    waited_s = (time.time_ns() - received_ns) * 1e-9
+    queued_s = (time.time_ns() - received_ns) * 1e-9
     # Both are readings of the system's clock, which may be set in between.
-    return waited_s if 0.0 <= waited_s < 10.0 else 0.0
+    return queued_s if 0.0 <= queued_s < 10.0 else 0.0
 
 
 def _make_started() -> BrainNode:
@@ -441,8 +482,9 @@ def _make_started() -> BrainNode:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
+    check_command_line(BrainNode, __doc__, args)
     # A second thread loads a new model while the first one drives.
-    return run(_make_started, args, make_executor=ServicesAsideExecutor)
+    return run(_make_started, args, make_executor=ServiceThreadExecutor)
 
 
 if __name__ == "__main__":

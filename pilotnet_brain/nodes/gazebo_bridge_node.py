@@ -1,4 +1,20 @@
-"""A Gazebo without gazebo_ros as a ROS simulator: the contract's topics over Gazebo's transport."""
+"""Connects a Gazebo Classic without gazebo_ros, over Gazebo's own transport, with a run's topics.
+
+Publishes
+  camera/image_raw    sensor_msgs/Image       640x480 rgb8, as the car's camera renders them
+  camera/camera_info  sensor_msgs/CameraInfo  with each image
+  odom                nav_msgs/Odometry       true pose in the world frame, 50 Hz
+  /clock              rosgraph_msgs/Clock     up to 200 Hz
+  /tf, /tf_static     tf2_msgs/TFMessage      where tf2_msgs is installed
+  /diagnostics        diagnostic_msgs/DiagnosticArray  1 Hz
+Subscribes to
+  cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s; in force until the next
+Services
+  ~/reset             std_srvs/Trigger        the world as it was at its start, clock at 0
+Example
+  ros2 run pilotnet_brain gazebo_bridge --ros-args -p master:=http://localhost:11345 \\
+      -r camera/image_raw:=/F1ROS/cameraL/image_raw -r cmd_vel:=/F1ROS/cmd_vel -r odom:=/F1ROS/odom
+"""
 
 from __future__ import annotations
 
@@ -13,33 +29,32 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.graph import SimulatorTopics, Spin, wait_for_command, wait_for_nodes
+from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import RunningNode, run
-from pilotnet_brain.nodes.ros.simulator_messages import finite_command
-from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput
-from pilotnet_brain.nodes.ros.start_up import SimulatorTopics, Turn, await_answer, await_peers
+from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput, finite_command
 from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo.transport.client import (
     GazeboClient,
     GazeboUnreachable,
 )
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.transport.messages import CameraFrame
 from pilotnet_brain.simulation.pacing import Pacer
 
 _CLOCK_HZ, _ODOM_HZ = 200.0, 50.0
-_TURN_S = 0.005
-_TRY_AGAIN_S = 0.2
+_SPIN_S = 0.005
+_RETRY_S = 0.2
 _FIRST_FRAME_LIMIT_S = 20.0
 _STEPS_TO_A_FRAME = 20
 
 
 class GazeboBridgeNode(Node):
-    """Passes a Gazebo's clock, pose and camera on to ROS, and commands back.
+    """Publishes a Gazebo's clock, pose and camera on ROS topics, and sends it the commands.
 
     Raises:
         UserError: no Gazebo answers, the car is not in its world, another simulator in the domain.
@@ -55,7 +70,7 @@ class GazeboBridgeNode(Node):
         self._pacer = Pacer(self._rtf)
         self._output = SimulatorOutput(self, self._rtf)
         self._last: CarState | None = None
-        self._has_frame = self._answered = self._started = False
+        self._has_frame = self._has_command = self._started = False
         self._command = (0.0, 0.0)
         self._commands = self.create_subscription(Twist, "cmd_vel", self._on_command, NEWEST)
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -84,12 +99,12 @@ class GazeboBridgeNode(Node):
             self,
             "wait_for",
             [""],
-            "Who must be connected before the world is reset and its clock starts: brain, and "
-            "names of nodes that take the odometry; [''] is nobody, and the world goes on as it is",
+            "Nodes that must be connected before the world is reset and its clock starts: brain, "
+            "and names of nodes that take the odometry; [''] waits for none and resets nothing",
         )
 
     def run_bridge(self, executor: Executor, stop: StopSignal) -> None:
-        """Serve the Gazebo, and the one that is started anew after it, until told to end."""
+        """Serve the Gazebo, and one that is started after it, until asked to end."""
         while stop.number is None:
             self._connect(executor, stop)
             try:
@@ -100,12 +115,12 @@ class GazeboBridgeNode(Node):
                 self._disconnect()
 
     def destroy_node(self) -> None:
-        """Let go of the Gazebo and of the node."""
+        """Close the connection and free the node."""
         self._disconnect()
         super().destroy_node()
 
     def on_stop(self, reason: str) -> None:
-        """Say how the run went; nothing needs saving here."""
+        """Log how many frames were published; there is nothing to save."""
         self.get_logger().info(f"{reason}: stopped after {self._output.frames} frames")
 
     def _connect(self, executor: Executor, stop: StopSignal) -> None:
@@ -133,7 +148,7 @@ class GazeboBridgeNode(Node):
                     raise UserError(
                         f"{problem}; start gzserver, or name its address in GAZEBO_MASTER_URI"
                     ) from problem
-                executor.spin_once(timeout_sec=_TRY_AGAIN_S)
+                executor.spin_once(timeout_sec=_RETRY_S)
 
     def _disconnect(self) -> None:
         if self._client is not None:
@@ -142,21 +157,21 @@ class GazeboBridgeNode(Node):
 
     def _serve(self, executor: Executor, stop: StopSignal) -> None:
         client, car = self._client, self._car
-        if client is None or car is None:  # told to end while connecting
+        if client is None or car is None:  # asked to end while connecting
             return
 
-        def turn(wait_s: float) -> None:
+        def spin(wait_s: float) -> None:
             until = time.monotonic() + wait_s
             while (left := until - time.monotonic()) > 0.0:
-                client.poll(min(left, _TURN_S))
+                client.poll(min(left, _SPIN_S))
                 executor.spin_once(timeout_sec=0.0)
 
         if any(self._wait_for) and not self._started:
-            self._begin(car, turn, stop)
+            self._wait_for_nodes(car, spin, stop)
         self._started = True
         next_diagnostics = time.monotonic() + 1.0
         while stop.number is None:
-            turn(_TURN_S)
+            spin(_SPIN_S)
             if time.monotonic() >= next_diagnostics:
                 next_diagnostics += 1.0
                 self._output.diagnose(
@@ -166,35 +181,35 @@ class GazeboBridgeNode(Node):
                     world=client.world,
                     broken_messages=client.broken,
                 )
-        # Whoever drove is gone or going: the car of a Gazebo that runs on must not drive on.
+        # The brain is ending too: in a Gazebo that keeps running the car must not drive on.
         car.command(0.0, 0.0)
-        client.poll(_TURN_S)
+        client.poll(_SPIN_S)
 
-    def _begin(self, car: LiveCar, turn: Turn, stop: StopSignal) -> None:
-        """Hold the world until everyone is here, then let it begin anew at time 0."""
+    def _wait_for_nodes(self, car: LiveCar, spin: Spin, stop: StopSignal) -> None:
+        """Pause the world until the run's nodes are connected, then start it at time 0."""
         car.pause(True)
         topics = SimulatorTopics(
             self._output.image_topic, self._commands.topic_name, self._output.odom_topic
         )
-        await_peers(self, self._wait_for, topics, turn, stop)
+        wait_for_nodes(self, self._wait_for, topics, spin, stop)
         if "brain" in self._wait_for:
-            self._await_frame(car, turn, stop)
-            await_answer(self, self._output.frame, lambda: self._answered, turn, stop)
+            self._await_frame(car, spin, stop)
+            wait_for_command(self, self._output.frame, lambda: self._has_command, spin, stop)
         car.reset()
         while stop.number is None and car.state.time_s > 0.5 * TIME_STEP_S:
-            turn(_TURN_S)
+            spin(_SPIN_S)
         car.command(*self._command)
         car.pause(False)
 
-    def _await_frame(self, car: LiveCar, turn: Turn, stop: StopSignal) -> None:
-        """Have the view from the start drawn, in a world that stands still otherwise."""
+    def _await_frame(self, car: LiveCar, spin: Spin, stop: StopSignal) -> None:
+        """Step the paused world until the camera has rendered the view from the start."""
         until = time.monotonic() + _FIRST_FRAME_LIMIT_S
         while stop.number is None and not self._has_frame:
             car.step(_STEPS_TO_A_FRAME)
-            turn(_TRY_AGAIN_S)
+            spin(_RETRY_S)
             if time.monotonic() > until:
                 raise UserError(
-                    f"{self._car_name}'s camera draws nothing: gzserver needs a display "
+                    f"{self._car_name}'s camera renders nothing: gzserver needs a display "
                     "(DISPLAY, or xvfb-run gzserver ...) and OpenGL"
                 )
 
@@ -223,7 +238,7 @@ class GazeboBridgeNode(Node):
             self._output.frame(frame.time_s)
 
     def _on_command(self, message: Twist) -> None:
-        self._answered = True
+        self._has_command = True
         self._command = finite_command(self, message)
         if self._car is not None and self._started:
             self._car.command(*self._command)
@@ -233,7 +248,7 @@ class GazeboBridgeNode(Node):
             response.success, response.message = False, "no Gazebo answers"
             return response
         self._car.reset()
-        response.success, response.message = True, "world as it began, clock at 0"
+        response.success, response.message = True, "world as at its start, clock at 0"
         return response
 
 
@@ -251,6 +266,7 @@ def _spin(node: RunningNode, executor: Executor, stop: StopSignal) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
+    check_command_line(GazeboBridgeNode, __doc__, args)
     return run(GazeboBridgeNode, args, _spin, dds_profile=IMAGE_PUBLISHER)
 
 

@@ -14,32 +14,34 @@ from nav_msgs.msg import Path as PathMessage
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, JointState
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
-from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
-from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
+from pilotnet_brain.machine import made_by
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
+from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.nodes.ros import diagnostics
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS
 from pilotnet_brain.nodes.ros.car_placing import CarPlacing
-from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.ros.line_messages import DrivenLine, centerline_message
 from pilotnet_brain.nodes.ros.parameters import declare
 from pilotnet_brain.nodes.ros.pose_messages import (
+    DrivenLine,
     TruePose,
+    centerline_message,
     model_states_type,
     pose_of_model_states,
     pose_of_odometry,
-    seconds,
 )
 from pilotnet_brain.nodes.ros.process import run
-from pilotnet_brain.report.run_progress import progress_line
-from pilotnet_brain.report.run_table import run_summary
+from pilotnet_brain.report.figures import progress_line, run_summary
+from pilotnet_brain.runs.drive import keep_line
+from pilotnet_brain.runs.events import DRIVING, FAILED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.stop_reason import take_stop_reason
+from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.topics import TOPICS
 
 _KEPT = 500
 _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -47,9 +49,6 @@ _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
 _TICK_S = 0.1
-_WAITING_S = dict.fromkeys(("gazebo", "gz", "none"), 60.0)
-"""Simulated time given to the car to set off: these simulators' clocks do not wait for a brain that
-still loads."""
 
 
 class MetricsNode(Node):
@@ -62,73 +61,64 @@ class MetricsNode(Node):
     def __init__(self) -> None:
         super().__init__("metrics")
         self.exit_status: int | None = None
-        self._declare_parameters()
-        self._circuit = load_circuit(self._circuit_name)
-        self._metrics = RunMetrics(
-            self._circuit,
-            self._laps,
-            time_limit_s=self._time_limit or None,
-            waiting_s=_WAITING_S.get(self._simulator),
-            reference_lap=_reference_points(self._circuit, self._reference_lap),
-        )
         self._folder = self._open_folder()
+        self._spec = self._folder.spec()
+        self._metrics = self._folder.new_metrics()
         self._line = DrivenLine()
         self._epoch = self._laps_saved = 0
         self._over_since: float | None = None
-        self._saved = False
+        self._saved = self._driving = False
+        self._newest_row = time.monotonic()
         self._create_topics()
+        self._folder.add_to_record(
+            topics={topic: self.resolve_topic_name(topic) for topic in TOPICS}
+        )
         self._show = sys.stdout.isatty()
-        if self._place_car:
-            start = self._circuit.start_pose()
-            self._placing = CarPlacing(self, self._car, start, self._start_over)
-
-    def _declare_parameters(self) -> None:
-        self._circuit_name: str = declare(
-            self, "circuit", "simple_circuit", "Circuit: name or path"
-        )
-        self._laps: int = declare(
-            self, "laps", 1, "Laps after which the run ends; 0: never", between=(0, 10000)
-        )
-        self._run_dir: str = declare(
-            self, "run_dir", "", "Directory of the run's results; empty: a new one under output"
-        )
-        self._output: str = declare(self, "output", "runs", "Where a new run directory is made")
-        self._reference_lap: str = declare(
-            self, "reference_lap", "", "CSV or rosbag of a reference lap for the published score"
-        )
-        self._time_limit: float = declare(
-            self, "time_limit", 0.0, "Simulated seconds that end the run; 0: none", between=(0, 1e6)
-        )
-        self._pose_source: str = declare(
-            self, "pose_source", "odom", "True pose from odom, or from model_states (Gazebo)"
-        )
-        self._car: str = declare(
-            self, "car", "f1_renault", "The car's name in /gazebo/model_states"
-        )
-        self._place_car: bool = declare(
-            self, "place_car", False, "Put the car on the start line of a Gazebo that runs already"
-        )
-        self._model: str = declare(self, "model", "", "Model, for the results")
-        self._simulator: str = declare(self, "simulator", "", "Simulator, for the results")
+        if self._spec.simulator == "none":
+            start = self._metrics.circuit.start_pose()
+            self._placing = CarPlacing(self, self._spec.car, start, self._start_over)
 
     def _open_folder(self) -> RunFolder:
-        if self._run_dir:
-            return RunFolder.open(self._run_dir)
-        return RunFolder.create(self._output, self._circuit.name, self._model or "model")
+        """Return the run's folder; by hand (`ros2 run`) a new one of what the parameters say."""
+        run_dir: str = declare(
+            self, "run_dir", "", "The run's directory; empty: a new one, by the other parameters"
+        )
+        asked = {
+            name: declare(self, name, getattr(RunSpec(), name), text)
+            for name, text in (
+                ("circuit", "Circuit: name or path"),
+                ("laps", "Laps after which the run ends"),
+                ("time_limit", "Simulated seconds that end the run; 0: none"),
+                ("reference_lap", "CSV or rosbag of a reference lap for the published score"),
+                ("pose_source", "True pose from odom, or from model_states (Gazebo)"),
+                ("car", "The car's name in /gazebo/model_states"),
+                ("output", "Where a new directory is made"),
+                ("model", "Model, for the results where the brain does not name it"),
+            )
+        }
+        if run_dir:
+            folder = RunFolder.open(run_dir)
+        else:
+            spec = RunSpec(simulator="none", **asked)
+            folder = RunFolder.create(spec.output, spec.circuit, spec.model)
+            folder.add_to_record(spec=spec.with_absolute_paths().to_dict(), **made_by())
+        if not folder.circuit_csv.exists():
+            keep_line(folder)
+        return folder
 
     def _create_topics(self) -> None:
-        if self._pose_source == "model_states":
+        if self._spec.pose_source == "model_states":
             self.create_subscription(
                 model_states_type(), "/gazebo/model_states", self._on_model_states, _KEPT
             )
         else:
             self.create_subscription(Odometry, "odom", self._on_odometry, _KEPT)
         self.create_subscription(Twist, "cmd_vel", self._on_command, _KEPT)
-        self.create_subscription(DiagnosticArray, "brain/frames", self._on_frame, FRAME_RECORDS)
+        self.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
         self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, _INFOS)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._centerline = self.create_publisher(PathMessage, "centerline", latched)
-        self._centerline.publish(centerline_message(self._circuit.centerline))
+        self._centerline.publish(centerline_message(self._metrics.circuit.centerline))
         self._driven_line = self.create_publisher(Marker, "driven_line", 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_service(Trigger, "~/save", self._on_save)
@@ -140,14 +130,15 @@ class MetricsNode(Node):
 
     def on_stop(self, reason: str) -> None:
         """Keep everything: the process was asked to end."""
-        self._metrics.end(take_stop_reason(self._folder.path) or f"stopped by {reason}")
+        told = last_reason(self._folder.path, STOPPING)
+        self._metrics.end(told or f"stopped by {reason}")
         self._finish()
 
     def _on_odometry(self, message: Odometry) -> None:
         self._take_pose(seconds(message.header.stamp), pose_of_odometry(message))
 
     def _on_model_states(self, message: Any) -> None:
-        pose = pose_of_model_states(message, self._car)
+        pose = pose_of_model_states(message, self._spec.car)
         if pose is not None:
             self._take_pose(self._now_s(), pose)
 
@@ -158,7 +149,11 @@ class MetricsNode(Node):
             self._laps_saved = 0
             self._line.clear()
             self.get_logger().info("the clock or the car was reset: the run starts over")
+        if rows and not self._driving:
+            self._driving = True
+            record_event(self._folder.path, self.get_name(), DRIVING)
         for row in rows:
+            self._newest_row = time.monotonic()
             self._folder.append_trajectory(row)
             self._line.add(row.x, row.y)
         if self._metrics.ending is not None and self._over_since is None:
@@ -167,14 +162,11 @@ class MetricsNode(Node):
     def _on_command(self, message: Twist) -> None:
         self._metrics.add_command(self._now_s(), message.linear.x, message.angular.z)
 
-    def _on_frame(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            try:
-                record = FrameRecord.from_values(diagnostics.values_of(status))
-            except FrameRecordError:
-                self._metrics.add_unreadable_record()
-                continue
-            self._metrics.add_frame(record)
+    def _on_frame(self, message: JointState) -> None:
+        try:
+            self._metrics.add_frame(frame_record(message))
+        except FrameRecordError:
+            self._metrics.add_unreadable_record()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._metrics.add_published_frame(seconds(message.header.stamp))
@@ -182,6 +174,7 @@ class MetricsNode(Node):
     def _on_tick(self) -> None:
         """End the run once it is over and the last frames' records have come."""
         if self._over_since is None:
+            self._end_where_it_stalls()
             if self._metrics.laps_done > self._laps_saved:
                 self._laps_saved = self._metrics.laps_done
                 self._save()
@@ -190,6 +183,14 @@ class MetricsNode(Node):
         if self._metrics.pending_frames == 0 or waited > _LAST_RECORDS_S:
             self._finish()
             self.exit_status = 0
+
+    def _end_where_it_stalls(self) -> None:
+        limit = self._spec.stall_limit
+        if limit and time.monotonic() - self._newest_row > limit:
+            reason = f"no new pose of the car for {limit:g} s of real time"
+            record_event(self._folder.path, self.get_name(), FAILED, reason)
+            self._metrics.end(reason)
+            self._over_since = time.monotonic()
 
     def _on_second(self) -> None:
         self._folder.flush()
@@ -239,9 +240,9 @@ class MetricsNode(Node):
 
     def _save(self) -> Figures:
         """Write metrics.json as of now; return the figures."""
-        figures = self._metrics.figures(simulator=self._simulator or None)
+        figures = self._metrics.figures(simulator=self._spec.simulator)
         if figures["model"] is None:
-            figures["model"] = self._model or None
+            figures["model"] = self._spec.model
         self._folder.write_metrics(figures)
         return figures
 
@@ -250,7 +251,7 @@ class MetricsNode(Node):
         from pilotnet_brain.report.lap_picture import draw_lap
 
         try:
-            draw_lap(self._folder, self._circuit)
+            draw_lap(self._folder)
         except UserError as problem:
             self.get_logger().warning(f"no lap.png: {problem}")
 
@@ -262,15 +263,6 @@ class MetricsNode(Node):
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
-
-
-def _reference_points(circuit: Circuit, path: str) -> Any:
-    """Return the points (N, 2) of a reference lap, None where no path is given."""
-    if not path:
-        return None
-    from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
-
-    return read_reference_lap_of(circuit, path)
 
 
 def main(args: Sequence[str] | None = None) -> int:

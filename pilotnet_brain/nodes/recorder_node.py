@@ -1,4 +1,14 @@
-"""Records a run's topics as a rosbag2 directory, message by message as they come."""
+"""Records a run's topics as a rosbag2 directory (MCAP) that is complete at every moment.
+
+Subscribes to
+  odom, cmd_vel, /clock, camera/camera_info, brain/frames, brain/status, /diagnostics
+  camera/image_raw  where the parameter camera says so: 18 MB/s at 20 Hz
+Publishes
+  /diagnostics      diagnostic_msgs/DiagnosticArray  1 Hz
+Example
+  ros2 run pilotnet_brain recorder --ros-args -p bag:=bags/monday -p camera:=true \\
+      -r camera/image_raw:=/F1ROS/cameraL/image_raw -r cmd_vel:=/F1ROS/cmd_vel -r odom:=/F1ROS/odom
+"""
 
 from __future__ import annotations
 
@@ -16,26 +26,27 @@ from rclpy.clock import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from pilotnet_brain.bags.writer import BagWriter, OfferedQos
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros import diagnostics
-from pilotnet_brain.nodes.ros.frame_records import FRAME_RECORDS
-from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
+from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import run
 
 _DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 _ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-_WHAT_COMES = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
+_BEST_EFFORT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 _FRAMES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 _TOPICS: dict[str, tuple[Any, str, QoSProfile]] = {
     "odom": (Odometry, "nav_msgs/msg/Odometry", _ALL),
     "cmd_vel": (Twist, "geometry_msgs/msg/Twist", _ALL),
-    "/clock": (Clock, "rosgraph_msgs/msg/Clock", _WHAT_COMES),
-    "brain/frames": (DiagnosticArray, _DIAGNOSTICS, FRAME_RECORDS),
+    "/clock": (Clock, "rosgraph_msgs/msg/Clock", _BEST_EFFORT),
+    "brain/frames": (JointState, "sensor_msgs/msg/JointState", FRAMES_QOS),
+    "brain/status": (DiagnosticArray, _DIAGNOSTICS, STATUS_QOS),
     "/diagnostics": (DiagnosticArray, _DIAGNOSTICS, _ALL),
-    "camera/camera_info": (CameraInfo, "sensor_msgs/msg/CameraInfo", _WHAT_COMES),
+    "camera/camera_info": (CameraInfo, "sensor_msgs/msg/CameraInfo", _BEST_EFFORT),
 }
 _CAMERA = {"camera/image_raw": (Image, "sensor_msgs/msg/Image", _FRAMES)}
 
@@ -50,14 +61,13 @@ class RecorderNode(Node):
     def __init__(self) -> None:
         super().__init__("recorder")
         self.exit_status: int | None = None
-        bag: str = declare(self, "bag", "", "Directory of the bag; must not exist yet")
-        camera: bool = declare(self, "camera", False, "Record the camera frames too")
-        if not bag:
+        self._declare_parameters()
+        if not self._directory:
             raise UserError("recorder: the parameter bag (a directory to make) is missing")
-        topics = _TOPICS | _CAMERA if camera else _TOPICS
+        topics = _TOPICS | _CAMERA if self._camera else _TOPICS
         self._resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
         self._bag = BagWriter(
-            Path(bag),
+            Path(self._directory),
             {self._resolved[topic]: topics[topic][1] for topic in topics},
             {self._resolved[topic]: [OfferedQos()] for topic in topics},
         )
@@ -68,6 +78,10 @@ class RecorderNode(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)
+
+    def _declare_parameters(self) -> None:
+        self._directory: str = declare(self, "bag", "", "Directory of the bag; must not exist yet")
+        self._camera: bool = declare(self, "camera", False, "Record the camera frames too")
 
     def on_stop(self, reason: str) -> None:
         """Complete the bag."""
@@ -128,6 +142,7 @@ class RecorderNode(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
+    check_command_line(RecorderNode, __doc__, args)
     return run(RecorderNode, args)
 
 

@@ -1,4 +1,20 @@
-"""The embedded simulator as a node: camera, odometry and clock out, velocity commands in."""
+"""The embedded simulator (MuJoCo): camera, odometry and clock out, velocity commands in.
+
+Publishes
+  camera/image_raw    sensor_msgs/Image       640x480 rgb8, 20 Hz of simulated time
+  camera/camera_info  sensor_msgs/CameraInfo  with each image
+  odom                nav_msgs/Odometry       true pose in the world frame, 50 Hz
+  /clock              rosgraph_msgs/Clock     200 Hz
+  /tf, /tf_static     tf2_msgs/TFMessage      where tf2_msgs is installed
+  /diagnostics        diagnostic_msgs/DiagnosticArray  1 Hz
+Subscribes to
+  cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s; in force until the next
+Services
+  ~/reset             std_srvs/Trigger        car on the start line, clock at 0
+Example
+  ros2 run pilotnet_brain simulator --ros-args -p circuit:=montreal -p "wait_for:=['']" \\
+      -r camera/image_raw:=/F1ROS/cameraL/image_raw -r cmd_vel:=/F1ROS/cmd_vel -r odom:=/F1ROS/odom
+"""
 
 from __future__ import annotations
 
@@ -12,23 +28,22 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.graph import SimulatorTopics, wait_for_command, wait_for_nodes
+from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import RunningNode, run
-from pilotnet_brain.nodes.ros.simulator_messages import finite_command
-from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput
-from pilotnet_brain.nodes.ros.start_up import SimulatorTopics, await_answer, await_peers
+from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput, finite_command
 from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 from pilotnet_brain.simulation.pacing import Pacer
 
 _ODOM_HZ = 50.0
 
 
 class SimulatorNode(Node):
-    """Steps the world in (scaled) real time and never waits for whoever drives in it.
+    """Steps the world in (scaled) real time and never waits for the brain that drives in it.
 
     Raises:
         UserError: unknown circuit, no off-screen OpenGL, or another simulator in the domain.
@@ -41,11 +56,11 @@ class SimulatorNode(Node):
         super().__init__("simulator")
         self.exit_status: int | None = None
         self._declare_parameters()
-        looks = random_looks(self._looks_seed) if self._looks_seed else PLAIN
+        looks = looks_of_seed(self._looks_seed)
         self._simulator = MujocoSimulator(load_circuit(self._circuit), looks)
         self._simulator.reset(self._start_m)
         self._steps = 0
-        self._answered = False
+        self._has_command = False
         self._pacer = Pacer(self._rtf)
         self._output = SimulatorOutput(self, self._rtf)
         self._commands = self.create_subscription(Twist, "cmd_vel", self._on_command, NEWEST)
@@ -75,13 +90,13 @@ class SimulatorNode(Node):
             self,
             "wait_for",
             ["brain"],
-            "Who must be connected before the clock starts: brain, and names of nodes that take "
-            "the odometry; [''] is nobody",
+            "Nodes that must be connected before the clock starts: brain, and names of nodes that "
+            "take the odometry; [''] waits for none",
         )
 
     def run_world(self, executor: Executor, stop: StopSignal) -> None:
-        """Wait for the peers, then step the world until the process is asked to end."""
-        self._begin(executor, stop)
+        """Wait for the run's nodes, then step the world until the process is asked to end."""
+        self._wait_for_nodes(executor, stop)
         next_diagnostics = time.monotonic() + 1.0
         while stop.number is None:
             self._step()
@@ -93,17 +108,17 @@ class SimulatorNode(Node):
                 factor = self._pacer.real_time_factor
                 self._output.diagnose(self.time_s, factor, circuit=self._circuit)
 
-    def _begin(self, executor: Executor, stop: StopSignal) -> None:
-        def turn(wait_s: float) -> None:
+    def _wait_for_nodes(self, executor: Executor, stop: StopSignal) -> None:
+        def spin(wait_s: float) -> None:
             executor.spin_once(timeout_sec=wait_s)
 
         topics = SimulatorTopics(
             self._output.image_topic, self._commands.topic_name, self._output.odom_topic
         )
-        await_peers(self, self._wait_for, topics, turn, stop)
+        wait_for_nodes(self, self._wait_for, topics, spin, stop)
         if "brain" in self._wait_for:
             self._simulator.render(self._output.pixels)
-            await_answer(self, self._output.frame, lambda: self._answered, turn, stop)
+            wait_for_command(self, self._output.frame, lambda: self._has_command, spin, stop)
 
     @property
     def time_s(self) -> float:
@@ -111,7 +126,7 @@ class SimulatorNode(Node):
         return self._steps * TIME_STEP_S
 
     def on_stop(self, reason: str) -> None:
-        """Say how the run went; nothing needs saving here."""
+        """Log how many frames were published; there is nothing to save."""
         self.get_logger().info(f"{reason}: stopped after {self._output.frames} frames")
 
     def destroy_node(self) -> None:
@@ -131,7 +146,7 @@ class SimulatorNode(Node):
             self._output.frame(self.time_s)
 
     def _on_command(self, message: Twist) -> None:
-        self._answered = True
+        self._has_command = True
         speed, yaw_rate = finite_command(self, message)
         self._simulator.command(speed, yaw_rate)
 
@@ -151,6 +166,7 @@ def _spin(node: RunningNode, executor: Executor, stop: StopSignal) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
+    check_command_line(SimulatorNode, __doc__, args)
     return run(SimulatorNode, args, _spin, dds_profile=IMAGE_PUBLISHER)
 
 

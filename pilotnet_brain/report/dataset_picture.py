@@ -1,4 +1,4 @@
-"""A data set's balance as a picture: what was driven, how far off the line, and sample frames."""
+"""A data set as a picture: the distribution of its labels, and sample frames."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.report import track_drawing as track
 
+PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _WIDTH_IN, _DPI = 12.0, 110
 _ROW_IN, _SHEET_IN, _HEAD_IN = 2.3, 3.1, 0.9
 _SAMPLES_ACROSS, _SAMPLES_DOWN = 6, 4
@@ -29,10 +31,10 @@ _HISTOGRAMS = (
 
 
 def draw_dataset(path: str | Path, data: DataSet, title: str, text: str) -> Path:
-    """Draw a data set's balance as a png.
+    """Draw the distribution of a data set's labels, and sample frames.
 
     Args:
-        path: of the png; its folder exists.
+        path: of the picture, in one of `PICTURE_FORMATS`; its folder exists.
         data: its table's known columns are drawn, v and w at least.
         title: above it.
         text: below the title.
@@ -60,8 +62,18 @@ def draw_dataset(path: str | Path, data: DataSet, title: str, text: str) -> Path
         else:
             _speed_over_yaw_rate(axes, data.table)
     _sheet(figure, data.frames, height)
-    figure.savefig(path, dpi=_DPI, format="png")
+    figure.savefig(path, dpi=_DPI)
     return path
+
+
+def check_picture_format(path: Path) -> None:
+    """Refuse a picture in another format than `PICTURE_FORMATS`, by the suffix of its name.
+
+    Raises:
+        UserError: the text names the formats.
+    """
+    if path.suffix.lower() not in PICTURE_FORMATS:
+        raise UserError(f"{path}: a picture must end in {', '.join(PICTURE_FORMATS)}")
 
 
 def _plain_axes(axes: Axes) -> None:

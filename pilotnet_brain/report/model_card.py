@@ -1,5 +1,5 @@
 """The model card: what each model file is, how it was made, and its figures, from the manifest and
-the evaluation beside it. What figures do not tell is written by hand in the template."""
+the evaluation next to it. The rest of the text is written by hand in the template."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pilotnet_brain.driving.model.catalogue import ManifestEntry
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.offline.row import AS_SAVED, OfflineRow
+from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow
 from pilotnet_brain.report.offline_report import offline_markdown
 
 PUBLISHED_BEST = "prune_quant"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
+from typing import NamedTuple
 
 from rich import box
 from rich.table import Table
 
-from pilotnet_brain.learning.offline.row import AS_SAVED, OfflineRow, column_names
+from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow, column_names
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(NamedTuple):
     head: str
     text: Callable[[OfflineRow], str]
 
@@ -77,12 +77,8 @@ def offline_tables(rows: Sequence[OfflineRow]) -> list[Table]:
     tables = []
     for device, chosen in _by_device(rows):
         for title, columns in _SECTIONS:
-            table = Table(
-                title=f"{title} ({device})",
-                title_justify="left",
-                box=box.SIMPLE_HEAD,
-                pad_edge=False,
-            )
+            title = f"{title} ({device})"
+            table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
             for column in columns:
                 left = column.head in ("model", "method", "form")
                 table.add_column(column.head, justify="left" if left else "right", no_wrap=True)
@@ -104,7 +100,7 @@ def offline_markdown(rows: Sequence[OfflineRow]) -> str:
 
 
 def offline_csv(rows: Sequence[OfflineRow]) -> str:
-    """Return the rows as CSV: every figure, SI units, full precision; empty where there is none."""
+    """Return the rows as CSV: every figure, SI units, full precision; empty for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(column_names())
@@ -114,7 +110,7 @@ def offline_csv(rows: Sequence[OfflineRow]) -> str:
 
 
 def how_measured(rows: Sequence[OfflineRow]) -> list[str]:
-    """Return, for each way that some of the rows were measured, a sentence that tells it."""
+    """Return how the rows were measured: a sentence for each combination of settings."""
     lines: dict[str, list[str]] = {}
     for row in rows:
         load = "" if row.load is None else f", load average before {row.load:.1f}"

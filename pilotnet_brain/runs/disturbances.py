@@ -1,8 +1,8 @@
-"""What a run in lock-step can be disturbed by, each by name and amount.
+"""What a lock-step run can be disturbed by, each by name and amount.
 
-A disturbance changes a plan: how the camera is mounted and what its sensor adds (the looks), what
-it makes of a frame, how often it takes one, how the frames reach the driver, how late commands
-take effect. The same plan, amount and seed give the same run to the bit.
+A disturbance changes the conditions of a run: how the camera is mounted and what its sensor adds
+(the looks), what it makes of a frame, how often it takes one, how the frames reach the driver, how
+late commands take effect. The same conditions, amount and seed give the same run to the bit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, LockstepPlan
-from pilotnet_brain.runs.lockstep_camera import Frame
+from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 _MS = 1e-3
@@ -38,7 +37,7 @@ class Disturbance:
         low: the smallest amount there is.
         high: the largest.
         amounts: a sensible row of them, from what a good model must bear to what none can.
-        apply: from a plan, an amount and a seed to the disturbed plan.
+        apply: from conditions, an amount and a seed to the disturbed conditions.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Disturbance:
     low: float
     high: float
     amounts: tuple[float, ...]
-    apply: Callable[[LockstepPlan, float, int], LockstepPlan]
+    apply: Callable[[Conditions, float, int], Conditions]
 
     def check(self, amount: float) -> None:
         """Raise DisturbanceError for an amount outside of `low`..`high`."""
@@ -72,11 +71,11 @@ def find_disturbance(name: str) -> Disturbance:
         ) from None
 
 
-def disturb(plan: LockstepPlan, name: str, amount: float, seed: int = 0) -> LockstepPlan:
-    """Return the plan, disturbed.
+def disturb(given: Conditions, name: str, amount: float, seed: int = 0) -> Conditions:
+    """Return the conditions, disturbed.
 
     Args:
-        plan: to start from.
+        given: the conditions to start from.
         name: of the disturbance.
         amount: in the disturbance's unit.
         seed: of what is drawn, such as which frames get lost.
@@ -86,61 +85,63 @@ def disturb(plan: LockstepPlan, name: str, amount: float, seed: int = 0) -> Lock
     """
     disturbance = find_disturbance(name)
     disturbance.check(amount)
-    return disturbance.apply(plan, amount, seed)
+    return disturbance.apply(given, amount, seed)
 
 
-def _camera_noise(plan: LockstepPlan, grey_levels: float, seed: int) -> LockstepPlan:
-    return replace(plan, looks=replace(plan.looks, noise=math.hypot(plan.looks.noise, grey_levels)))
+def _camera_noise(given: Conditions, grey_levels: float, seed: int) -> Conditions:
+    return replace(
+        given, looks=replace(given.looks, noise=math.hypot(given.looks.noise, grey_levels))
+    )
 
 
-def _camera_blur(plan: LockstepPlan, pixels: float, seed: int) -> LockstepPlan:
-    return replace(plan, looks=replace(plan.looks, blur=math.hypot(plan.looks.blur, pixels)))
+def _camera_blur(given: Conditions, pixels: float, seed: int) -> Conditions:
+    return replace(given, looks=replace(given.looks, blur=math.hypot(given.looks.blur, pixels)))
 
 
-def _camera_yaw(plan: LockstepPlan, degrees: float, seed: int) -> LockstepPlan:
-    angle = plan.looks.camera_yaw + math.radians(degrees)
-    return replace(plan, looks=replace(plan.looks, camera_yaw=angle))
+def _camera_yaw(given: Conditions, degrees: float, seed: int) -> Conditions:
+    angle = given.looks.camera_yaw + math.radians(degrees)
+    return replace(given, looks=replace(given.looks, camera_yaw=angle))
 
 
-def _camera_pitch(plan: LockstepPlan, degrees: float, seed: int) -> LockstepPlan:
-    angle = plan.looks.camera_pitch + math.radians(degrees)
-    return replace(plan, looks=replace(plan.looks, camera_pitch=angle))
+def _camera_pitch(given: Conditions, degrees: float, seed: int) -> Conditions:
+    angle = given.looks.camera_pitch + math.radians(degrees)
+    return replace(given, looks=replace(given.looks, camera_pitch=angle))
 
 
-def _camera_roll(plan: LockstepPlan, degrees: float, seed: int) -> LockstepPlan:
-    angle = plan.looks.camera_roll + math.radians(degrees)
-    return replace(plan, looks=replace(plan.looks, camera_roll=angle))
+def _camera_roll(given: Conditions, degrees: float, seed: int) -> Conditions:
+    angle = given.looks.camera_roll + math.radians(degrees)
+    return replace(given, looks=replace(given.looks, camera_roll=angle))
 
 
-def _brightness(plan: LockstepPlan, gain: float, seed: int) -> LockstepPlan:
+def _brightness(given: Conditions, gain: float, seed: int) -> Conditions:
     def expose(frame: Frame) -> Frame:
         # Rounds, and holds what would be brighter than white at white.
-        return cv2.convertScaleAbs(plan.sensor(frame), dst=frame, alpha=gain)  # type: ignore[return-value]
+        return cv2.convertScaleAbs(given.sensor(frame), dst=frame, alpha=gain)  # type: ignore[return-value]
 
-    return replace(plan, sensor=expose)
-
-
-def _frame_rate(plan: LockstepPlan, rate_hz: float, seed: int) -> LockstepPlan:
-    return replace(plan, camera_hz=rate_hz)
+    return replace(given, sensor=expose)
 
 
-def _dropped_frames(plan: LockstepPlan, share: float, seed: int) -> LockstepPlan:
+def _frame_rate(given: Conditions, rate_hz: float, seed: int) -> Conditions:
+    return replace(given, camera_hz=rate_hz)
+
+
+def _dropped_frames(given: Conditions, share: float, seed: int) -> Conditions:
     def lose(number: int) -> float | None:
-        return None if _drawn(seed, number) < share else plan.transport(number)
+        return None if _drawn(seed, number) < share else given.transport(number)
 
-    return replace(plan, transport=lose)
+    return replace(given, transport=lose)
 
 
-def _delayed_frames(plan: LockstepPlan, longest_ms: float, seed: int) -> LockstepPlan:
+def _delayed_frames(given: Conditions, longest_ms: float, seed: int) -> Conditions:
     def delay(number: int) -> float | None:
-        delay_s = plan.transport(number)
+        delay_s = given.transport(number)
         return None if delay_s is None else delay_s + _drawn(seed, number) * longest_ms * _MS
 
-    return replace(plan, transport=delay)
+    return replace(given, transport=delay)
 
 
-def _latency(plan: LockstepPlan, latency_ms: float, seed: int) -> LockstepPlan:
-    return replace(plan, latency_s=latency_ms * _MS)
+def _latency(given: Conditions, latency_ms: float, seed: int) -> Conditions:
+    return replace(given, latency_s=latency_ms * _MS)
 
 
 def _drawn(seed: int, number: int) -> float:

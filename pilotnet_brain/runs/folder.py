@@ -1,4 +1,4 @@
-"""The folder that keeps one run's results."""
+"""The folder that keeps one run's results, and what is needed to measure the run again."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, circuit_of, write_centerline
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.reference_lap import read_reference_lap
+from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
+from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.topics import topics_of
 
 ROOM_NEEDED_BYTES = 200 * 2**20
 """A lap with its bag but without camera frames takes a few MB; with them some hundreds."""
 _FLUSH_EVERY_S = 1.0
+REFERENCE_LAP = "reference_lap.csv"
 _RUN_NAME = re.compile(r"\d{8}-\d{6}-")
 
 
 class RunFolderError(UserError):
-    """A place where results cannot be kept; the text names the path and the mend."""
+    """A place where results cannot be kept; the text names the path and the fix."""
 
 
 class RunFolder:
@@ -119,6 +128,11 @@ class RunFolder:
         return self.path / "run.yaml"
 
     @property
+    def circuit_csv(self) -> Path:
+        """The centerline that the run is measured by."""
+        return self.path / "circuit.csv"
+
+    @property
     def lap_png(self) -> Path:
         """The picture of the lap."""
         return self.path / "lap.png"
@@ -136,7 +150,7 @@ class RunFolder:
     def write_metrics(self, figures: Mapping[str, object]) -> None:
         """Write metrics.json whole or not at all: a reader never sees half a file."""
         text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
-        write_atomically(self.metrics_json, text)
+        write_atomically(self.metrics_json, text.encode())
 
     def read_metrics(self) -> dict[str, object] | None:
         """Return the figures of metrics.json; None where there is no (readable) file yet."""
@@ -146,14 +160,14 @@ class RunFolder:
             return None
         return figures if isinstance(figures, dict) else None
 
-    def write_run_record(self, record: Mapping[str, object]) -> None:
-        """Write run.yaml (see `run_record`)."""
+    def add_to_record(self, **entries: object) -> None:
+        """Write entries into run.yaml, which keeps its others."""
         import yaml
 
-        text = yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True)
-        write_atomically(self.run_yaml, text)
+        text = yaml.safe_dump(self.read_record() | entries, sort_keys=False, allow_unicode=True)
+        write_atomically(self.run_yaml, text.encode())
 
-    def read_run_record(self) -> dict[str, Any]:
+    def read_record(self) -> dict[str, Any]:
         """Return what run.yaml holds; nothing where there is no (readable) file."""
         import yaml
 
@@ -163,24 +177,74 @@ class RunFolder:
             return {}
         return record if isinstance(record, dict) else {}
 
-    def parameters(self) -> dict[str, Any]:
-        """Return what the run was asked for (run.yaml); nothing where that is not known."""
-        parameters = self.read_run_record().get("parameters")
-        return parameters if isinstance(parameters, dict) else {}
+    def spec(self) -> RunSpec:
+        """Return the run's spec.
 
-    def circuit_name(self) -> str:
-        """Return the circuit's name or path as the run was asked for it.
-
-        Raises RunFolderError where neither run.yaml nor metrics.json says it.
+        Raises:
+            RunFolderError: run.yaml does not say it.
         """
-        if asked := self.parameters().get("circuit"):
-            return str(asked)
-        named = (self.read_metrics() or {}).get("circuit")
+        record = self.read_record()
+        # "parameters" is how earlier versions called it.
+        values = record.get("spec") or record.get("parameters")
+        if not isinstance(values, dict):
+            raise RunFolderError(f"{self.run_yaml}: has no spec of a run")
+        try:
+            return RunSpec.from_dict(values)
+        except (UserError, TypeError) as problem:
+            raise RunFolderError(f"{self.run_yaml}: not a run's spec: {problem}") from problem
+
+    def keep_circuit(self, circuit: Circuit) -> None:
+        """Keep the circuit that the run is measured by: its line in circuit.csv."""
+        write_centerline(self.circuit_csv, circuit)
+        self.add_to_record(circuit=circuit_fields(circuit))
+
+    def circuit(self) -> Circuit:
+        """Return the circuit that the run was measured by.
+
+        A run of an earlier version kept only its name: it is looked up.
+
+        Raises:
+            UserError: the folder does not say, or its circuit is not there any more.
+        """
+        kept = self.read_record().get("circuit")
+        if self.circuit_csv.exists() and isinstance(kept, dict):
+            return circuit_of(self.circuit_csv, kept)
+        try:
+            return load_circuit(self.spec().circuit)
+        except RunFolderError:
+            named = (self.read_metrics() or {}).get("circuit")
         if not isinstance(named, str):
             raise RunFolderError(
                 f"{self.path}: neither run.yaml nor metrics.json names the circuit"
             )
-        return named
+        return load_circuit(named)
+
+    def keep_reference_lap(self, points: NDArray[np.float64]) -> None:
+        """Keep the points (N, 2), m, of the reference lap that the published score refers to."""
+        lines = "".join(f"{x!r},{y!r}\n" for x, y in points.tolist())
+        write_atomically(self.path / REFERENCE_LAP, f"x,y\n{lines}".encode())
+
+    def reference_lap(self) -> NDArray[np.float64] | None:
+        """Return the points (N, 2), m, of the run's reference lap; None where it has none."""
+        path = self.path / REFERENCE_LAP
+        return read_reference_lap(path) if path.exists() else None
+
+    def topics(self) -> dict[str, str]:
+        """Return the run's topics as its nodes resolved them, by relative name.
+
+        Where the metrics node did not get to writing them, they follow from the spec.
+        """
+        kept = self.read_record().get("topics")
+        if isinstance(kept, dict):
+            return dict(kept)
+        try:
+            return topics_of(self.spec())
+        except RunFolderError:
+            return topics_of(RunSpec())
+
+    def new_metrics(self) -> RunMetrics:
+        """Return metrics that measure this run, live or again, by its own circuit and rules."""
+        return RunMetrics(self.circuit(), self.spec().rules(), reference_lap=self.reference_lap())
 
     def append_trajectory(self, row: TrajectoryRow) -> None:
         """Append a row to trajectory.csv; once a second the rows are flushed."""
@@ -192,14 +256,6 @@ class RunFolder:
         """Empty trajectory.csv: what was driven so far is not of this run."""
         self.close()
         self.trajectory_csv.unlink(missing_ok=True)
-
-    def has_driving(self) -> bool:
-        """Return whether trajectory.csv holds a row."""
-        try:
-            with self.trajectory_csv.open(encoding="utf-8") as lines:
-                return len([*islice(lines, 2)]) == 2
-        except OSError:
-            return False
 
     def flush(self) -> None:
         """Hand the rows so far to the system: from here on a kill does not lose them."""
@@ -252,27 +308,6 @@ class TrajectoryWriter:
         self.close()
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file beside its place and move it there in one step."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _make_root(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -293,7 +328,7 @@ def _make_unique(root: Path, name: str) -> Path:
         except OSError as problem:
             raise RunFolderError(
                 f"{root}: no results can be written here ({problem.strerror}); "
-                "mend its permissions or choose another output directory"
+                "fix its permissions or choose another output directory"
             ) from problem
         return path
     raise RunFolderError(f"{root / name}: a thousand runs have this name; clear the folder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,26 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pilotnet_brain.bags.reader import BagContents, BagError, BagMessage, is_bag, read_bag
-from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.bags.odometry import (
+from pilotnet_brain.bags.messages import seconds, yaw_of
+from pilotnet_brain.bags.reader import (
     DEFAULT_ODOMETRY_TOPIC,
     ODOMETRY_TYPE,
+    BagContents,
+    BagError,
+    BagMessage,
     choose_topic,
+    read_bag,
 )
-from pilotnet_brain.metrics.frame_record import FrameRecord, FrameRecordError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.pose_filter import FASTEST_M_S
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
-from pilotnet_brain.runs.topic_names import absolute, camera_info_topic
+from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.topics import topics_of
 
 BAG_ENDS = "the recording ends"
 _TWIST = "geometry_msgs/msg/Twist"
-_FRAMES = "diagnostic_msgs/msg/DiagnosticArray"
+_FRAMES = "sensor_msgs/msg/JointState"
+_FRAMES_AS_TEXT = "diagnostic_msgs/msg/DiagnosticArray"
+"""Of the frame records in older bags."""
 _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-_TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _CAMERA_INFO}
+_TYPES = {ODOMETRY_TYPE, _TWIST, _FRAMES, _FRAMES_AS_TEXT, _CAMERA_INFO}
 # Recording times before 2001 are no wall clock's: such a bag was recorded on simulated time.
 _WALL_CLOCK_NS = 10**18
 # Poses without any time are fed at a pace at which none of the run's rules takes offence.
@@ -38,32 +42,6 @@ _TIMED_FIGURES = (
     "average_speed", "lap_times_s", "simulated_time_s", "real_time_s", "real_time_factor",
     "waited_s", "brain_rate_hz",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BagTopics:
-    """Where to look. None for the odometry: /F1ROS/odom, or the only odometry topic there is."""
-
-    odometry: str | None = None
-    command: str = "/F1ROS/cmd_vel"
-    frames: str = "/brain/frames"
-    camera_info: str = "/F1ROS/cameraL/camera_info"
-
-    @classmethod
-    def of_run(cls, asked: Mapping[str, Any]) -> BagTopics:
-        """Return the topics of a run by its parameters in run.yaml; the defaults where it has none.
-
-        Args:
-            asked: odom_topic, cmd_vel_topic and camera_topic count.
-        """
-        found = {}
-        if odometry := asked.get("odom_topic"):
-            found["odometry"] = absolute(str(odometry))
-        if command := asked.get("cmd_vel_topic"):
-            found["command"] = absolute(str(command))
-        if camera := asked.get("camera_topic"):
-            found["camera_info"] = absolute(camera_info_topic(str(camera)))
-        return cls(**found)
 
 
 @dataclass
@@ -81,37 +59,10 @@ class BagRun:
     warnings: list[str] = field(default_factory=list)
 
 
-def metrics_from_bag(
-    bag: str | Path,
-    circuit: Circuit,
-    laps: int = 1,
-    *,
-    topics: BagTopics | None = None,
-    reference_lap: NDArray[np.float64] | None = None,
-    time_limit_s: float | None = None,
-    **context: Figure,
-) -> Figures:
-    """Return the figures of the run in a bag; see `run_from_bag`."""
-    run = run_from_bag(
-        bag,
-        circuit,
-        laps,
-        topics=topics,
-        reference_lap=reference_lap,
-        time_limit_s=time_limit_s,
-        **context,
-    )
-    return run.figures
-
-
 def run_from_bag(
     bag: str | Path,
-    circuit: Circuit,
-    laps: int = 1,
-    *,
-    topics: BagTopics | None = None,
-    reference_lap: NDArray[np.float64] | None = None,
-    time_limit_s: float | None = None,
+    metrics: RunMetrics,
+    topics: Mapping[str, str] | None = None,
     **context: Figure,
 ) -> BagRun:
     """Measure the run in a bag as the live node measures it.
@@ -120,34 +71,30 @@ def run_from_bag(
     was cut off is read as far as it goes, with a warning.
 
     Args:
-        bag: ROS 2 (folder, .mcap, .db3) or ROS 1 (.bag) bag, or a run's folder with ``bag/``.
-        circuit: that was driven on.
-        laps: that the run was asked for; 0: every lap in the bag counts.
-        topics: where odometry, commands, frame records and camera info are.
-        reference_lap: points (N, 2), m, for the published score.
-        time_limit_s: simulated seconds that ended the run, or None.
+        bag: ROS 2 (folder, .mcap, .db3) or ROS 1 (.bag) bag.
+        metrics: new ones, with the circuit that was driven on and the run's rules.
+        topics: names in the bag by what the nodes call them (``odom``, ``cmd_vel``,
+            ``brain/frames``, ``camera/camera_info``); what is missing has its default name, the
+            odometry /F1ROS/odom or that of the only odometry topic there is.
         context: entries that the bag does not know (simulator...).
 
     Raises:
         BagError: no bag, or none with odometry.
     """
     path = Path(bag).expanduser()
-    if path.is_dir() and not is_bag(path) and (path / "bag").is_dir():
-        path = path / "bag"
-    topics = topics or BagTopics()
+    given = dict(topics or {})
     contents = read_bag(path, lambda _, kind: kind in _TYPES)
     odometry = choose_topic(
-        path, contents.topics, ODOMETRY_TYPE, topics.odometry, DEFAULT_ODOMETRY_TOPIC
+        path, contents.topics, ODOMETRY_TYPE, given.get("odom"), DEFAULT_ODOMETRY_TOPIC
     )
     run = BagRun({}, warnings=[contents.warning] if contents.warning else [])
-    metrics = RunMetrics(circuit, laps, reference_lap=reference_lap, time_limit_s=time_limit_s)
     times = _times_of_poses(contents, odometry)
     if times is not _Times.STAMPS:
         run.warnings.append(f"{path}: {odometry} carries no stamps; {times.value}")
-    feeder = _Feeder(metrics, topics, odometry, times)
+    feeder = _Feeder(metrics, topics_of(RunSpec()) | given, odometry, times)
     for message in contents.messages:
         run.rows.extend(feeder.feed(message))
-    run.rows = run.rows[feeder.epoch_begin :]
+    run.rows = run.rows[feeder.epoch_start :]
     if not run.rows:
         raise BagError(f"{path}: topic {odometry} holds no usable odometry")
     metrics.end(BAG_ENDS)
@@ -169,7 +116,7 @@ class _Feeder:
     """Hands a bag's messages to RunMetrics as the node hands over those that it receives."""
 
     def __init__(
-        self, metrics: RunMetrics, topics: BagTopics, odometry: str, times: _Times
+        self, metrics: RunMetrics, topics: Mapping[str, str], odometry: str, times: _Times
     ) -> None:
         self._metrics = metrics
         self._topics = topics
@@ -179,7 +126,7 @@ class _Feeder:
         self._first_log_ns: int | None = None
         self._epoch = 0
         self._rows_fed = 0
-        self.epoch_begin = 0
+        self.epoch_start = 0
 
     def feed(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
         """Take one message; return the rows of the driven line that it added."""
@@ -187,13 +134,13 @@ class _Feeder:
             self._first_log_ns = message.log_time_ns
         if message.topic == self._odometry:
             return self._feed_pose(message)
-        if message.topic == self._topics.command:
+        if message.topic == self._topics["cmd_vel"]:
             twist = message.message
             self._metrics.add_command(0.0, twist.linear.x, twist.angular.z)
-        elif message.topic == self._topics.frames:
-            self._feed_records(message.message)
-        elif message.topic == self._topics.camera_info:
-            self._metrics.add_published_frame(stamp_seconds(message.message.header.stamp))
+        elif message.topic == self._topics["brain/frames"]:
+            self._feed_record(message.message)
+        elif message.topic == self._topics["camera/camera_info"]:
+            self._metrics.add_published_frame(seconds(message.message.header.stamp))
         return ()
 
     def _feed_pose(self, message: BagMessage) -> tuple[TrajectoryRow, ...]:
@@ -203,7 +150,7 @@ class _Feeder:
         self._poses_fed += 1
         rows = self._metrics.add_pose(
             {
-                _Times.STAMPS: stamp_seconds(odometry.header.stamp),
+                _Times.STAMPS: seconds(odometry.header.stamp),
                 _Times.LOG: since_first_s,
                 _Times.UNKNOWN: self._poses_fed * _PSEUDO_STEP_S,
             }[self._times],
@@ -216,34 +163,21 @@ class _Feeder:
         )
         if self._metrics.epoch != self._epoch:
             self._epoch = self._metrics.epoch
-            self.epoch_begin = self._rows_fed
+            self.epoch_start = self._rows_fed
         self._rows_fed += len(rows)
         return rows
 
-    def _feed_records(self, array: Any) -> None:
-        for status in array.status:
-            try:
-                values = {pair.key: pair.value for pair in status.values}
-                self._metrics.add_frame(FrameRecord.from_values(values))
-            except FrameRecordError:
-                self._metrics.add_unreadable_record()
-
-
-def yaw_of(quaternion: Any) -> float:
-    """Return the heading, rad, of an orientation with the fields x, y, z, w."""
-    x, y, z, w = quaternion.x, quaternion.y, quaternion.z, quaternion.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-
-
-def stamp_seconds(stamp: Any) -> float:
-    """Return the time, s, of a stamp with the fields sec and nanosec."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)
+    def _feed_record(self, message: Any) -> None:
+        try:
+            self._metrics.add_frame(frame_record(message))
+        except FrameRecordError:
+            self._metrics.add_unreadable_record()
 
 
 def _times_of_poses(contents: BagContents, topic: str) -> _Times:
     """Tell how the poses are timed: some recorders leave the stamps zero, or write all at once."""
     messages = [message for message in contents.messages if message.topic == topic]
-    stamps = {stamp_seconds(message.message.header.stamp) for message in messages[:1000]}
+    stamps = {seconds(message.message.header.stamp) for message in messages[:1000]}
     if len(messages) < 2 or len(stamps) > 1:
         return _Times.STAMPS
     places = [message.message.pose.pose.position for message in messages]

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from pilotnet_brain.runs.graph import NodeSpec
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.runs.events import KILLED, process_environment, record_event
+from pilotnet_brain.runs.graph import NodeSpec
 from pilotnet_brain.runs.parent_process import end_with_parent
 
 _POLL_S = 0.02
@@ -35,24 +36,25 @@ class RunProcesses:
 
     Args:
         specs: what to start.
+        folder: of the run, where the processes find its events.
         output: takes what the nodes print; None: as this process's own.
     """
 
-    def __init__(self, specs: Sequence[NodeSpec], output: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, specs: Sequence[NodeSpec], folder: Path, output: IO[bytes] | None = None
+    ) -> None:
         self._specs = list(specs)
+        self._folder = folder
         self._output = output
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._received: int | None = None
 
-    def run(self, given_up: Callable[[], bool] | None = None) -> tuple[str, int] | None:
+    def run(self) -> tuple[str, int] | None:
         """Start the nodes and wait until one of them ends or this process is told to.
-
-        Args:
-            given_up: asked again and again; the waiting ends once it says yes. None: never.
 
         Returns:
             Name and exit status (negative: the signal that killed it) of the node that ended
-            first, or None when a signal came (see `received_signal`) or the run was given up.
+            first, or None when a signal came (see `received_signal`).
         """
         previous = {
             number: signal.signal(number, self._on_signal)
@@ -60,8 +62,10 @@ class RunProcesses:
         }
         try:
             for spec in self._specs:
-                self._processes[spec.name] = start_node(spec, output=self._output)
-            return self._first_to_end(given_up or (lambda: False))
+                self._processes[spec.name] = start_node(
+                    spec, process_environment(self._folder), self._output
+                )
+            return self._first_to_end()
         finally:
             for number, handler in previous.items():
                 # A second Ctrl-C must not leave the children behind either.
@@ -72,11 +76,10 @@ class RunProcesses:
         """The signal that told this process to end the run."""
         return self._received
 
-    def stop(self) -> list[str]:
+    def stop(self) -> None:
         """End every node: the brain first, so that its zero command still reaches the car.
 
-        Returns:
-            Names of those that had to be killed.
+        Those that do not end are killed; an event says so.
         """
         begin = time.monotonic()
         first = ["brain", "metrics"]
@@ -94,17 +97,12 @@ class RunProcesses:
         killed = [name for name in names if self._processes[name].poll() is None]
         for name in killed:
             self._signal(name, signal.SIGKILL)
+            record_event(self._folder, name, KILLED, "it did not end when it was told to")
         for name in names:
             self._processes[name].wait()
-        return killed
 
-    def exit_status(self, name: str) -> int | None:
-        """Return a node's exit status, None while it runs or if there is no such node."""
-        process = self._processes.get(name)
-        return None if process is None else process.poll()
-
-    def _first_to_end(self, given_up: Callable[[], bool]) -> tuple[str, int] | None:
-        while self._received is None and not given_up():
+    def _first_to_end(self) -> tuple[str, int] | None:
+        while self._received is None:
             for spec in self._specs:
                 status = self._processes[spec.name].poll()
                 if status is not None and spec.ends_run:
@@ -159,7 +157,7 @@ def command_line(spec: NodeSpec) -> list[str]:
         UserError: the executable of another package is not installed.
     """
     if spec.package == "pilotnet_brain":
-        command = [sys.executable, "-m", f"pilotnet_brain.nodes.{spec.executable}_node"]
+        command = [sys.executable, "-m", "pilotnet_brain.executables", spec.executable]
     else:
         found = shutil.which(spec.executable)
         if found is None:

@@ -15,37 +15,52 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Ros2Writer
 from rosbags.typesys import Stores, get_typestore
 
-from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 
 RADIUS = 50.0
 LAP = 2.0 * math.pi * RADIUS
 BEGIN_NS = 1_700_000_000 * 10**9
-"""Wall clock at the begin of the recordings; real time runs half as fast as simulated time."""
+"""Wall clock at the start of the recordings; real time runs half as fast as simulated time."""
 ODOM, CMD, FRAMES, INFO = (
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/brain/frames", "/F1ROS/cameraL/camera_info",
 )  # fmt: skip
 TYPES = {
     ODOM: "nav_msgs/msg/Odometry",
     CMD: "geometry_msgs/msg/Twist",
-    FRAMES: "diagnostic_msgs/msg/DiagnosticArray",
+    FRAMES: "sensor_msgs/msg/JointState",
     INFO: "sensor_msgs/msg/CameraInfo",
 }
+OLD_TYPES = TYPES | {FRAMES: "diagnostic_msgs/msg/DiagnosticArray"}
+"""As bags had them when a frame's record travelled as text."""
 
 Event = tuple[str, int, Any]
 
 
 def circle_events(
-    store: Any, seconds: float, stamped: bool = True, period_ns: int = 10**8
+    store: Any,
+    seconds: float,
+    stamped: bool = True,
+    period_ns: int = 10**8,
+    waiting_s: float = 0.0,
+    old: bool = False,
 ) -> Iterator[Event]:
-    """(topic, log time, message) of a car on a circle of 50 m radius at 10 m/s, 20 Hz."""
+    """(topic, log time, message) of a car on a circle of 50 m radius at 10 m/s, 20 Hz.
+
+    It sets off after `waiting_s`.
+    """
     for i in range(int(seconds * 20) + 1):
         time = i / 20.0
         log_ns = BEGIN_NS + i * period_ns
-        yield ODOM, log_ns, odometry(store, time if stamped else 0.0, 10.0 * time)
+        yield (
+            ODOM,
+            log_ns,
+            odometry(store, time if stamped else 0.0, 10.0 * max(0.0, time - waiting_s)),
+        )
         yield CMD, log_ns + 1, twist(store, 10.0, 0.2)
         yield INFO, log_ns + 2, camera_info(store, time)
         if i % 10 != 5:  # every tenth frame never reaches the brain
-            yield FRAMES, log_ns + 3, frame_status(store, time, i)
+            frame = frame_texts if old else frame_numbers
+            yield FRAMES, log_ns + 3, frame(store, time, i)
 
 
 def odometry(store: Any, time: float, arc_length: float) -> Any:
@@ -65,13 +80,13 @@ def odometry(store: Any, time: float, arc_length: float) -> Any:
     )
 
 
-def header(store: Any, time: float) -> Any:
+def header(store: Any, time: float, frame_id: str = "odom") -> Any:
     kind = store.types["std_msgs/msg/Header"]
     nanoseconds = round(time * 1e9)
     stamp = store.types["builtin_interfaces/msg/Time"](nanoseconds // 10**9, nanoseconds % 10**9)
     if "seq" in kind.__dataclass_fields__:
-        return kind(seq=0, stamp=stamp, frame_id="odom")
-    return kind(stamp=stamp, frame_id="odom")
+        return kind(seq=0, stamp=stamp, frame_id=frame_id)
+    return kind(stamp=stamp, frame_id=frame_id)
 
 
 def twist(store: Any, speed: float, yaw_rate: float) -> Any:
@@ -81,8 +96,8 @@ def twist(store: Any, speed: float, yaw_rate: float) -> Any:
     )
 
 
-def frame_status(store: Any, time: float, i: int) -> Any:
-    record = FrameRecord(
+def frame_record(time: float, i: int) -> FrameRecord:
+    return FrameRecord(
         stamp_s=time,
         preprocess_s=0.001,
         inference_s=0.002,
@@ -96,8 +111,31 @@ def frame_status(store: Any, time: float, i: int) -> Any:
         driven=True,
         frames_received=i + 1 - (i + 4) // 10,
     )
+
+
+def frame_numbers(store: Any, time: float, i: int) -> Any:
+    record, nothing = frame_record(time, i), np.zeros(0)
+    return store.types["sensor_msgs/msg/JointState"](
+        header(store, time, record.model), list(NUMBERS), np.array(record.to_numbers()),
+        nothing, nothing,
+    )  # fmt: skip
+
+
+def frame_texts(store: Any, time: float, i: int) -> Any:
+    """A frame's record as older brains published it, word for word."""
+    r = frame_record(time, i)
+    assert r.outputs is not None
+    texts = {
+        "stamp_s": repr(r.stamp_s), "preprocess_s": repr(r.preprocess_s),
+        "inference_s": repr(r.inference_s), "callback_s": repr(r.callback_s),
+        "age_s": repr(r.age_s), "stamp_to_command_s": "", "speed": repr(r.speed),
+        "yaw_rate": repr(r.yaw_rate), "model": r.model, "device": r.device, "driven": "true",
+        "problem": "", "frames_received": str(r.frames_received), "frames_late": "0",
+        "frames_broken": "0", "epoch": "0", "output_0": repr(r.outputs[0]),
+        "output_1": repr(r.outputs[1]),
+    }  # fmt: skip
     t = store.types
-    values = [t["diagnostic_msgs/msg/KeyValue"](k, v) for k, v in record.to_values().items()]
+    values = [t["diagnostic_msgs/msg/KeyValue"](k, v) for k, v in texts.items()]
     status = t["diagnostic_msgs/msg/DiagnosticStatus"](0, "brain/frame", "", "", values)
     return t["diagnostic_msgs/msg/DiagnosticArray"](header(store, time), [status])
 
@@ -131,15 +169,16 @@ def write_ros2(
 ) -> Path:
     """Write a rosbag2 folder (storage mcap or sqlite3), topics under other names if asked."""
     names = renamed or {}
+    types = OLD_TYPES if options.get("old") else TYPES
     store = get_typestore(Stores.ROS2_JAZZY)
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
     with Ros2Writer(path, version=9, storage_plugin=plugin) as writer:
         connections = {
             topic: writer.add_connection(names.get(topic, topic), kind, typestore=store)
-            for topic, kind in TYPES.items()
+            for topic, kind in types.items()
         }
         for topic, log_ns, message in circle_events(store, seconds, **options):
-            data = store.serialize_cdr(message, TYPES[topic])
+            data = store.serialize_cdr(message, types[topic])
             writer.write(connections[topic], log_ns, data)
     return path
 

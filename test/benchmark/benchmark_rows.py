@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilotnet_brain.benchmark.case import Case
+from pilotnet_brain.benchmark.plan import PlannedRun
 from pilotnet_brain.benchmark.row import row_of
+from pilotnet_brain.runs.spec import RunSpec
 
 
 def row(
@@ -19,5 +20,5 @@ def row(
         "lap_times_s": [30.0] if finished else [],
         **more,
     }
-    case = Case(model, circuit, repetition)
-    return row_of(case, figures, mode="live", run=None, sha256="s")
+    run = PlannedRun(RunSpec(model=model, circuit=circuit), repetition)
+    return row_of(run, figures, folder=None, sha256="s")

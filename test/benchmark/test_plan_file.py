@@ -14,18 +14,16 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.benchmark.check import check_plan
 from pilotnet_brain.benchmark.plan_file import (
-    DEVICES,
     KEYS,
-    SIMULATORS,
     PlanError,
     find_plan,
     plan_of,
     read_values,
     write_plan,
 )
+from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.package_share import share_dir
-from pilotnet_brain.runs.graph import DEVICES as DEVICES_OF_A_RUN
-from pilotnet_brain.runs.graph import SIMULATORS as SIMULATORS_OF_A_RUN
+from pilotnet_brain.runs.spec import SIMULATORS
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -49,21 +47,23 @@ SHIPPED = sorted(path.stem for path in (share_dir() / "benchmarks").glob("*.yaml
 def test_the_shipped_plans_are_plans_of_what_is_there(name):
     plan = plan_of(read_values(find_plan(name)))
     check_plan(plan)
-    assert plan.cases()
+    assert plan.runs()
 
 
 def test_plans_are_shipped():
-    assert {"live", "robustness"} <= set(SHIPPED)
+    assert {"live", "robustness", "disturbances", "proof"} == set(SHIPPED)
 
 
 def test_a_plan_that_is_nowhere_is_refused_with_those_there_are():
-    with pytest.raises(PlanError, match="no plan 'lvie': .*live, robustness"):
+    with pytest.raises(PlanError, match="no plan 'lvie': .*live, proof, robustness"):
         find_plan("lvie")
 
 
-def test_a_plan_takes_every_simulator_that_a_run_starts_itself():
-    assert set(SIMULATORS) == set(SIMULATORS_OF_A_RUN) - {"none"}
-    assert DEVICES == DEVICES_OF_A_RUN
+def test_a_plan_takes_every_simulator_that_a_run_starts_itself_and_every_device():
+    for simulator in set(SIMULATORS) - {"none"}:
+        assert plan_of({"simulator": simulator}).simulator == simulator
+    for device in DEVICES:
+        assert plan_of({"device": device}).device == device
 
 
 def test_a_plan_that_is_written_is_read_as_the_same(tmp_path):
@@ -81,7 +81,7 @@ def test_whatever_is_asked_is_a_plan_or_an_error_of_one_short_line(values: dict[
         plan = plan_of(values)
     except PlanError as error:
         assert "\n" not in str(error) and len(str(error)) < 400
-        assert any(key in str(error) for key in (*KEYS, "runs"))
+        assert any(key in str(error) for key in (*KEYS, "runs", "values"))
     else:
         assert plan.laps >= 1 and 0.0 < plan.time_limit < math.inf
         assert plan_of(plan.as_dict()) == plan
@@ -100,24 +100,29 @@ def test_whatever_a_file_holds_is_values_or_an_error_that_names_the_file(tmp_pat
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"model": ["qat"]}, "unknown key 'model'; there are mode, simulator, models"),
-        ({"mode": "fast"}, "mode is 'fast': it must be one of live, lockstep"),
-        ({"simulator": "gazebo9"}, "one of mujoco, gazebo, gz"),
-        ({"models": "qat"}, "models is 'qat': it must be a list"),
+        ({"model": ["qat"]}, "unknown key 'model'; there are circuits, repetitions, looks"),
+        ({"mode": "fast"}, "mode is 'fast': it must be 'live' or 'lockstep'"),
+        ({"simulator": "gazebo9"}, "it must be 'mujoco', 'gazebo' or 'gz'"),
+        ({"models": "qat"}, "models is 'qat': it must be 'all' or a valid list"),
         ({"models": []}, "models is []"),
         ({"models": ["qat", "qat"]}, "models: 'qat' is there twice"),
-        ({"models": [3]}, "models is 3: it must be a name"),
-        ({"circuits": {"montreal": 0}}, "circuits: montreal is 0: it must be a whole number"),
-        ({"circuits": {"montreal": True}}, "circuits: montreal is True"),
-        ({"circuits": ["random-1..3", "random-2"]}, "circuits: a circuit is there twice"),
+        ({"models": [3]}, "models is 3: it must be a valid string"),
+        ({"models": [""]}, "models is '': it must be a name or a path"),
+        ({"circuits": {"montreal": 0}}, "circuits: montreal is 0: it must be greater than"),
+        ({"circuits": {"montreal": True}}, "circuits: montreal is True: it must be a valid int"),
+        ({"circuits": ["random-1..3", "random-2"]}, "circuits: random-2 is there twice"),
         ({"circuits": ["random-9..3"]}, "random-FIRST..LAST"),
         ({"looks": [-1]}, "looks is -1"),
         ({"looks": [1.5]}, "looks is 1.5"),
+        ({"looks": "plain"}, "looks is 'plain': it must be 'drawn' or 'of_circuit' or a "),
         ({"start_points": [float("nan")]}, "start_points is nan"),
         ({"laps": 0}, "laps is 0"),
         ({"time_limit": float("inf")}, "time_limit is inf"),
-        ({"record": "yes please"}, "record is 'yes please': it must be true or false"),
+        ({"record": "yes please"}, "record is 'yes please': it must be a valid boolean"),
         ({"disturbances": ["noise"]}, "disturbances"),
+        ({"series": {"a": {"looks": [1.5]}}}, "series: a: looks is 1.5"),
+        ({"series": {"a": {"lock": 1}}}, "series: a: lock is 1: it must be left out"),
+        ({"series": {"a": {}}, "circuits": ["montreal"]}, "circuits: say them in each series"),
         ({"mode": "lockstep", "disturbances": {"noise": 3}}, "disturbances: noise is 3"),
         ({"disturbances": {"noise": [3]}}, "disturbances need mode lockstep"),
         ({"mode": "lockstep", "simulator": "gazebo"}, "simulator gazebo needs mode live"),

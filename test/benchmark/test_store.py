@@ -34,17 +34,17 @@ def test_a_row_is_there_again_and_the_others_are_to_do(tmp_path: Path):
     done(tmp_path)
     with store(tmp_path) as again:
         assert [(r["model"], r["repetition"]) for r in again.rows] == [("a", 0), ("b", 0)]
-        assert [(c.model, c.repetition) for c in again.to_do] == [("a", 1), ("b", 1)]
+        assert [(run.spec.model, run.repetition) for run in again.to_do] == [("a", 1), ("b", 1)]
         assert again.total == 4
 
 
-def test_failed_runs_are_driven_anew_if_asked(tmp_path: Path):
+def test_failed_runs_are_driven_again_if_asked(tmp_path: Path):
     done(tmp_path)
     with store(tmp_path, retry=True) as again:
         assert [r["model"] for r in again.rows] == ["b"]
 
 
-def test_a_line_that_was_cut_off_is_driven_anew(tmp_path: Path):
+def test_a_line_that_was_cut_off_is_driven_again(tmp_path: Path):
     done(tmp_path)
     rows = tmp_path / "rows.jsonl"
     rows.write_bytes(rows.read_bytes()[:-20] + b"\xff\xfe")
@@ -56,7 +56,7 @@ def test_a_line_that_was_cut_off_is_driven_anew(tmp_path: Path):
     assert all(json.loads(line) for line in rows.read_text().splitlines())
 
 
-def test_rows_of_a_model_file_that_changed_since_are_driven_anew(tmp_path: Path):
+def test_rows_of_a_model_file_that_changed_since_are_driven_again(tmp_path: Path):
     done(tmp_path)
     with BenchmarkStore(tmp_path, PLAN, {"a": "s", "b": "other"}.get) as again:
         assert [r["model"] for r in again.rows] == ["a"]
@@ -71,7 +71,7 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path):
     assert (tmp_path / "rows.jsonl").read_bytes() == before
 
 
-def test_a_plan_that_came_to_nothing_stands_in_nobodys_way(tmp_path: Path):
+def test_a_plan_of_which_nothing_was_driven_may_be_replaced(tmp_path: Path):
     with store(tmp_path):
         pass
     other = plan_of({"models": ["a"], "circuits": {"c": 2}, "laps": 2})
@@ -81,7 +81,7 @@ def test_a_plan_that_came_to_nothing_stands_in_nobodys_way(tmp_path: Path):
 
 
 def test_two_at_work_in_one_folder_are_one_too_many(tmp_path: Path):
-    with store(tmp_path), pytest.raises(UserError, match="another benchmark is at work"):
+    with store(tmp_path), pytest.raises(UserError, match="another benchmark is running"):
         store(tmp_path)
     with store(tmp_path) as after:
         assert after.rows == []

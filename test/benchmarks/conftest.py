@@ -1,4 +1,4 @@
-"""The small networks; and lets the tests import what lies outside of the package, in benchmarks/."""
+"""The small networks; and lets the tests import what lies in benchmarks/, not in the package."""
 
 import sys
 from pathlib import Path

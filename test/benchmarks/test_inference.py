@@ -18,9 +18,10 @@ from PIL import Image
 from rich.console import Console
 
 from pilotnet_brain.driving.model.file import load_as_saved, load_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.learning.export import export_torchscript
-from pilotnet_brain.learning.offline.durations import Durations
+from pilotnet_brain.learning.offline.timing import Durations
 from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.simulation.mujoco.example_frames import example_frames
 
@@ -35,9 +36,7 @@ def model_file(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "untrained.pt"
     pixels = np.random.default_rng(1).integers(0, 256, (4, 66, 200, 3), np.uint8)
-    export_torchscript(
-        PilotNet(), path, name="untrained", method="baseline", self_test_frames=pixels
-    )
+    export_torchscript(PilotNet(), path, ModelRecord(name="untrained", method="baseline"), pixels)
     return path
 
 

@@ -186,7 +186,7 @@ def test_live_runs_leave_every_result_and_a_model_that_goes_missing_is_a_row(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--mode", "fast"], "mode is 'fast': it must be one of live, lockstep"),
+        (["--mode", "fast"], "mode is 'fast': it must be 'live' or 'lockstep'"),
         (["--model", "nothing"], "unknown model 'nothing'"),
         (["--circuit", "nowhere=3"], "unknown circuit 'nowhere'"),
         (["--circuit", "montreal=many"], "circuits: montreal is 'many'"),

@@ -7,15 +7,15 @@ import io
 import pytest
 from rich.console import Console
 
-from pilotnet_brain.benchmark.case import Case
+from pilotnet_brain.benchmark.plan import PlannedRun
 from pilotnet_brain.commands.benchmark_progress import (
     BenchmarkProgress,
-    case_text,
     duration_text,
     result_text,
 )
+from pilotnet_brain.runs.spec import RunSpec
 
-CASES = [Case("qat", "montreal", n) for n in range(2)]
+RUNS = [PlannedRun(RunSpec(model="qat", circuit="montreal"), n) for n in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -29,17 +29,12 @@ def test_durations_are_said_as_a_person_does(seconds, text):
 def test_into_a_file_each_run_is_a_line_that_counts_those_of_an_earlier_start():
     file = io.StringIO()
     console = Console(file=file, width=40)
-    with BenchmarkProgress(console, 3, dict.fromkeys(CASES, 1.0)) as progress:
-        for case in CASES:
-            progress.add(case, "lap completed [red]")
+    with BenchmarkProgress(console, 3, {run.name: 1.0 for run in RUNS}) as progress:
+        for run in RUNS:
+            progress.add(run, "lap completed [red]")
     first, second = file.getvalue().splitlines()
     assert first.startswith("[4/5] qat on montreal, repetition 0: lap completed [red]; ")
     assert second == "[5/5] qat on montreal, repetition 1: lap completed [red]; 0 s left"
-
-
-def test_a_disturbed_run_is_named_with_its_disturbance():
-    disturbed = Case("qat", "montreal", 0, disturbance="latency", amount=50.0)
-    assert case_text(disturbed) == "qat on montreal, repetition 0, latency 50"
 
 
 def test_a_result_is_said_in_a_phrase():

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.learning.export import export_torchscript
 from pilotnet_brain.learning.pilotnet import PilotNet
 
@@ -70,7 +71,7 @@ def pilotnet() -> nn.Module:
 @pytest.fixture(scope="session")
 def small_file(tmp_path_factory: pytest.TempPathFactory, small_net, pixels) -> Path:
     path = tmp_path_factory.mktemp("models") / "small.pt"
-    export_torchscript(small_net, path, name="small", method="untrained", self_test_frames=pixels)
+    export_torchscript(small_net, path, ModelRecord(name="small", method="untrained"), pixels)
     return path
 
 
@@ -80,11 +81,13 @@ def pilotnet_file(tmp_path_factory: pytest.TempPathFactory, pilotnet, pixels) ->
     export_torchscript(
         pilotnet,
         path,
-        name="untrained",
-        method="untrained",
-        self_test_frames=pixels,
-        training={"epochs": 0},
-        scores={"laps": None},
-        rebuild="pilotnet train --epochs 0",
+        ModelRecord(
+            name="untrained",
+            method="untrained",
+            training={"epochs": 0},
+            scores={"laps": None},
+            rebuild="pilotnet train --epochs 0",
+        ),
+        pixels,
     )
     return path

@@ -9,6 +9,7 @@ from pilotnet_brain.circuits.catalogue import circuit_names, load_circuit
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.expert import STANDARD, Expert, speed_profile
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 
 STEP_S = 0.005
@@ -17,7 +18,7 @@ STEPS_PER_COMMAND = 10
 
 def drive_lap(circuit, expert, delay_steps=0):
     """One lap of a car that follows its command at once, in exact arcs."""
-    metrics = RunMetrics(circuit, time_limit_s=300.0)
+    metrics = RunMetrics(circuit, Rules(time_limit_s=300.0))
     x, y, yaw = circuit.start_pose()
     speed = yaw_rate = 0.0
     waiting = []

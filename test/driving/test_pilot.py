@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from pilotnet_brain.driving.command import OutputRange
 from pilotnet_brain.driving.model.file import ModelRecord, load_model, save_model
-from pilotnet_brain.driving.model.output_range import OutputRange
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.pilot import (
     BadFrame,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +17,10 @@ pytest.importorskip("launch.actions")
 pytest.importorskip("launch_ros.actions")
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
 
-from pilotnet_brain.runs.graph import ARGUMENTS
+from pilotnet_brain.runs.spec import ARGUMENTS
 
 FILE = Path(__file__).parent.parent.parent / "launch" / "drive.launch.py"
 
@@ -85,8 +87,10 @@ def test_a_mistyped_argument_is_refused_when_this_file_is_launched(
     launch_file: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["ros2", "launch", "pilotnet_brain", "drive.launch.py"])
-    with pytest.raises(RuntimeError, match="unknown argument 'circiut': there are circuit"):
+    with pytest.raises(RuntimeError, match="unknown argument 'circiut': did you mean circuit"):
         start(launch_file, argv=["circiut:=montreal"])
+    with pytest.raises(RuntimeError, match="unknown argument 'wheels': there are circuit"):
+        start(launch_file, argv=["wheels:=4"])
 
 
 def test_other_files_may_include_it_with_arguments_of_their_own(
@@ -94,7 +98,55 @@ def test_other_files_may_include_it_with_arguments_of_their_own(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["ros2", "launch", "fleet", "all.launch.py"])
     with pytest.raises(RuntimeError, match="unknown circuit"):
-        start(launch_file, argv=["cars:=3"], circuit="nowhere")
+        start(launch_file, argv=["cars:=3"], cars="3", circuit="nowhere")
+
+
+def test_an_including_file_that_mistypes_an_argument_is_warned(
+    launch_file: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "fleet", "all.launch.py"])
+    started = start(launch_file, circiut="montreal", fleet_size="2", output=str(tmp_path))
+    said = "".join(part.text for e in started if isinstance(e, LogInfo) for part in e.msg)
+    assert "'circiut' is not one of drive.launch.py: did you mean circuit?" in said
+    assert "fleet_size" not in said
+
+
+INCLUDING = """
+from launch import LaunchDescription
+from launch.actions import ExecuteProcess, IncludeLaunchDescription, Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+def generate_launch_description():
+    included = PythonLaunchDescriptionSource({file!r})
+    given = {{"output": {output!r}, "simulator": "none", "stall_limit": "1.0"}}
+    return LaunchDescription([
+        # Goes on after the run has ended, and ends the launch.
+        ExecuteProcess(cmd=["sh", "-c", "while ! grep -q ending {output}/latest/metrics.json; do "
+                            "sleep 0.2; done; sleep 3; echo outlived the run"],
+                       output="screen", on_exit=Shutdown(reason="the other process is done")),
+        IncludeLaunchDescription(included, launch_arguments=given.items()),
+    ])
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ros2launch") is None,
+    reason="needs an installed package and ros2launch",
+)
+def test_an_including_launch_outlives_the_run_and_raises_nothing(tmp_path: Path) -> None:
+    outer = tmp_path / "outer.launch.py"
+    outer.write_text(INCLUDING.format(file=str(FILE), output=str(tmp_path / "runs")))
+    code = "import sys; from ros2cli.cli import main; sys.exit(main())"
+    launched = subprocess.run(
+        [sys.executable, "-c", code, "launch", str(outer)],
+        env={**os.environ, "ROS_DOMAIN_ID": str(40 + os.getpid() % 30)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    said = launched.stdout + launched.stderr
+    assert launched.returncode == 0, said
+    assert "no new pose of the car for 1 s" in said
+    assert "outlived the run" in said
+    assert "exception" not in said.lower()
 
 
 @pytest.mark.parametrize(
@@ -112,10 +164,8 @@ def test_it_starts_the_nodes_of_the_run(
     given: dict[str, str],
     nodes: set[str],
 ) -> None:
-    from pilotnet_brain.runs import graph as bringup
-
     # Which model is driven with is checked elsewhere; none need be there for this.
-    monkeypatch.setattr(launch_file, "prepare_run", _prepared(bringup, tmp_path))
+    monkeypatch.setattr("pilotnet_brain.runs.drive.check_run", lambda spec: None)
     started = [
         entity
         for entity in start(launch_file, output=str(tmp_path), **given)
@@ -123,13 +173,3 @@ def test_it_starts_the_nodes_of_the_run(
     ]
     assert {node.node_executable for node in started} == nodes
     assert {node.node_package for node in started} == {"pilotnet_brain"}
-
-
-def _prepared(bringup: ModuleType, tmp_path: Path) -> Any:
-    from pilotnet_brain.runs.folder import RunFolder
-
-    def prepared(plan: Any) -> Any:
-        folder = RunFolder.create(tmp_path / "runs", plan.circuit, plan.model)
-        return folder, bringup.run_graph(plan, folder.path)
-
-    return prepared

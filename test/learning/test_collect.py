@@ -9,16 +9,15 @@ import pytest
 from pilotnet_brain.circuits.catalogue import UnknownCircuitError, load_circuit
 from pilotnet_brain.cli import main
 from pilotnet_brain.driving.expert import Expert
-from pilotnet_brain.learning.collect import (
+from pilotnet_brain.learning.collect import collect, reversed_circuit
+from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSetError, load_dataset
+from pilotnet_brain.learning.recipe import (
     FRAMES_PER_WORLD,
     TRAINING_CIRCUITS,
     Recipe,
-    collect,
     recovery_share,
-    reversed_circuit,
     worlds_of,
 )
-from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSetError, load_dataset
 
 RECIPE = Recipe(frames=2 * FRAMES_PER_WORLD, seed=11)
 
@@ -47,6 +46,18 @@ def test_targets_are_normalized_to_jderobots_range(folder):
     assert targets.dtype == np.float32
     assert 6.5 + 17.5 * targets[:, 0] == pytest.approx(data.table["v"].to_numpy(), abs=1e-5)
     assert -7.1 + 14.2 * targets[:, 1] == pytest.approx(data.table["w"].to_numpy(), abs=1e-5)
+
+
+def test_exactly_the_frames_asked_for_are_made(folder, tmp_path):
+    """The first frames are those of a larger set by the same seed, in either layout."""
+    for name, pictures in (("compact", False), ("pictures", True)):
+        recipe = Recipe(frames=FRAMES_PER_WORLD + 7, seed=11, full_frames=pictures)
+        for _ in collect(tmp_path / name, recipe, jobs=1):
+            pass
+        data = load_dataset(tmp_path / name)
+        assert len(data) == len(data.table) == FRAMES_PER_WORLD + 7
+        assert np.array_equal(data.frames, load_dataset(folder).frames[: len(data)])
+    assert not (tmp_path / "pictures" / f"{FRAMES_PER_WORLD + 7}.png").exists()
 
 
 def test_half_of_it_is_recovery(folder):
@@ -149,7 +160,7 @@ def test_no_two_data_sets_share_a_look_or_a_random_circuit():
 
 def test_the_experts_style_can_be_asked_for(tmp_path):
     fast = ["--max-speed", "19", "--lateral-acceleration", "20", "--jobs", "1"]
-    assert main(["collect", str(tmp_path), "--frames", "160", "--seed", "4", *fast]) == 0
+    assert main(["data", "collect", str(tmp_path), "--frames", "160", "--seed", "4", *fast]) == 0
     style = json.loads((tmp_path / RECIPE_FILE).read_text())["style"]
     assert (style["max_speed"], style["lateral_acceleration"]) == (19.0, 20.0)
     table = load_dataset(tmp_path).table

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pilotnet_brain.driving.preprocess import network_input
-from pilotnet_brain.learning.dataset import DataSetError, check_trainable, join, load_dataset
+from pilotnet_brain.learning.dataset import DataSetError, join, load_dataset
+from pilotnet_brain.learning.recipe import check_trainable
 
 
 @pytest.fixture
@@ -53,7 +54,13 @@ def test_a_picture_of_another_size_is_named(pictures):
 
 @pytest.mark.parametrize(
     ("table", "complaint"),
-    [("", "not a table"), ("speed,w\n1,2\n", "no column v"), ("v,w\n1,nan\n", "finite")],
+    [
+        ("", "not a table"),
+        ("speed,w\n1,2\n", "no column v"),
+        ("v,w\n1,nan\n", "line 2: .*finite"),
+        ("\nv,w\n8,0\n\n  \n8,0\n8,\n", "line 7: .*finite numbers: '8,'"),
+        ("v,w\n8,0\n8,left\n", "line 3: .*finite numbers: '8,left'"),
+    ],
 )
 def test_a_broken_table_is_refused(tmp_path, table, complaint):
     (tmp_path / "data.csv").write_text(table)
@@ -77,7 +84,7 @@ def test_frames_that_do_not_fit_are_refused(tmp_path, frames, complaint):
 
 
 def test_an_empty_folder_tells_what_makes_a_data_set(tmp_path):
-    with pytest.raises(DataSetError, match="pilotnet collect"):
+    with pytest.raises(DataSetError, match="pilotnet data collect"):
         load_dataset(tmp_path)
 
 

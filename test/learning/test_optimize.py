@@ -10,14 +10,13 @@ import torch
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest
 from pilotnet_brain.driving.model.file import load_as_saved, load_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.learning.export import export_torchscript, self_test_frames
-from pilotnet_brain.learning.methods import METHODS
-from pilotnet_brain.learning.offline.stored_weights import sparsity, stored_layers
-from pilotnet_brain.learning.optimization import Workshop, baseline_weights
-from pilotnet_brain.learning.optimize import optimize
+from pilotnet_brain.learning.offline.stored_weights import stored_layers, stored_weights
+from pilotnet_brain.learning.optimize import METHODS, OptimizationTask, baseline_weights, optimize
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape
 from pilotnet_brain.learning.train import TrainingPlan, images_of, predict, train
 
@@ -31,7 +30,7 @@ def few(data: DataSet, count: int) -> DataSet:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, striped_training, striped_validation):
-    """A baseline's file, and the workshop around it."""
+    """A baseline's file, and the task around it."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(1)
     network = PilotNet()
@@ -39,12 +38,11 @@ def made(tmp_path_factory, striped_training, striped_validation):
     export_torchscript(
         network.eval(),
         folder / "baseline.pt",
-        name="baseline",
-        method="baseline",
-        self_test_frames=self_test_frames(striped_validation.frames),
+        ModelRecord(name="baseline", method="baseline"),
+        self_test_frames(striped_validation.frames),
     )
     weights, origin = baseline_weights(folder / "baseline.pt")
-    return folder, Workshop(
+    return folder, OptimizationTask(
         weights=weights,
         origin=origin,
         training=few(striped_training, 48),
@@ -57,13 +55,13 @@ def made(tmp_path_factory, striped_training, striped_validation):
 
 @pytest.fixture(scope="module")
 def records(made):
-    folder, shop = made
-    return {name: optimize(name, shop, folder, f"make {name}") for name in METHODS}
+    folder, task = made
+    return {name: optimize(name, task, folder, f"make {name}") for name in METHODS}
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_file_drives_and_says_what_it_is(made, records, name):
-    folder, shop = made
+    folder, task = made
     model = load_model(folder / f"{name}.pt", "cpu")
     frame = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
     assert np.isfinite(Pilot(model).drive(frame).outputs).all()
@@ -107,11 +105,14 @@ def layers_of(folder, name):
 
 def test_the_pruned_shares_are_in_the_files(made, records):
     folder, _ = made
-    assert sparsity(layers_of(folder, "baseline")).overall < 1e-3
-    local = sparsity(layers_of(folder, "local_prune"))
-    assert local.convolution == pytest.approx(0.3, abs=0.002)
-    assert local.linear == pytest.approx(0.5, abs=0.002)
-    assert sparsity(layers_of(folder, "global_prune")).overall == pytest.approx(0.3, abs=0.002)
+    base, local, overall = (
+        stored_weights(load_as_saved(folder / f"{name}.pt"))
+        for name in ("baseline", "local_prune", "global_prune")
+    )
+    assert base.sparsity < 1e-3
+    assert local.sparsity_convolution == pytest.approx(0.3, abs=0.002)
+    assert local.sparsity_linear == pytest.approx(0.5, abs=0.002)
+    assert overall.sparsity == pytest.approx(0.3, abs=0.002)
 
 
 def test_quantization_keeps_every_zero_of_the_pruned_network(made, records):
@@ -123,8 +124,8 @@ def test_quantization_keeps_every_zero_of_the_pruned_network(made, records):
 
 
 def test_the_same_seed_makes_the_same_network(made, records, tmp_path):
-    _, shop = made
-    again = replace(shop, folder=tmp_path / "checkpoints")
+    _, task = made
+    again = replace(task, folder=tmp_path / "checkpoints")
     optimize("prune_quant", again, tmp_path)
     for one, other in zip(
         layers_of(made[0], "prune_quant"), layers_of(tmp_path, "prune_quant"), strict=True
@@ -133,10 +134,10 @@ def test_the_same_seed_makes_the_same_network(made, records, tmp_path):
 
 
 def test_finished_training_is_taken_up_and_not_done_again(made, records, tmp_path):
-    folder, shop = made
+    folder, task = made
     reports = []
-    shop = replace(shop, reported=lambda method, report: reports.append(method))
-    again = optimize("qat", shop, tmp_path)
+    task = replace(task, reported=lambda method, report: reports.append(method))
+    again = optimize("qat", task, tmp_path)
     assert reports == []
     assert again.self_test == records["qat"].self_test
 
@@ -145,9 +146,9 @@ def test_finished_training_is_taken_up_and_not_done_again(made, records, tmp_pat
 def test_a_checkpoint_of_another_baseline_or_of_other_data_is_refused(
     made, records, tmp_path, other
 ):
-    _, shop = made
+    _, task = made
     with pytest.raises(UserError, match="another plan"):
-        optimize("qat", replace(shop, **other), tmp_path)
+        optimize("qat", replace(task, **other), tmp_path)
     assert not (tmp_path / "qat.pt").exists()
 
 

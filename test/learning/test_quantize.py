@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from pilotnet_brain.learning.export import trace
 from pilotnet_brain.learning.pilotnet import PilotNet, Shape
-from pilotnet_brain.learning.prune import ZerosHeld, prune_locally
+from pilotnet_brain.learning.prune import prune_locally, zeros_held
 from pilotnet_brain.learning.quantize import (
     Quantizable,
+    engines_by_speed,
     finish_training,
     prepare_training,
     quantize_dynamically,
@@ -159,7 +161,7 @@ def test_pruned_weights_are_zeros_in_int8_too(network, images):
     prune_locally(network)
     pruned = [layer.weight == 0 for layer in float_layers(Quantizable(network))]
     prepared = prepare_training(network, [images]).train()
-    hold = ZerosHeld(prepared)
+    hold = zeros_held(prepared)
     optimizer = torch.optim.Adam(prepared.parameters(), lr=1e-2)
     for _ in range(3):
         optimizer.zero_grad()
@@ -176,3 +178,16 @@ def test_it_warns_of_nothing(network, images):
         quantize_dynamically(network)
         quantize_statically(network, [images])
         finish_training(prepare_training(network, [images]))
+
+
+def test_the_engines_named_run_the_network_and_the_choice_is_left_as_it_was():
+    torch.manual_seed(1)
+    image = torch.rand(1, 3, 66, 200).contiguous(memory_format=torch.channels_last)
+    network = PilotNet(Shape(((4, 5, 2), (4, 5, 2)), (12,))).eval()
+    scripted = trace(quantize_statically(network, [image]))
+    before, threads = torch.backends.quantized.engine, torch.get_num_threads()
+    engines = engines_by_speed(scripted, image)
+    assert (torch.backends.quantized.engine, torch.get_num_threads()) == (before, threads)
+    assert before in engines
+    assert set(engines) <= set(torch.backends.quantized.supported_engines) - {"none"}
+    assert len(set(engines)) == len(engines)

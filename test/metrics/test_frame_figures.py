@@ -1,5 +1,6 @@
 """The brain's figures from frame records, by hand."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -116,3 +117,66 @@ def test_a_brain_that_never_answered_dropped_every_frame():
 def test_suddenness_is_the_mean_step_of_the_outputs():
     assert suddenness([(0.0, 0.0), (0.3, 0.4), None, (0.3, 0.4)]) == pytest.approx(0.25)
     assert suddenness([(0.0, 0.0)]) is None
+
+
+def test_frames_on_which_the_network_failed_are_counted():
+    records = [
+        record(0, frames_failed=7),
+        record(1, driven=False, problem="failed", inference_s=None, frames_failed=8),
+        # The record of another failure was lost; the brain's counter knows of it.
+        record(3, frames_failed=9),
+    ]
+    figures = frame_figures(log_of(records), 0.0, 1.0, None)
+    assert figures["frames_failed"] == 2
+    assert figures["frames_driven"] == 2
+
+
+def test_an_older_bag_has_no_counter_of_failed_frames_but_their_records():
+    records = [record(0), record(1, driven=False, problem="failed: too bright"), record(2)]
+    assert frame_figures(log_of(records), 0.0, 1.0, None)["frames_failed"] == 1
+
+
+def test_a_run_with_one_model_has_one_entry_of_models():
+    figures = frame_figures(log_of([record(i) for i in range(30)]), 0.0, 10.0, None)
+    assert figures["models"] == [
+        {
+            "name": "baseline", "device": "cpu", "since_s": 0.0, "frames_driven": 30,
+            "mean_inference_time": pytest.approx(0.002), "mean_callback_time": pytest.approx(0.005),
+        }
+    ]  # fmt: skip
+
+
+def test_every_swap_of_the_model_starts_an_entry_of_its_own():
+    names = ["baseline"] * 30 + ["tiny"] * 40 + ["baseline"] * 5
+    records = [
+        record(i, model=name, callback_s=0.002 if name == "tiny" else 0.005,
+               inference_s=0.001 * (i - 29) if name == "tiny" else 0.002)
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    # A late frame is stamped before the swap; a broken one carries any stamp.
+    records.append(record(20, model="tiny", driven=False, problem="late"))
+    records.append(record(10, model="tiny", driven=False, problem="broken"))
+    models = frame_figures(log_of(records), 0.0, 10.0, None)["models"]
+    assert [entry["name"] for entry in models] == ["baseline", "tiny", "baseline"]
+    assert [entry["frames_driven"] for entry in models] == [30, 40, 5]
+    assert [entry["since_s"] for entry in models] == pytest.approx([0.0, 1.5, 3.5])
+    # Without its own first and last ten frames: 11 to 30 ms.
+    assert models[1]["mean_inference_time"] == pytest.approx(0.001 * (11 + 30) / 2)
+    assert models[1]["mean_callback_time"] == pytest.approx(0.002)
+    assert models[2]["mean_inference_time"] is None
+    assert json.loads(json.dumps(models)) == models
+
+
+def test_a_model_that_failed_on_every_frame_is_named_too():
+    failed = [record(i, model="nan", driven=False, problem="failed", inference_s=None,
+                     callback_s=None) for i in range(5, 10)]  # fmt: skip
+    models = frame_figures(log_of([record(i) for i in range(5)] + failed), 0.0, 1.0, None)["models"]
+    assert [(entry["name"], entry["frames_driven"]) for entry in models] == [
+        ("baseline", 5), ("nan", 0),
+    ]  # fmt: skip
+    assert models[1]["mean_callback_time"] is None
+
+
+def test_records_that_name_no_model_have_no_entry():
+    figures = frame_figures(log_of([record(i, model="") for i in range(5)]), 0.0, 1.0, None)
+    assert figures["models"] is None

@@ -8,6 +8,7 @@ from driven_lines import LAP, RADIUS, circle, drive, hairpin, ticks
 
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 
 
@@ -77,7 +78,7 @@ def test_two_laps_are_scored_each_on_its_own():
     # 0.1 m off on the first lap and 0.3 m on the second: the mean of 1000^0.1 and 1000^0.3, where
     # taking the nearer of both laps for every point would give 1000^0.1.
     metrics = drive(
-        RunMetrics(circle(), laps=2), lambda t: 10.0 * t, ticks(64.0, 100),
+        RunMetrics(circle(), Rules(laps=2)), lambda t: 10.0 * t, ticks(64.0, 100),
         lambda s: 0.1 if s < LAP else 0.3,
     )  # fmt: skip
     figures = metrics.figures()

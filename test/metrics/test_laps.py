@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.metrics.laps import LapCounter
+from pilotnet_brain.metrics.stint import LapCounter
 
 
 def test_the_crossing_is_interpolated():
-    laps = LapCounter(100.0, begin_s=5.0)
+    laps = LapCounter(100.0, start_s=5.0)
     assert laps.advance(5.0, 0.0, 10.0, 90.0) is None
     assert laps.advance(10.0, 90.0, 12.0, 110.0) == pytest.approx(11.0)
     assert laps.times_s == [pytest.approx(6.0)]

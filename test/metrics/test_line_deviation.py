@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.metrics.line_deviation import LineDeviation, absolute_integral
+from pilotnet_brain.metrics.stint import LineDeviation, absolute_integral
 
 DEVIATIONS = st.floats(-2.0, 2.0)
 

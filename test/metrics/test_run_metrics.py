@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 
 KEYS_OF_THE_CONTRACT = set(
@@ -47,7 +48,7 @@ def test_a_shorter_line_is_driven_on_the_inside_of_the_bend():
 def test_the_deviation_changes_its_sign_within_a_segment():
     # +0.4 m and -0.2 m at successive poses: two triangles, (0.4^2 + 0.2^2) / (2 * 0.6) on average.
     swings = drive(
-        RunMetrics(circle(), laps=0),
+        RunMetrics(circle(), Rules(laps=0)),
         lambda t: 10.0 * t,
         ticks(10.0, 1.0),
         lambda s: 0.4 if round(s / 10.0) % 2 == 0 else -0.2,
@@ -62,7 +63,7 @@ def test_several_laps_and_their_times():
     def along(t: float) -> float:
         return 77.0 + (10.0 * t if 10.0 * t < change else change + 20.0 * (t - change / 10.0))
 
-    figures = drive(RunMetrics(circle(), laps=3), along, ticks(200.0, 20)).figures()
+    figures = drive(RunMetrics(circle(), Rules(laps=3)), along, ticks(200.0, 20)).figures()
     assert figures["laps"] == 3
     assert figures["lap_completed"] is True
     assert figures["lap_times_s"] == pytest.approx(
@@ -116,7 +117,7 @@ def test_crossing_the_start_line_twice_counts_once():
             return LAP + 4.0 - 10.0 * (t - first)
         return LAP - 4.0 + 10.0 * (t - first - 0.8)
 
-    metrics = drive(RunMetrics(circle(), laps=0), along, ticks(2 * LAP / 10.0 + 1.0))
+    metrics = drive(RunMetrics(circle(), Rules(laps=0)), along, ticks(2 * LAP / 10.0 + 1.0))
     figures = metrics.figures()
     assert figures["laps"] == 1
     drive(metrics, along, ticks(2 * LAP / 10.0 + 3.0, begin_s=2 * LAP / 10.0 + 1.05))
@@ -173,7 +174,7 @@ def test_sliding_along_the_wall_is_no_lap(offset, finishes):
 
 
 def test_waiting_for_the_brain_is_not_driving():
-    metrics = RunMetrics(circle(), waiting_s=60.0)
+    metrics = RunMetrics(circle(), Rules(waiting_s=60.0))
     drive(metrics, lambda t: max(0.0, 10.0 * (t - 20.0)), ticks(60.0))
     figures = metrics.figures()
     assert figures["waited_s"] == pytest.approx(20.0)
@@ -198,7 +199,7 @@ def test_half_a_second_off_the_road_is_forgiven():
 
 
 def test_the_time_limit_ends_the_run():
-    metrics = drive(RunMetrics(circle(), time_limit_s=5.0), lambda t: 10 * t, ticks(40.0))
+    metrics = drive(RunMetrics(circle(), Rules(time_limit_s=5.0)), lambda t: 10 * t, ticks(40.0))
     assert metrics.ending.startswith("time limit of 5 s")
     assert metrics.figures()["simulated_time_s"] == pytest.approx(5.0)
 
@@ -297,7 +298,7 @@ def test_after_the_ending_nothing_changes():
 
 
 def test_real_time_comes_from_the_poses():
-    metrics = RunMetrics(circle(), laps=0)
+    metrics = RunMetrics(circle(), Rules(laps=0))
     for i in range(101):
         angle = 0.5 * i / RADIUS
         x, y = RADIUS * math.cos(angle), RADIUS * math.sin(angle)
@@ -375,7 +376,7 @@ def test_slow_stretches_weigh_by_their_length_and_not_by_their_time(slow, share)
 @given(steps=st.lists(st.floats(-12.0, 12.0), min_size=1, max_size=150))
 def test_laps_are_full_turns_of_the_farthest_progress(steps):
     positions = np.cumsum([0.0, *steps])
-    metrics = RunMetrics(circle(), laps=0, standing_s=math.inf)
+    metrics = RunMetrics(circle(), Rules(laps=0, standing_s=math.inf))
     drive(metrics, lambda t: positions[int(round(t))], range(len(positions)))
     assert metrics.laps_done == int(max(positions) / LAP + 1e-12)
 

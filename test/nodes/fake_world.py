@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -20,12 +20,13 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
-from pilotnet_brain.metrics.frame_record import FrameRecord
-from pilotnet_brain.nodes.ros import diagnostics
-from pilotnet_brain.nodes.ros.simulator_messages import time_message
+from pilotnet_brain.bags.messages import seconds
+from pilotnet_brain.metrics.frame_record import FrameRecord, frame_record
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
+from pilotnet_brain.nodes.ros.simulator_output import time_message
 from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
 
 PATIENCE_S = 30.0
@@ -45,13 +46,15 @@ class FakeWorld:
         self.changed = threading.Condition()
         self.commands: list[tuple[float, float]] = []
         self.records: list[FrameRecord] = []
+        self.statuses: list[tuple[float, dict[str, str]]] = []
         self.diagnostics: list[tuple[str, bytes, str, dict[str, str]]] = []
         self.time_s = 0.0
         self._images = self.node.create_publisher(Image, "camera/image_raw", 1)
         self._infos = self.node.create_publisher(CameraInfo, "camera/camera_info", 10)
         self._clock = self.node.create_publisher(Clock, "/clock", 10)
         self.node.create_subscription(Twist, "cmd_vel", self._on_command, 100)
-        self.node.create_subscription(DiagnosticArray, "brain/frames", self._on_record, 100)
+        self.node.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
+        self.node.create_subscription(DiagnosticArray, "brain/status", self._on_status, STATUS_QOS)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
@@ -115,6 +118,16 @@ class FakeWorld:
                     self.changed.wait(0.05)
         raise AssertionError("the brain answered none of 40 frames")
 
+    def problem_of(self, record: FrameRecord) -> str:
+        """Return the problem that brain/status names for a frame, waiting for its message."""
+
+        def named() -> list[dict[str, str]]:
+            texts = [texts for since_s, texts in self.statuses if since_s <= record.stamp_s + 1e-6]
+            return [t for t in texts[-1:] if t["problem"].startswith(record.problem)]
+
+        problem: str = self.until(named, "the status")[0]["problem"]
+        return problem
+
     def set_parameter(
         self, node: str, name: str, value: str, meanwhile: Callable[[], object] | None = None
     ) -> tuple[bool, str]:
@@ -161,17 +174,26 @@ class FakeWorld:
         with self.changed:
             self.commands.append((message.linear.x, message.angular.z))
 
-    def _on_record(self, message: DiagnosticArray) -> None:
+    def _on_frame(self, message: JointState) -> None:
         with self.changed:
-            values = diagnostics.values_of(message.status[0])
-            self.records.append(FrameRecord.from_values(values))
+            self.records.append(frame_record(message))
+
+    def _on_status(self, message: DiagnosticArray) -> None:
+        with self.changed:
+            (status,) = message.status
+            self.statuses.append((seconds(message.header.stamp), values_of(status)))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self.changed:
             for status in message.status:
                 self.diagnostics.append(
-                    (status.name, status.level, status.message, diagnostics.values_of(status))
+                    (status.name, status.level, status.message, values_of(status))
                 )
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    """Return the values of a status, key -> text."""
+    return {pair.key: pair.value for pair in status.values}
 
 
 def grey_image(grey: int, width: int = 640, height: int = 480) -> Image:

@@ -13,13 +13,6 @@ from typing import Any
 
 DOMAIN_ID = 70 + os.getpid() % 30
 PATIENCE_S = 60.0
-START = """
-import sys
-from pilotnet_brain.runs.graph import RunPlan
-from pilotnet_brain.runs.live import live_run
-import json
-sys.exit(live_run(RunPlan(**json.loads(sys.argv[1]))))
-"""
 
 
 class Run:
@@ -27,10 +20,14 @@ class Run:
 
     def __init__(self, output: Path, **arguments: object) -> None:
         self.output = output
-        plan = json.dumps({"output": str(output), **arguments})
+        options = [
+            word
+            for name, value in {"output": output, **arguments}.items()
+            for word in _option(name, value)
+        ]
         self.log = output.with_suffix(".log")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", START, plan],
+            [sys.executable, "-m", "pilotnet_brain.cli", "drive", *options],
             env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
             stdout=self.log.open("w"),
             stderr=subprocess.STDOUT,
@@ -47,7 +44,8 @@ class Run:
 
     def node(self, name: str) -> int:
         """Return the pid of a node's process."""
-        return next(pid for pid, line in self.children().items() if f"{name}_node" in line)
+        started = f"pilotnet_brain.executables {name} "
+        return next(pid for pid, line in self.children().items() if started in line)
 
     def children(self) -> dict[int, str]:
         """Return the command lines of the run's processes by pid."""
@@ -73,6 +71,13 @@ class Run:
         return self.process.wait(patience_s), time.monotonic() - begin
 
 
+def _option(name: str, value: object) -> list[str]:
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    return [f"--{option}", str(value)]
+
+
 def command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
@@ -90,4 +95,4 @@ def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIEN
 def still_alive(run: Run) -> list[str]:
     """Return the run's processes that outlived it."""
     lines = [command_line(int(p.name)) for p in Path("/proc").glob("[0-9]*")]
-    return [line for line in lines if str(run.output) in line and "_node" in line]
+    return [line for line in lines if str(run.output) in line and "executables" in line]

@@ -20,6 +20,8 @@ from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
+from pilotnet_brain.errors import UserError  # noqa: E402
+from pilotnet_brain.nodes.swap_client import swap_model  # noqa: E402
 from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 30
@@ -128,16 +130,20 @@ def test_broken_frames_are_counted_and_skipped(world: FakeWorld, brain: object) 
 def test_an_output_that_is_no_number_stops_the_car(world: FakeWorld, brain: object) -> None:
     record = world.drive_frame(grey_image(255))
     assert not record.driven
-    assert "not finite" in record.problem
+    assert "not finite" in world.problem_of(record)
     world.until(lambda: world.commands[-1] == STOP, "the stop")
     assert world.drive_frame(grey_image(51)).driven
 
 
 def test_a_network_that_fails_on_a_frame_stops_the_car(world: FakeWorld, brain: object) -> None:
+    before = world.drive_frame(grey_image(51))
     record = world.drive_frame(grey_image(240))
     assert not record.driven
-    assert record.problem.startswith("failed: brightness failed: ")
-    assert "too bright" in record.problem
+    assert record.problem == "failed"
+    assert record.frames_failed == before.frames_failed + 1
+    problem = world.problem_of(record)
+    assert problem.startswith("failed: brightness failed: ")
+    assert "too bright" in problem
     world.until(lambda: world.commands[-1] == STOP, "the stop")
     assert world.drive_frame(grey_image(51)).driven
 
@@ -181,6 +187,25 @@ def test_a_clock_that_jumps_back_opens_an_epoch(world: FakeWorld, brain: object)
     assert after.epoch == before.epoch + 1
     assert after.driven
     assert after.frames_late <= before.frames_late + 1
+
+
+def test_the_status_is_published_when_its_text_changes(world: FakeWorld, brain: object) -> None:
+    first = world.drive_frame(grey_image(51))
+    world.until(lambda: world.problem_of(first) == "", "the status")
+    seen = len(world.statuses)
+    for _ in range(5):
+        assert world.drive_frame(grey_image(51)).driven
+    failed = world.drive_frame(grey_image(255))
+    world.drive_frame(grey_image(255))
+    driven = world.drive_frame(grey_image(51))
+    world.until(lambda: len(world.statuses) >= seen + 2, "two statuses")
+    (since_s, texts), (driven_since_s, driven_texts) = world.statuses[seen:]
+    assert since_s == pytest.approx(failed.stamp_s, abs=1e-6)
+    assert (texts["model"], texts["device"]) == ("brightness", "cpu")
+    assert texts["form"]
+    assert "not finite" in texts["problem"]
+    assert driven_since_s == pytest.approx(driven.stamp_s, abs=1e-6)
+    assert driven_texts == texts | {"problem": ""}
 
 
 def test_diagnostics_name_model_device_and_counts(world: FakeWorld, brain: object) -> None:
@@ -247,14 +272,35 @@ def test_a_transition_that_is_not_allowed_leaves_it_driving(
     assert brain.poll() is None
 
 
-def test_a_second_brain_keeps_its_hands_off_the_wheel(
+def test_a_second_brain_does_not_start_driving(
     world: FakeWorld, brain: object, model: Path
 ) -> None:
     second = start_brain(model, "-r", "__node:=second_brain")
     _, errors = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
-    assert "already publishes /cmd_vel" in errors
+    assert "multiple publishers on /cmd_vel: /brain drives" in errors
     assert world.drive_frame(grey_image(51)).driven
+
+
+def test_swap_changes_the_model_of_the_running_brain(
+    world: FakeWorld, brain: object, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(DOMAIN_ID))
+    other = write_brightness_model(tmp_path / "swapped.pt", offset=0.1)
+    monkeypatch.chdir(tmp_path)
+    assert swap_model(other.name) == "/brain"
+    assert world.drive_frame(grey_image(51)).model == "swapped"
+    # None answers until the clock's next frame: the brain names what it was swapped to.
+    assert world.until(lambda: world.statuses[-1][1]["model"] == "swapped", "the status")
+    with pytest.raises(UserError, match=r"/brain refused no_such: unknown model .*static_quant"):
+        swap_model("no_such")
+    assert world.drive_frame(grey_image(51)).model == "swapped"
+    assert swap_model(str(model), namespace="/brain") == "/brain"
+    assert world.drive_frame(grey_image(51)).model == "brightness"
+    with pytest.raises(
+        UserError, match=f"no brain runs in namespace /b in ROS_DOMAIN_ID {DOMAIN_ID}"
+    ):
+        swap_model(str(model), namespace="/b")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -265,6 +311,35 @@ def test_told_to_end_it_stops_the_car_first(
     brain.wait(PATIENCE_S)
     assert brain.returncode == 0
     world.until(lambda: world.commands[-1] == STOP, "the stop")
+
+
+@pytest.mark.parametrize("names", [("brain", "brain"), ("left", "right"), ("left", "left")])
+def test_of_two_brains_that_start_together_exactly_one_drives(
+    world: FakeWorld, model: Path, names: tuple[str, str]
+) -> None:
+    brains = [start_brain(model, "-r", f"__node:={name}") for name in names]
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while all(brain.poll() is None for brain in brains) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # Longer than the loser has to find out; the winner must not be one of those.
+        time.sleep(4.0)
+        ended = [brain for brain in brains if brain.poll() is not None]
+        assert len(ended) == 1
+        (loser,), (winner,) = ended, [brain for brain in brains if brain not in ended]
+        assert loser.returncode == 2
+        _, errors = loser.communicate()
+        name = names[brains.index(winner)]
+        assert f"multiple publishers on /cmd_vel: /{name} drives" in errors
+        assert world.drive_frame(grey_image(51)).driven
+        assert winner.poll() is None
+        assert not [
+            topic for topic, _ in world.node.get_topic_names_and_types() if "starting" in topic
+        ]
+    finally:
+        for brain in brains:
+            brain.terminate()
+            brain.communicate(timeout=PATIENCE_S)
 
 
 def test_an_error_that_nobody_foresaw_stops_the_car_too(world: FakeWorld, model: Path) -> None:

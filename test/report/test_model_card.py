@@ -7,7 +7,7 @@ import pytest
 from pilotnet_brain.cli import main
 from pilotnet_brain.driving.model.catalogue import ManifestEntry, models_dir
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.offline.row import OfflineRow, column_names
+from pilotnet_brain.learning.offline.evaluation import OfflineRow, column_names
 from pilotnet_brain.report.model_card import PUBLISHED, finding, model_card
 
 TEMPLATE = "F\n$files\nE\n$evaluation\nL\n$laps\nW\n$finding\n"

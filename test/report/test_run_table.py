@@ -3,8 +3,15 @@
 from driven_lines import LAP, circle, drive, ticks
 
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.figure_texts import FIGURES, figure_text, outcome
-from pilotnet_brain.report.run_table import run_summary, run_table_text
+from pilotnet_brain.report.figures import (
+    FIGURES,
+    figure_text,
+    outcome,
+    run_summary,
+    run_table,
+    run_table_text,
+)
+from pilotnet_brain.report.tables import print_tables
 
 DRIVEN = drive(RunMetrics(circle()), lambda t: 10 * t, ticks(40.0), lambda s: 0.1)
 
@@ -28,6 +35,15 @@ def test_the_table_has_every_figure_with_its_unit():
 
 def test_the_table_fits_a_terminal_of_eighty_columns():
     assert max(map(len, run_table_text(DRIVEN.figures()).splitlines())) <= 80
+
+
+def test_nothing_is_cut_off_where_the_output_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    model = "models/" + "a_long_name_" * 6 + ".pt"
+    times = [31.0 + 0.01 * lap for lap in range(20)]
+    print_tables(run_table(DRIVEN.figures(model=model) | {"lap_times_s": times}))
+    shown = capsys.readouterr().out
+    assert model in shown and ", ".join(f"{time:.2f}" for time in times) in shown
 
 
 def test_every_figure_of_the_table_is_one_of_the_file():

@@ -13,18 +13,22 @@ from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.disturbances import (
     DISTURBANCES,
     DisturbanceError,
     disturb,
     find_disturbance,
 )
-from pilotnet_brain.runs.lockstep import LockstepPlan, drive_lockstep, without_timings
+from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep, without_timings
+from pilotnet_brain.runs.lockstep_run import conditions_of
+from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.simulation.looks import random_looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 CIRCUIT = load_circuit("nurburgring")
-PLAN = LockstepPlan(CIRCUIT, time_limit_s=1.5)
+PLAIN = Conditions()
 
 
 class Notes:
@@ -40,22 +44,23 @@ class Notes:
         return Command(1.0 + 0.1 * len(self.frames), 0.0)
 
 
-def driven(plan):
+def driven(conditions, seconds=1.5):
     """Return the driver's notes, the run's rows and its figures."""
     notes, rows = Notes(), []
-    figures = drive_lockstep(plan, notes, rows.append)
+    metrics = RunMetrics(CIRCUIT, Rules(time_limit_s=seconds))
+    figures = drive_lockstep(metrics, notes, conditions, on_row=rows.append)
     return notes, rows, figures
 
 
-def frame_of(plan, s=30.0):
-    with MujocoSimulator(plan.circuit, plan.looks) as simulator:
+def frame_of(conditions, s=30.0):
+    with MujocoSimulator(CIRCUIT, conditions.looks) as simulator:
         simulator.reset(s)
-        return plan.sensor(simulator.render())
+        return conditions.sensor(simulator.render())
 
 
 @pytest.fixture(scope="module")
 def plain():
-    return driven(PLAN)
+    return driven(PLAIN)
 
 
 def test_an_unknown_disturbance_lists_the_known_ones():
@@ -71,12 +76,12 @@ def test_amounts_are_within_their_limits_and_others_are_refused(name):
         disturbance.check(amount)
     for amount in (disturbance.low - 0.1, disturbance.high + 0.1, math.nan, math.inf):
         with pytest.raises(DisturbanceError, match=disturbance.unit):
-            disturb(PLAN, name, amount)
+            disturb(PLAIN, name, amount)
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
 def test_the_amount_none_changes_nothing(name, plain):
-    figures = driven(disturb(PLAN, name, find_disturbance(name).none))[2]
+    figures = driven(disturb(PLAIN, name, find_disturbance(name).none))[2]
     assert without_timings(figures) == without_timings(plain[2])
 
 
@@ -84,7 +89,7 @@ def test_the_amount_none_changes_nothing(name, plain):
     ("name", "amount"), [("dropped_frames", 0.5), ("delayed_frames", 150.0), ("camera_noise", 20.0)]
 )
 def test_the_same_seed_is_the_same_run(name, amount):
-    notes = [driven(disturb(PLAN, name, amount, seed))[0] for seed in (1, 1, 2)]
+    notes = [driven(disturb(PLAIN, name, amount, seed))[0] for seed in (1, 1, 2)]
     assert notes[0].times_s == notes[1].times_s
     assert all(map(np.array_equal, notes[0].frames, notes[1].frames))
     if name != "camera_noise":  # whose seed is that of the looks
@@ -92,8 +97,8 @@ def test_the_same_seed_is_the_same_run(name, amount):
 
 
 def test_noise_has_the_standard_deviation_that_was_asked_for():
-    clean = frame_of(PLAN)
-    noise = frame_of(disturb(PLAN, "camera_noise", 10.0)).astype(float) - clean
+    clean = frame_of(PLAIN)
+    noise = frame_of(disturb(PLAIN, "camera_noise", 10.0)).astype(float) - clean
     # Where the noise cannot be cut off at black or white.
     middle = (clean > 60) & (clean < 195)
     assert noise[middle].std() == pytest.approx(10.0, rel=0.05)
@@ -101,9 +106,8 @@ def test_noise_has_the_standard_deviation_that_was_asked_for():
 
 
 def test_noise_and_blur_add_to_what_the_looks_have():
-    plan = LockstepPlan(CIRCUIT, random_looks(3))
-    looks = plan.looks
-    disturbed = disturb(disturb(plan, "camera_noise", 3.0), "camera_blur", 4.0).looks
+    looks = random_looks(3)
+    disturbed = disturb(disturb(Conditions(looks), "camera_noise", 3.0), "camera_blur", 4.0).looks
     assert disturbed.noise == pytest.approx(math.sqrt(looks.noise**2 + 9.0))
     assert disturbed.blur == pytest.approx(math.sqrt(looks.blur**2 + 16.0))
 
@@ -112,7 +116,7 @@ def test_blur_takes_edges_away_and_leaves_the_mean():
     def edges(frame):
         return np.abs(np.diff(frame.astype(float), axis=1)).max()
 
-    clean, blurred = frame_of(PLAN), frame_of(disturb(PLAN, "camera_blur", 4.0))
+    clean, blurred = frame_of(PLAIN), frame_of(disturb(PLAIN, "camera_blur", 4.0))
     assert edges(blurred) < 0.4 * edges(clean)
     assert blurred.mean() == pytest.approx(clean.mean(), abs=1.0)
 
@@ -124,24 +128,24 @@ def test_blur_takes_edges_away_and_leaves_the_mean():
 )
 def test_brightness_is_a_gain_up_to_white(gain, grey):
     frame = np.full((480, 640, 3), grey, np.uint8)
-    seen = disturb(PLAN, "brightness", gain).sensor(frame)
+    seen = disturb(PLAIN, "brightness", gain).sensor(frame)
     assert seen.dtype == np.uint8 and seen.shape == (480, 640, 3)
     assert (seen == seen[0, 0, 0]).all()
     assert abs(int(seen[0, 0, 0]) - min(255.0, gain * grey)) <= 0.51
 
 
-def centre_of_the_line(plan):
+def centre_of_the_line(conditions):
     """Return the mean column of the red pixels, and their uppermost row."""
-    frame = frame_of(plan, s=0.0).astype(int)
+    frame = frame_of(conditions, s=0.0).astype(int)
     red = (frame[..., 0] > 100) & (frame[..., 1] < 60) & (frame[..., 2] < 60)
     rows, columns = np.nonzero(red)
     return columns.mean(), rows.min()
 
 
 def test_the_camera_turns_left_and_down_as_asked():
-    column, row = centre_of_the_line(PLAN)
-    left = centre_of_the_line(disturb(PLAN, "camera_yaw", 4.0))
-    down = centre_of_the_line(disturb(PLAN, "camera_pitch", 4.0))
+    column, row = centre_of_the_line(PLAIN)
+    left = centre_of_the_line(disturb(PLAIN, "camera_yaw", 4.0))
+    down = centre_of_the_line(disturb(PLAIN, "camera_pitch", 4.0))
     # 320 pixels from the axis to the edge, which is 45 degrees off it: tan(4 deg) * 320 = 22.
     assert left[0] == pytest.approx(column + 22.0, abs=6.0)
     # The far end of the line, near the horizon.
@@ -155,7 +159,7 @@ def test_the_camera_leans_to_the_right_as_asked():
         matrix = cv2.getRotationMatrix2D((319.5, 239.5), degrees, 1.0)
         return cv2.warpAffine(frame, matrix, (640, 480))[120:360, 160:480].astype(float)
 
-    upright, leaning = frame_of(PLAN), frame_of(disturb(PLAN, "camera_roll", 8.0))
+    upright, leaning = frame_of(PLAIN), frame_of(disturb(PLAIN, "camera_roll", 8.0))
     seen = turned(leaning, 0.0)
     off = {angle: np.abs(turned(upright, angle) - seen).mean() for angle in (-8, 0, 4, 8, 12)}
     assert min(off, key=off.get) == 8
@@ -164,7 +168,7 @@ def test_the_camera_leans_to_the_right_as_asked():
 
 @pytest.mark.parametrize("rate_hz", [10.0, 5.0, 15.0, 3.0])
 def test_the_camera_takes_so_many_frames_a_second(rate_hz, plain):
-    notes, _, figures = driven(disturb(PLAN, "frame_rate", rate_hz))
+    notes, _, figures = driven(disturb(PLAIN, "frame_rate", rate_hz))
     expected = np.arange(len(notes.times_s)) / rate_hz
     assert notes.times_s == pytest.approx(expected, abs=0.5 * TIME_STEP_S + 1e-9)
     assert len(notes.times_s) == pytest.approx(len(plain[0].times_s) * rate_hz / 20.0, abs=1)
@@ -172,7 +176,7 @@ def test_the_camera_takes_so_many_frames_a_second(rate_hz, plain):
 
 
 def test_no_command_comes_of_a_dropped_frame(plain):
-    notes, rows, figures = driven(disturb(PLAN, "dropped_frames", 0.5, seed=4))
+    notes, rows, figures = driven(disturb(PLAIN, "dropped_frames", 0.5, seed=4))
     sent = plain[0].times_s
     lost = sorted(set(sent) - set(notes.times_s))
     assert 0.2 * len(sent) < len(lost) < 0.8 * len(sent)
@@ -183,14 +187,14 @@ def test_no_command_comes_of_a_dropped_frame(plain):
         if after.command_speed != before.command_speed
     ]
     for time_s in lost:
-        assert not any(abs(time_s + PLAN.latency_s - change) < 1e-6 for change in changes_s)
+        assert not any(abs(time_s + PLAIN.latency_s - change) < 1e-6 for change in changes_s)
     assert figures["frames_driven"] == len(notes.times_s)
     # The last ones before the end may still be on their way.
     assert len(lost) - 5 <= figures["frames_dropped"] <= len(lost)
 
 
 def test_frames_that_all_get_lost_never_move_the_car():
-    notes, _, figures = driven(disturb(LockstepPlan(CIRCUIT), "dropped_frames", 1.0))
+    notes, _, figures = driven(disturb(PLAIN, "dropped_frames", 1.0), seconds=None)
     assert notes.times_s == []
     assert figures["ending"].startswith("stood still")
     assert not figures["lap_completed"]
@@ -198,7 +202,7 @@ def test_frames_that_all_get_lost_never_move_the_car():
 
 def test_a_car_without_frames_is_stopped_as_the_live_one_is():
     """The watchdog's half second: frames come every second, the car drives for half of it."""
-    _, rows, _ = driven(disturb(LockstepPlan(CIRCUIT, time_limit_s=4.0), "frame_rate", 1.0))
+    _, rows, _ = driven(disturb(PLAIN, "frame_rate", 1.0), seconds=4.0)
     speeds = {round(row.time_s, 3): row.command_speed for row in rows}
     assert speeds[1.5] > 0.0
     assert speeds[1.53] == 0.0
@@ -207,7 +211,7 @@ def test_a_car_without_frames_is_stopped_as_the_live_one_is():
 
 
 def test_delayed_frames_come_late_and_none_is_driven_on_after_a_newer_one(plain):
-    plan = disturb(PLAN, "delayed_frames", 200.0, seed=2)
+    plan = disturb(PLAIN, "delayed_frames", 200.0, seed=2)
     delays = [plan.transport(number) for number in range(1000)]
     assert min(delays) >= 0.0 and max(delays) < 0.2
     assert np.mean(delays) == pytest.approx(0.1, abs=0.01)
@@ -219,14 +223,14 @@ def test_delayed_frames_come_late_and_none_is_driven_on_after_a_newer_one(plain)
 
 
 def test_a_frame_that_comes_late_shows_what_it_showed():
-    late = driven(disturb(PLAN, "delayed_frames", 200.0, seed=2))[0]
+    late = driven(disturb(PLAIN, "delayed_frames", 200.0, seed=2))[0]
     with MujocoSimulator(CIRCUIT) as simulator:
         assert np.array_equal(late.frames[0], simulator.render())
 
 
 @pytest.mark.parametrize("latency_ms", [0.0, 50.0, 100.0, 200.0])
 def test_latency_shifts_commands_by_exactly_that_many_steps(latency_ms):
-    _, rows, figures = driven(disturb(PLAN, "latency", latency_ms))
+    _, rows, figures = driven(disturb(PLAIN, "latency", latency_ms))
     commanded = [(row.time_s, row.command_speed) for row in rows if row.command_speed is not None]
     for time_s, speed in commanded:
         # The n-th frame, of (n - 1) / 20 s, asks for 1 + 0.1 n.
@@ -243,8 +247,9 @@ def int8():
 
 
 def test_a_lap_under_a_mild_disturbance_is_finished(int8):
-    plan = disturb(LockstepPlan(load_circuit("simple_circuit")), "camera_noise", 4.0)
-    lap = drive_lockstep(disturb(plan, "dropped_frames", 0.1), lambda frame, _: int8.drive(frame))
+    mild = disturb(disturb(PLAIN, "camera_noise", 4.0), "dropped_frames", 0.1)
+    metrics = RunMetrics(load_circuit("simple_circuit"))
+    lap = drive_lockstep(metrics, lambda frame, _: int8.drive(frame), mild)
     assert lap["lap_completed"], lap["ending"]
     assert lap["position_deviation_mae"] < 0.1
 
@@ -253,7 +258,19 @@ def test_a_lap_under_a_mild_disturbance_is_finished(int8):
     ("name", "amount"), [("camera_yaw", 40.0), ("brightness", 0.0), ("latency", 1000.0)]
 )
 def test_a_lap_under_an_absurd_disturbance_ends_with_a_reason(int8, name, amount):
-    plan = LockstepPlan(load_circuit("simple_circuit"), time_limit_s=30.0)
-    lap = drive_lockstep(disturb(plan, name, amount), lambda frame, _: int8.drive(frame))
+    metrics = RunMetrics(load_circuit("simple_circuit"), Rules(time_limit_s=30.0))
+    absurd = disturb(PLAIN, name, amount)
+    lap = drive_lockstep(metrics, lambda frame, _: int8.drive(frame), absurd)
     assert not lap["lap_completed"]
     assert lap["ending"] and lap["ending"] != "laps done"
+
+
+def test_a_specs_disturbance_is_drawn_from_its_seed():
+    """Which frames get lost follows from the spec's seed, so that a benchmark's seed reaches it."""
+
+    def lost(seed):
+        spec = RunSpec(lockstep=True, disturbance="dropped_frames=0.5", seed=seed)
+        return [conditions_of(spec).transport(number) is None for number in range(100)]
+
+    assert lost(0) == lost(0)
+    assert lost(0) != lost(99)

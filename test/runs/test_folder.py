@@ -12,10 +12,14 @@ from datetime import datetime
 import pytest
 import yaml
 
+import pilotnet_brain
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.machine import git_commit, made_by
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, read_trajectory
 from pilotnet_brain.runs import folder as run_folder
+from pilotnet_brain.runs.drive import prepare_run
 from pilotnet_brain.runs.folder import RunFolder, RunFolderError
-from pilotnet_brain.machine import git_commit, run_record
+from pilotnet_brain.runs.spec import RunSpec
 
 ROW = TrajectoryRow(0.05, 1.0, 2.0, 0.1, 9.0, 0.2, 3.0, -0.01, None, None)
 NOON = datetime(2024, 5, 6, 12, 0, 0)
@@ -40,7 +44,7 @@ def test_paths_become_plain_words(tmp_path):
     assert RunFolder.create(tmp_path, "...", "", NOON).path.name.endswith("unnamed-unnamed")
 
 
-def test_a_folder_of_a_given_name_is_made_anew(tmp_path):
+def test_a_folder_of_a_given_name_is_made_again(tmp_path):
     first = RunFolder.make(tmp_path / "out" / "qat-montreal-0")
     first.append_trajectory(ROW)
     first.close()
@@ -154,15 +158,61 @@ def test_a_killed_writer_loses_no_more_than_its_last_second(tmp_path):
     assert rows[-1, 0] == pytest.approx(0.02 * (len(rows) - 1))
 
 
-def test_run_yaml_says_what_made_the_run(tmp_path):
+def test_run_yaml_says_what_was_asked_and_what_made_the_run(tmp_path):
     folder = RunFolder.create(tmp_path, "montreal", "baseline")
-    folder.write_run_record(run_record({"circuit": "montreal", "out": tmp_path, "laps": (1, 2)}))
+    spec = RunSpec(circuit="montreal", laps=2, simulator="none")
+    folder.add_to_record(spec=spec.to_dict(), **made_by())
+    folder.add_to_record(topics={"odom": "/car/odom"})
     record = yaml.safe_load(folder.run_yaml.read_text())
-    assert record["parameters"] == {"circuit": "montreal", "out": str(tmp_path), "laps": [1, 2]}
+    assert record["spec"]["waiting_limit"] == 60.0
+    assert record["versions"]["pilotnet_brain"] == pilotnet_brain.__version__
     assert record["versions"]["python"].count(".") == 2
     assert record["versions"]["numpy"]
     assert set(record["hardware"]) == {"cpu", "cores", "memory_gb", "gpu"}
     assert record["hardware"]["cores"] >= 1
+    assert folder.spec() == spec
+    assert folder.topics() == {"odom": "/car/odom"}
+
+
+def test_a_run_of_an_earlier_version_is_read_too(tmp_path):
+    folder = RunFolder.create(tmp_path, "montreal", "baseline")
+    asked = {"circuit": "nurburgring", "laps": 3, "odom_topic": "odom", "nodes": {}}
+    folder.add_to_record(parameters=asked)
+    assert folder.spec().laps == 3
+    assert folder.circuit().name == "nurburgring"
+    assert folder.topics()["odom"] == "/odom"
+
+
+@pytest.mark.parametrize("spec", [None, 3, {"laps": 0}, {"laps": "many"}])
+def test_a_record_that_is_none_is_named(tmp_path, spec):
+    folder = RunFolder.create(tmp_path, "montreal", "baseline")
+    folder.add_to_record(spec=spec)
+    with pytest.raises(RunFolderError, match=r"run\.yaml"):
+        folder.spec()
+
+
+def test_a_folder_measures_its_run_where_the_circuit_is_gone(tmp_path):
+    """A user's circuit has changed or moved: a run is measured by the line it was driven on."""
+    mine, lap = tmp_path / "mine.csv", tmp_path / "lap.csv"
+    points = load_circuit("nurburgring").centerline.points
+    text = "x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in points.tolist())
+    mine.write_text(text)
+    lap.write_text(text)
+    spec = RunSpec(circuit=str(mine), reference_lap=str(lap), simulator="none", laps=2)
+    folder = prepare_run(spec, tmp_path / "run")
+    before = folder.new_metrics()
+    mine.unlink()
+    lap.unlink()
+    moved = RunFolder.open((tmp_path / "run").rename(tmp_path / "moved"))
+    after = moved.new_metrics()
+    assert moved.circuit().name == "mine"
+    for metrics in (before, after):
+        for step in range(200):
+            x, y = metrics.circuit.centerline.position(0.5 * step)
+            metrics.add_pose(0.05 * step, float(x) + 0.1, float(y), 0.0, 10.0, 0.0)
+    assert after.figures() == before.figures()
+    assert after.figures()["position_deviation_score_published"] is not None
+    assert after.figures()["laps_asked"] == 2
 
 
 def test_a_file_outside_any_checkout_has_no_commit(tmp_path):
@@ -172,7 +222,7 @@ def test_a_file_outside_any_checkout_has_no_commit(tmp_path):
 
 def test_naming_versions_imports_nothing_heavy():
     script = (
-        "import sys; from pilotnet_brain.machine import run_record; run_record({});"
+        "import sys; from pilotnet_brain.machine import made_by; made_by();"
         "print([m for m in ('torch', 'mujoco', 'matplotlib', 'rclpy') if m in sys.modules])"
     )
     said = subprocess.run(
@@ -183,14 +233,12 @@ def test_naming_versions_imports_nothing_heavy():
 
 def test_a_run_that_starts_over_keeps_only_what_comes_after(tmp_path):
     folder = RunFolder.create(tmp_path, "circle", "baseline")
-    assert not folder.has_driving()
     folder.append_trajectory(ROW)
     folder.flush()
-    assert folder.has_driving()
     folder.restart_trajectory()
-    assert not folder.has_driving()
+    assert not folder.trajectory_csv.exists()
     folder.append_trajectory(ROW._replace(time_s=2.0))
     folder.close()
     assert read_trajectory(folder.trajectory_csv)[:, 0].tolist() == [2.0]
     folder.restart_trajectory()
-    assert not folder.has_driving()
+    assert not folder.trajectory_csv.exists()

@@ -28,12 +28,13 @@ from mcap.reader import make_reader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
 from pilotnet_brain.cli import main  # noqa: E402
-from pilotnet_brain.metrics.frame_record import FrameRecord  # noqa: E402
+from pilotnet_brain.metrics.frame_record import frame_record  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
+from pilotnet_brain.runs.events import STOPPING, read_events  # noqa: E402
 
 TOPICS = {
-    "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/clock",
-    "/diagnostics",
+    "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/brain/status",
+    "/clock", "/diagnostics",
 }  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def test_a_stretch_of_circuit_leaves_every_result(start: Callable[..., Run]) -> 
 def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
     """The bag gives the run's own figures; the real clock is the recorder's, in another process."""
     again = folder / "again.json"
-    assert main(["metrics", str(folder), "--out", str(again)]) == 0
+    assert main(["report", str(folder / "bag"), "--json", str(again)]) == 0
     measured = json.loads(again.read_text())
     for key in ("real_time_s", "real_time_factor", "brain_rate_hz"):
         assert measured.pop(key) > 0.0
@@ -108,10 +109,7 @@ def check_figures_of_the_bag(folder: Path, figures: dict[str, Any]) -> None:
 def check_commands(messages: dict[str, list[tuple[int, Any]]]) -> None:
     """Every driven frame's command was published, and the last command is to stand still."""
     commands = [(m.linear.x, m.angular.z) for _, m in messages["/F1ROS/cmd_vel"]]
-    records = [
-        FrameRecord.from_values({pair.key: pair.value for pair in m.status[0].values})
-        for _, m in messages["/brain/frames"]
-    ]
+    records = [frame_record(m) for _, m in messages["/brain/frames"]]
     driven = [(r.speed, r.yaw_rate) for r in records if r.driven]
     assert len(driven) >= 20
     assert set(driven) <= set(commands)
@@ -177,7 +175,8 @@ def test_a_killed_node_ends_the_run_by_name_and_the_results_stay(
     assert not run.metrics["lap_completed"]
     assert len(read_trajectory(run.folder / "trajectory.csv")) >= 20
     assert (run.folder / "lap.png").exists()
-    assert not list(run.folder.glob(".*"))
+    told = [event["reason"] for event in read_events(run.folder, STOPPING)]
+    assert told == [reason]
     messages = read_bag(run.folder / "bag")
     assert TOPICS - {"/diagnostics"} <= set(messages)
     assert killed_at - messages["/clock"][-1][0] < 1.5e9
@@ -219,8 +218,7 @@ def test_a_reset_puts_the_car_back_and_starts_the_run_over(start: Callable[..., 
     times = read_trajectory(run.folder / "trajectory.csv")[:, 0]
     assert np.count_nonzero(np.diff(times) < 0.0) == 1
     records = read_bag(run.folder / "bag")["/brain/frames"]
-    epochs = [{p.key: p.value for p in m.status[0].values}["epoch"] for _, m in records]
-    assert set(epochs) == {"0", "1"}
+    assert {frame_record(m).epoch for _, m in records} == {0, 1}
 
 
 def test_a_killed_run_takes_its_nodes_along(start: Callable[..., Run]) -> None:
@@ -256,3 +254,11 @@ def test_a_run_that_never_drove_ends_without_a_word_on_what_it_cannot_have(
     assert run.metrics["ending"] == "stopped by SIGINT"
     assert "trajectory.csv" not in text
     assert "error" not in text
+
+
+def test_a_run_that_stalls_ends_where_a_limit_was_given(start: Callable[..., Run]) -> None:
+    # Nobody simulates: no pose ever comes.
+    run = start(simulator="none", stall_limit=2.0)
+    status, _ = run.end()
+    assert status == 1, run.log.read_text()
+    assert run.metrics["ending"] == "no new pose of the car for 2 s of real time"

@@ -1,4 +1,4 @@
 """Model files: their format, loading and runtimes, and the catalogue of those that are shipped."""
 
 DEVICES = ("auto", "cpu", "cuda")
-"""Where a model may be asked to run; ``auto`` is the GPU where there is one that works."""
+"""Where a model may be asked to run; ``auto`` is the GPU if there is one that works."""

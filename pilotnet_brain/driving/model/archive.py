@@ -24,12 +24,12 @@ _EXPORT_HINT = "export the network as TorchScript (torch.jit.trace, then torch.j
 
 
 class ModelError(UserError):
-    """A model file that cannot be driven with; the text names the file and the mend."""
+    """A model file that cannot be driven with; the text names the file and the fix."""
 
 
 @dataclass(frozen=True)
 class ModelArchive:
-    """The bytes of a sound TorchScript file, and what lies in it beside the network."""
+    """The bytes of an intact TorchScript file, and what it holds besides the network."""
 
     path: Path
     data: bytes
@@ -42,19 +42,19 @@ def read_archive(path: str | Path) -> ModelArchive:
     """Read a model file and check that it is a whole TorchScript archive.
 
     Raises:
-        ModelError: missing, unreadable, empty, truncated or damaged; no TorchScript (the text
-            says what it is instead, where that can be told); or a record that cannot be read.
+        ModelError: missing, unreadable, empty, truncated or damaged; not TorchScript (the text
+            says what it is instead, if that can be told); or a record that cannot be read.
     """
     path = Path(path)
     data = _read_bytes(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if _promised_entries(data) not in (None, len(archive.infolist())):
+            if _declared_entries(data) not in (None, len(archive.infolist())):
                 raise ModelError(f"{path}: damaged: entries are missing; copy the file again")
             damaged = archive.testzip()
             if damaged is not None:
                 raise ModelError(
-                    f"{path}: damaged: the checksum of {damaged} does not fit; copy the file again"
+                    f"{path}: damaged: the checksum of {damaged} is wrong; copy the file again"
                 )
             root = _torchscript_root(path, archive)
             record_json = _extra(path, archive, root, RECORD_ENTRY)
@@ -86,8 +86,8 @@ def read_record(path: str | Path) -> ModelRecord | None:
 def without_debug_files(data: bytes) -> bytes:
     """Return a TorchScript archive without its source positions and traced inputs.
 
-    They hold the paths of the machine that exported the model and are of no use for driving.
-    Entries keep their order and get one fixed time, so that an export can be repeated to the byte.
+    They hold paths of the machine that exported the model and are of no use for driving. Entries
+    keep their order and get one fixed time, so that an export can be repeated byte for byte.
     """
     slim = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(slim, "w") as new:
@@ -108,22 +108,22 @@ def _read_bytes(path: Path) -> bytes:
         if size == 0:
             raise ModelError(f"{path}: the file is empty; copy or export it again")
         if size > _LARGEST_FILE_BYTES:
-            raise ModelError(f"{path}: {size} bytes is more than a model to drive with can have")
+            raise ModelError(f"{path}: {size} bytes is too large for a model to drive with")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such model file") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
 
 
-def _promised_entries(data: bytes) -> int | None:
+def _declared_entries(data: bytes) -> int | None:
     """Return the number of entries that a zip archive's end record gives, None if it gives none.
 
     zipfile does not compare it with what it finds: a damaged length can swallow entries.
     """
     end_record = data[-22:]
     count = int.from_bytes(end_record[10:12], "little")
-    # 0xFFFF: the number stands in the record of the 64-bit form.
+    # 0xFFFF: the number is in the 64-bit end record.
     return count if end_record.startswith(b"PK\x05\x06") and count != 0xFFFF else None
 
 
@@ -148,12 +148,12 @@ def _extra(path: Path, archive: zipfile.ZipFile, root: str, name: str) -> bytes 
     if entry not in archive.namelist():
         return None
     if archive.getinfo(entry).file_size > _LARGEST_EXTRA_BYTES:
-        raise ModelError(f"{path}: its {name} is too large to be a model's; export it again")
+        raise ModelError(f"{path}: its {name} is too large for a model; export it again")
     return archive.read(entry)
 
 
 def _no_archive(path: Path, data: bytes, error: Exception) -> str:
-    """Say what a file is that is no sound zip archive."""
+    """Say what a file is that is not an intact zip archive."""
     if data.startswith(b"PK\x03\x04"):
         return f"{path}: truncated or damaged ({error}); copy or export it again"
     if data.startswith(b"\x80"):

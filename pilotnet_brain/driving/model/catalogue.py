@@ -1,16 +1,20 @@
-"""The models that come with the package, and their manifest. Needs no torch."""
+"""The models that come with the package, and their manifest. Needs no torch.
+
+A manifest lists a folder's model files with their checksums. Only `sign` changes a checksum; it is
+called where a file is written (training, optimization) and by ``pilotnet models sign``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.driving.model.archive import ModelError, read_archive
+from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
 
@@ -19,11 +23,11 @@ MODEL_SUFFIXES = (".pt", ".pth", ".ts")
 
 
 class UnknownModelError(UserError):
-    """No model of that name and no such file; the text lists the names there are."""
+    """No model of that name and no such file; the text lists the names that exist."""
 
 
 class ManifestError(UserError):
-    """The manifest cannot be read, or a model file is not the one that it lists."""
+    """The manifest cannot be read or written, or a model file is not the one that it lists."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,12 @@ def read_manifest(folder: Path | None = None) -> dict[str, ManifestEntry]:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
     models = values.get("models") if isinstance(values, dict) else None
     if not isinstance(models, dict):
-        raise ManifestError(f"{path}: holds no object of models; restore it from the package")
+        raise ManifestError(f"{path}: holds no object of models; restore it")
     return {name: _entry(path, name, value) for name, value in models.items()}
 
 
 def model_names(folder: Path | None = None) -> list[str]:
-    """Return the names of the models to choose from: the manifest's, then other files beside it.
+    """Return the names of the models to choose from: the manifest's, then other files there.
 
     Raises:
         ManifestError: the manifest cannot be read.
@@ -89,8 +93,8 @@ def model_names(folder: Path | None = None) -> list[str]:
 def family_of(path: Path) -> list[str]:
     """Return the models of the manifest that were made from a model file, itself first.
 
-    They drive in its style, so their errors on one test set can be compared; a model that learned
-    from another expert is not among them.
+    They drive in the same style, so their errors on one test set can be compared; a model that
+    learned from another expert is not among them.
 
     Raises:
         ManifestError: the manifest cannot be read.
@@ -123,84 +127,99 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
             f"unknown model {str(name_or_path)!r}: no such file, and no model of that name; "
             f"models: {known}"
         )
-    if not trust:
-        check_manifest(path, folder)
+    if not trust and path.resolve().parent == folder.resolve():
+        _check_listed(path)
     return path
 
 
-def check_manifest(path: Path, folder: Path | None = None) -> None:
-    """Check a file against the manifest's checksum; files that it does not list pass.
-
-    Raises:
-        ManifestError: the checksum differs.
-    """
-    folder = models_dir() if folder is None else folder
-    if path.resolve().parent != folder.resolve():
-        return
-    for name, entry in read_manifest(folder).items():
-        if entry.file != path.name:
-            continue
-        sha256 = _sha256(path)
-        if sha256 != entry.sha256:
+def _check_listed(path: Path) -> None:
+    """Compare a file with the checksum in its folder's manifest; a file not listed there passes."""
+    for name, entry in read_manifest(path.parent).items():
+        if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
             raise ManifestError(
                 f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} in "
-                f"{MANIFEST}: restore the file, or say that you trust it"
+                f"{MANIFEST}: restore the file, or enter the new one: pilotnet models sign {name}"
             )
 
 
-def add_to_manifest(path: Path, scores: Mapping[str, Any] | None = None) -> ManifestEntry:
-    """Enter a model file in its folder's manifest, or bring its entry up to date.
+def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
+    """Enter a model file's checksum and record in its folder's manifest, or renew them.
+
+    Scores stay as long as the checksum does; those of another file are dropped.
 
     Args:
-        path: the model file; its name without the suffix is the model's name.
-        scores: figures to keep with it; by default those that the entry had, for the same file.
+        path: the model file; a new entry has the name of the file without its suffix.
+
+    Returns:
+        The entry as written, and the one before it, if there was one.
 
     Raises:
-        ModelError: the file is no model, or the manifest cannot be written.
-        ManifestError: the folder's manifest cannot be read.
+        ModelError: the file is not a model.
+        ManifestError: the folder's manifest cannot be read or written.
     """
     archive = read_archive(path)
     manifest = read_manifest(path.parent)
-    old = manifest.get(path.stem)
-    if scores is None:
-        scores = old.scores if old is not None and old.sha256 == archive.sha256 else {}
+    name = next((n for n, entry in manifest.items() if entry.file == path.name), path.stem)
+    old = manifest.get(name)
+    scores = old.scores if old is not None and old.sha256 == archive.sha256 else {}
     record = archive.record.to_dict() if archive.record is not None else {}
     record.pop("self_test", None)
-    entry = ManifestEntry(path.name, archive.sha256, len(archive.data), record, dict(scores))
-    manifest[path.stem] = entry
-    text = json.dumps({"models": {name: asdict(e) for name, e in manifest.items()}}, indent=1)
-    try:
-        write_atomically(path.parent / MANIFEST, (text + "\n").encode())
-    except OSError as error:
-        raise ModelError(f"{path.parent / MANIFEST}: cannot be written: {error}") from error
+    entry = ManifestEntry(path.name, archive.sha256, len(archive.data), record, scores)
+    _write_manifest(path.parent, {**manifest, name: entry})
+    return entry, old
+
+
+def enter_scores(folder: Path, name: str, sha256: str, scores: Mapping[str, Any]) -> ManifestEntry:
+    """Add figures of a model to its entry in a folder's manifest; the checksum stays.
+
+    Args:
+        folder: with the manifest.
+        name: of the model in the manifest.
+        sha256: of the file that the figures were measured on.
+        scores: figures by name; those of the same name are replaced.
+
+    Returns:
+        The entry as written.
+
+    Raises:
+        ManifestError: the manifest does not list the model with this checksum, or cannot be read
+            or written.
+    """
+    manifest = read_manifest(folder)
+    entry = manifest.get(name)
+    if entry is None or entry.sha256 != sha256:
+        listed = "does not list it" if entry is None else f"has {entry.sha256[:16]}... for it"
+        raise ManifestError(
+            f"{folder / MANIFEST}: no scores entered for {name}: they were measured on sha256 "
+            f"{sha256[:16]}..., and the manifest {listed}; if that file is the right one, enter "
+            f"it first: pilotnet models sign {folder / (entry.file if entry else f'{name}.pt')}"
+        )
+    entry = replace(entry, scores={**entry.scores, **scores})
+    _write_manifest(folder, {**manifest, name: entry})
     return entry
 
 
-def add_scores(path: Path, scores: Mapping[str, Any]) -> ManifestEntry:
-    """Enter figures of a model file in its folder's manifest, beside those it has there.
-
-    Figures of the same name are replaced; those of another file of that name are forgotten.
-
-    Raises:
-        ModelError, ManifestError: as ``add_to_manifest``.
-    """
-    entry = add_to_manifest(path)
-    return add_to_manifest(path, {**entry.scores, **scores})
+def _write_manifest(folder: Path, manifest: Mapping[str, ManifestEntry]) -> None:
+    text = json.dumps({"models": {name: asdict(e) for name, e in manifest.items()}}, indent=1)
+    try:
+        write_atomically(folder / MANIFEST, (text + "\n").encode())
+    except OSError as error:
+        raise ManifestError(f"{folder / MANIFEST}: cannot be written: {error.strerror}") from error
 
 
 def _find(asked: str, folder: Path) -> Path | None:
     listed = read_manifest(folder)
     if asked in listed:
         return folder / listed[asked].file
-    if asked and PurePath(asked).name == asked:
-        for suffix in ("", *MODEL_SUFFIXES):
-            if (folder / (asked + suffix)).is_file() and Path(asked + suffix).suffix:
-                return folder / (asked + suffix)
     try:
+        if asked and PurePath(asked).name == asked:
+            for suffix in ("", *MODEL_SUFFIXES):
+                if (folder / (asked + suffix)).is_file() and Path(asked + suffix).suffix:
+                    return folder / (asked + suffix)
         path = Path(asked).expanduser()
         return path if asked and path.is_file() else None
     except (OSError, ValueError, RuntimeError):
-        return None  # no path at all: a null byte, a name too long, a user that does not exist
+        return None  # not a path: a null byte, a name too long, a user that does not exist
 
 
 def _entry(path: Path, name: str, value: Any) -> ManifestEntry:
@@ -212,7 +231,9 @@ def _entry(path: Path, name: str, value: Any) -> ManifestEntry:
         if not isinstance(item, kinds[key]):
             raise ManifestError(f"{path}: the {key} of {name} is {item!r}")
     if PurePath(value["file"]).name != value["file"]:
-        raise ManifestError(f"{path}: the file of {name}, {value['file']!r}, must lie beside it")
+        raise ManifestError(
+            f"{path}: the file of {name}, {value['file']!r}, must be in the same folder"
+        )
     return ManifestEntry(**value)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,61 +19,50 @@ from pilotnet_brain.driving.model.archive import (
     read_archive,
     without_debug_files,
 )
-from pilotnet_brain.driving.model.cuda_form import Form, Network, fastest
-from pilotnet_brain.driving.model.device_forms import device_forms
+from pilotnet_brain.driving.model.forms import Runnable, fastest, runnable_forms
 from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord, SelfTest
 from pilotnet_brain.driving.model.self_test import (
     Outputs,
-    first_line,
+    frames_of,
     largest_difference,
     network_batch,
-    tried_outputs,
+    run_on_frames,
+    strip_of,
 )
 from pilotnet_brain.driving.model.torchscript import (
     adopt_thread_count,
+    error_line,
     holds_quantized_kernels,
     load_bytes,
     save_bytes,
 )
-from pilotnet_brain.driving.preprocess import InputFormat
-
-__all__ = ["Model", "ModelError", "ModelRecord", "load_as_saved", "load_forms",
-           "load_model", "network_batch", "save_model"]  # fmt: skip
 
 FLOAT_TOLERANCE = 1e-3
 """Of normalized outputs: 0.02 m/s of speed. Rounding on other CPUs stays below 1e-5; CUDA's
 TensorFloat-32 does not."""
 QUANTIZED_TOLERANCE = 2e-2
-"""An int8 engine may round otherwise on another CPU: a few steps of the outputs' scale."""
+"""Another CPU's int8 engine may round differently: a few steps of the outputs' scale."""
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, kw_only=True)
+class Model(Runnable):
     """A network ready to drive with.
 
     Attributes:
-        module: takes float32 (1, 3, height, width), 0..1, on ``device``; gives float32 (1, 2).
         record: what the file says of itself (JdeRobot's format if it says nothing).
         path: the file.
         sha256: of the file's bytes, in hexadecimal.
         device: "cpu" or "cuda".
         quantized: it runs int8 kernels.
-        channels_last: the memory layout that ``module`` wants its input in.
-        form: how the network is run, in words, e.g. "frozen, input norm folded, channels last".
-        note: what the user should know, e.g. why the device is not the asked one; else empty.
-        batch: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor.
+        note: what the user should know, e.g. why it runs on another device than asked; or empty.
     """
 
-    module: Network
     record: ModelRecord
     path: Path
     sha256: str
     device: str
     quantized: bool
-    channels_last: bool
-    form: str
     note: str = ""
-    batch: torch.Tensor | None = None
 
     @property
     def name(self) -> str:
@@ -117,26 +104,24 @@ def save_model(
     quantized = record.quantized or holds_quantized_kernels(scripted)
     if tolerance is None:
         tolerance = QUANTIZED_TOLERANCE if quantized else FLOAT_TOLERANCE
-    outputs = tried_outputs(path, scripted, self_test_frames, "cpu", channels_last=False)
+    outputs = run_on_frames(path, scripted, self_test_frames, "cpu", channels_last=False)
     record = replace(
         record,
         quantized=quantized,
         torch_version=torch.__version__,
         self_test=SelfTest(outputs, tolerance),
     )
-    height, width = record.input_format.height, record.input_format.width
-    strip = self_test_frames.reshape(SELF_TEST_FRAMES * height, width, 3)
-    png = cv2.imencode(".png", strip, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
     try:
         record_json = record.to_json().encode()
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its record has no place in JSON: {error}") from error
-    data = save_bytes(scripted, {RECORD_ENTRY: record_json, FRAMES_ENTRY: png})
+        raise ModelError(f"{path}: its record cannot be written as JSON: {error}") from error
+    extra = {RECORD_ENTRY: record_json, FRAMES_ENTRY: strip_of(self_test_frames)}
+    data = without_debug_files(save_bytes(scripted, extra))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, without_debug_files(data))
+        write_atomically(path, data)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error}") from error
+        raise ModelError(f"{path}: cannot be written: {error.strerror}") from error
     return record
 
 
@@ -144,14 +129,14 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     """Read, check and optimize a model file for the device.
 
     The network is run on the self-test's frames as it was saved and as it will be driven; both
-    must meet the record. Without a record it is taken as JdeRobot's PilotNet and run on patterns.
-    Where there is more than one form to run it in (CUDA), the fastest here is chosen.
+    must agree with the record. Without a record it is taken as JdeRobot's PilotNet and run on
+    patterns. Where it can be run in more than one form (CUDA), the fastest is chosen.
 
     Args:
         path: the file.
-        device: "auto" (CUDA where there is one that runs the network), "cpu" or "cuda". Quantized
-            networks run on the CPU whatever was asked. ``Model.note`` says why where it is not the
-            one that was to be expected.
+        device: "auto" (CUDA where there is a GPU that runs the network), "cpu" or "cuda".
+            Quantized networks run on the CPU whatever was asked. ``Model.note`` says why it is
+            another device than expected.
 
     Raises:
         ModelError: the file is not fit to drive with, the device is unknown or absent.
@@ -161,48 +146,51 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
         return models[0]
     fmt = models[0].record.input_format
     batch = network_batch(np.full(fmt.input_shape, 128, np.uint8), "cpu", channels_last=True)
-    forms = [Form(model.module, model.form, model.channels_last, model.batch) for model in models]
-    return models[forms.index(fastest(forms, batch, models[0].device))]
+    return fastest(models, batch, models[0].device)
+
+
+def check_model(path: str | Path, device: str = "auto") -> Model:
+    """Check that a model file can be driven with on the device, before anything is started.
+
+    Everything that ``load_model`` checks, self-test included; only the timing of forms on CUDA is
+    left out. Returns the model with its record, device and note.
+
+    Raises:
+        ModelError: as ``load_model``.
+    """
+    return load_forms(path, device)[0]
 
 
 def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
     """Return a model file in every form that it can be driven in on the device.
 
-    One on the CPU; on CUDA float32 and float16, each as it is and as a CUDA graph, as far as they
-    meet the self-test. Otherwise as ``load_model``.
+    One on the CPU; on CUDA float32 and float16, each plain and as a CUDA graph, as far as they
+    pass the self-test. Otherwise as ``load_model``.
 
     Raises:
         ModelError: as ``load_model``.
     """
-    archive = read_archive(path)
-    record = archive.record or ModelRecord(name=archive.path.stem)
-    as_saved = _module_of(archive, record)
+    archive, record, as_saved, frames, outputs = _loaded(path)
     quantized = record.quantized or holds_quantized_kernels(as_saved)
     chosen, note = _choose_device(archive.path, device, quantized)
-    frames = frames_of(archive, record)
-    expected = tried_outputs(archive.path, as_saved, frames, "cpu", channels_last=False)
-    _meet_self_test(archive.path, record, expected, "as it was saved")
     tolerance = record.self_test.tolerance if record.self_test else FLOAT_TOLERANCE
     try:
-        forms = device_forms(archive, as_saved, frames, expected, chosen, tolerance)
+        forms = runnable_forms(archive, as_saved, frames, outputs, chosen, tolerance)
     except ModelError as error:
         if device != "auto" or chosen == "cpu":
             raise
-        chosen, note = "cpu", f"the GPU is left out, since {first_line(error)}"
+        chosen, note = "cpu", f"the GPU is not used: {error_line(error)}"
         as_saved = _module_of(archive, record)
-        forms = device_forms(archive, as_saved, frames, expected, chosen, tolerance)
+        forms = runnable_forms(archive, as_saved, frames, outputs, chosen, tolerance)
     return [
         Model(
-            form.network,
-            record,
-            archive.path,
-            archive.sha256,
-            chosen,
-            quantized,
-            form.channels_last,
-            form.name,
-            note,
-            form.batch,
+            **vars(form),
+            record=record,
+            path=archive.path,
+            sha256=archive.sha256,
+            device=chosen,
+            quantized=quantized,
+            note=note,
         )
         for form in forms
     ]
@@ -211,18 +199,32 @@ def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
 def load_as_saved(path: str | Path) -> torch.jit.ScriptModule:
     """Return the network of a model file on the CPU, not optimized, after the same checks.
 
-    The benchmark's reference loop runs it, as BehaviorMetrics does.
+    This is how BehaviorMetrics runs it.
 
     Raises:
         ModelError: the file is not fit to drive with.
     """
+    return _loaded(path)[2]
+
+
+def _loaded(
+    path: str | Path,
+) -> tuple[ModelArchive, ModelRecord, torch.jit.ScriptModule, NDArray[np.uint8], Outputs]:
+    """Return a file's archive, record, network as saved, frames and the outputs on them."""
     archive = read_archive(path)
     record = archive.record or ModelRecord(name=archive.path.stem)
     module = _module_of(archive, record)
     frames = frames_of(archive, record)
-    outputs = tried_outputs(archive.path, module, frames, "cpu", channels_last=False)
-    _meet_self_test(archive.path, record, outputs, "as it was saved")
-    return module
+    outputs = run_on_frames(archive.path, module, frames, "cpu", channels_last=False)
+    if record.self_test is not None:
+        difference = largest_difference(outputs, record.self_test.outputs)
+        if difference > record.self_test.tolerance:
+            raise ModelError(
+                f"{archive.path}: fails its self-test: outputs differ by {difference:.3g}, "
+                f"{record.self_test.tolerance:.3g} is allowed; the file is damaged, or this "
+                f"machine computes differently{_fix(record)}"
+            )
+    return archive, record, module, frames, outputs
 
 
 def _module_of(archive: ModelArchive, record: ModelRecord) -> torch.jit.ScriptModule:
@@ -231,9 +233,9 @@ def _module_of(archive: ModelArchive, record: ModelRecord) -> torch.jit.ScriptMo
         _use_engine(archive.path, record)
     try:
         return load_bytes(archive.data)
-    except Exception as error:  # whatever torch raises here, the file is what it is about
+    except Exception as error:  # whatever torch raises here, the cause is the file
         raise ModelError(
-            f"{archive.path}: torch cannot load it: {first_line(error)}{_other_torch(record)}"
+            f"{archive.path}: torch cannot load it: {error_line(error)}{_fix(record)}"
         ) from error
 
 
@@ -244,14 +246,14 @@ def _use_engine(path: Path, record: ModelRecord) -> None:
     if not usable:
         raise ModelError(
             f"{path}: it runs on the quantization engines {', '.join(record.engines)}, and this "
-            f"torch has only {', '.join(supported)}{_other_torch(record)}"
+            f"torch has only {', '.join(supported)}{_fix(record)}"
         )
     if torch.backends.quantized.engine != usable[0]:
         torch.backends.quantized.engine = usable[0]
 
 
 def _choose_device(path: Path, device: str, quantized: bool) -> tuple[str, str]:
-    """Return the device to run on, and a note if it is not the asked one."""
+    """Return the device to run on, and a note if it is not the one asked for."""
     if device not in DEVICES:
         raise ModelError(f"unknown device {device!r}: it must be one of {', '.join(DEVICES)}")
     if quantized:
@@ -264,54 +266,14 @@ def _choose_device(path: Path, device: str, quantized: bool) -> tuple[str, str]:
             "use cpu or auto, or install torch's CUDA build"
         )
     if device == "auto":
-        return ("cuda", "") if torch.cuda.is_available() else ("cpu", "")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     return device, ""
 
 
-def frames_of(archive: ModelArchive, record: ModelRecord) -> NDArray[np.uint8]:
-    """Return the frames to try the network on, uint8 (4, height, width, 3).
-
-    The self-test's, which are real; of a file without one, patterns.
-
-    Raises:
-        ModelError: the self-test's frames are missing or damaged.
-    """
-    if record.self_test is None:
-        return _patterns(record.input_format)
-    shape = (SELF_TEST_FRAMES, *record.input_format.input_shape)
-    strip = None
-    if archive.frames_png:
-        strip = cv2.imdecode(np.frombuffer(archive.frames_png, np.uint8), cv2.IMREAD_COLOR)
-    if strip is None or strip.size != math.prod(shape):
-        raise ModelError(f"{archive.path}: its self-test's frames are missing or damaged")
-    return np.asarray(strip, np.uint8).reshape(shape)
-
-
-def _patterns(fmt: InputFormat) -> NDArray[np.uint8]:
-    """Return black, grey, noise and a ramp: pictures for a network that brings none."""
-    frames = np.zeros((SELF_TEST_FRAMES, *fmt.input_shape), np.uint8)
-    frames[1] = 128
-    frames[2] = np.random.default_rng(0).integers(0, 256, fmt.input_shape, np.uint8)
-    frames[3] = np.linspace(0, 255, fmt.width).astype(np.uint8)[:, None]
-    return frames
-
-
-def _meet_self_test(path: Path, record: ModelRecord, outputs: Outputs, when: str) -> None:
-    if record.self_test is None:
-        return
-    difference = largest_difference(outputs, record.self_test.outputs)
-    if difference > record.self_test.tolerance:
-        raise ModelError(
-            f"{path}: fails its self-test {when}: outputs differ by {difference:.3g}, "
-            f"{record.self_test.tolerance:.3g} is allowed; the file is damaged, or this machine "
-            f"computes it otherwise{_other_torch(record)}"
-        )
-
-
-def _other_torch(record: ModelRecord) -> str:
-    """Name the torch that saved the file and the mend, to end an error with."""
+def _fix(record: ModelRecord) -> str:
+    """Name the torch that saved the file and the fix, to end an error with."""
     saved_by = record.torch_version
-    mend = f"; rebuild it here: {record.rebuild}" if record.rebuild else "; export it again here"
+    fix = f"; rebuild it here: {record.rebuild}" if record.rebuild else "; export it again here"
     if not saved_by or saved_by == torch.__version__:
-        return mend
-    return f" (saved by torch {saved_by}, this is torch {torch.__version__}){mend}"
+        return fix
+    return f" (saved by torch {saved_by}, this is torch {torch.__version__}){fix}"

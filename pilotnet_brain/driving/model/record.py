@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from pilotnet_brain.driving.model.output_range import JDEROBOT_RANGE, OutputRange
+from pilotnet_brain.driving.command import JDEROBOT_RANGE, OutputRange
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 
 RECORD_FORMAT = 1
@@ -28,7 +28,7 @@ _KNOWN_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Outputs that the model must give on the frames stored beside the record.
+    """Outputs that the model must give on the frames stored with the record.
 
     ``outputs`` holds one (out0, out1) per frame; ``tolerance`` is the largest absolute difference
     allowed in any of them.
@@ -57,7 +57,7 @@ class ModelRecord:
 
     Attributes:
         name: the model's name, e.g. "baseline".
-        method: how it was made, e.g. "baseline", "static_quant".
+        method: how it was made, e.g. "trained", "static_quant".
         input_format: which pixels it looks at.
         output_range: what its outputs mean.
         quantized: it holds int8 kernels, which run on the CPU only.
@@ -66,8 +66,8 @@ class ModelRecord:
         training: data sets, seeds, epochs and the like.
         scores: figures of the model, by name.
         torch_version: the torch that saved it.
-        rebuild: the command that makes the file anew.
-        self_test: outputs to be met at every load; None where there is no record.
+        rebuild: the command that makes the file again.
+        self_test: outputs that every load must give; None where there is no record.
     """
 
     name: str = "unnamed"
@@ -91,13 +91,13 @@ class ModelRecord:
         """Return the record as JSON text, keys sorted.
 
         Raises:
-            ValueError, TypeError: a value has no place in JSON.
+            ValueError, TypeError: a value that JSON cannot hold.
         """
         return json.dumps(self.to_dict(), indent=1, sort_keys=True, allow_nan=False)
 
 
 def record_from_json(text: str | bytes) -> ModelRecord:
-    """Read a record. Keys that this version does not know are left aside.
+    """Read a record. Keys that this version does not know are ignored.
 
     Raises:
         ValueError: no JSON, no record, another format, or a value of the wrong kind.
@@ -107,7 +107,7 @@ def record_from_json(text: str | bytes) -> ModelRecord:
     except RecursionError as error:
         raise ValueError("the record is nested too deeply") from error
     if not isinstance(values, dict):
-        raise ValueError("the record is no JSON object")
+        raise ValueError("the record is not a JSON object")
     if values.get("format") != RECORD_FORMAT:
         raise ValueError(
             f"the record's format is {values.get('format')!r}: this version reads {RECORD_FORMAT}"
@@ -120,39 +120,28 @@ def record_from_json(text: str | bytes) -> ModelRecord:
         if not isinstance(value, types) or (name == "parameters" and isinstance(value, bool)):
             raise ValueError(f"the record's {name} is {value!r}: not {types[0].__name__}")
         known[name] = value
-    known["input_format"] = InputFormat(**_object(values, "input_format"))
-    known["output_range"] = OutputRange(**_object(values, "output_range"))
-    known["engines"] = _engines(values.get("engines", []))
+    known["input_format"] = InputFormat(**_object(values, "input_format", InputFormat))
+    known["output_range"] = OutputRange(**_object(values, "output_range", OutputRange))
+    engines = values.get("engines", [])
+    if not isinstance(engines, list) or not all(isinstance(name, str) for name in engines):
+        raise ValueError(f"the record's engines are {engines!r}: not a list of names")
+    known["engines"] = tuple(engines)
     if values.get("self_test") is not None:
-        known["self_test"] = _self_test(_object(values, "self_test"))
+        test = _object(values, "self_test", SelfTest)
+        try:
+            outputs = tuple((float(a), float(b)) for a, b in test["outputs"])
+            known["self_test"] = SelfTest(outputs, float(test["tolerance"]))
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"the record's self_test does not hold numbers: {error}") from error
     return ModelRecord(**known)
 
 
-def _object(values: dict[str, Any], name: str) -> dict[str, Any]:
-    allowed = {
-        "input_format": InputFormat.__dataclass_fields__,
-        "output_range": OutputRange.__dataclass_fields__,
-        "self_test": SelfTest.__dataclass_fields__,
-    }[name]
+def _object(values: dict[str, Any], name: str, kind: type) -> dict[str, Any]:
+    """Return an object of the record, its keys the fields of a data class."""
     value = values.get(name)
     if not isinstance(value, dict):
         raise ValueError(f"the record's {name} is {value!r}: not an object")
-    if set(value) != set(allowed):
-        raise ValueError(
-            f"the record's {name} has the keys {sorted(value)}: {sorted(allowed)} are needed"
-        )
+    needed = sorted(field.name for field in fields(kind))
+    if sorted(value) != needed:
+        raise ValueError(f"the record's {name} has the keys {sorted(value)}: {needed} are needed")
     return value
-
-
-def _engines(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"the record's engines are {value!r}: not a list of names")
-    return tuple(value)
-
-
-def _self_test(value: dict[str, Any]) -> SelfTest:
-    try:
-        outputs = tuple((float(a), float(b)) for a, b in value["outputs"])
-        return SelfTest(outputs, float(value["tolerance"]))
-    except (TypeError, OverflowError) as error:
-        raise ValueError(f"the record's self_test does not hold numbers: {error}") from error

@@ -1,36 +1,37 @@
-"""Trying a network on frames: what it gives, and whether that can be driven on."""
+"""A model file's self-test: the network run on frames, and whether its outputs can be driven on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.model.archive import ModelError
-from pilotnet_brain.driving.model.cuda_form import Network
-from pilotnet_brain.driving.preprocess import scale_input
+from pilotnet_brain.driving.model.archive import ModelArchive, ModelError
+from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord
+from pilotnet_brain.driving.model.torchscript import error_line
+from pilotnet_brain.driving.preprocess import InputFormat, scale_input
 
+Network = Callable[[torch.Tensor], torch.Tensor]
+"""From float32 (1, 3, height, width), 0..1, to float32 (1, 2), both on the network's device."""
 Outputs = tuple[tuple[float, float], ...]
-"""Normalized speed and yaw rate, for each frame."""
+"""Normalized speed and yaw rate for each frame."""
 
 
 def network_batch(frame: NDArray[np.uint8], device: str, channels_last: bool) -> torch.Tensor:
     """Return one frame of input pixels, uint8 (height, width, 3), as the network's batch."""
-    batch = torch.from_numpy(scale_input(frame)[None]).permute(0, 3, 1, 2)
+    batch = torch.from_numpy(scale_input(frame[None])).permute(0, 3, 1, 2)
     return (batch if channels_last else batch.contiguous()).to(device)
 
 
-def tried_outputs(
-    path: Path,
-    module: Network,
-    frames: NDArray[np.uint8],
-    device: str,
-    channels_last: bool,
+def run_on_frames(
+    path: Path, module: Network, frames: NDArray[np.uint8], device: str, channels_last: bool
 ) -> Outputs:
-    """Return what a network gives on each frame, run twice.
+    """Return a network's outputs for each frame; each is run twice and must give the same.
 
     Args:
         path: of the model, for errors.
@@ -40,32 +41,29 @@ def tried_outputs(
         channels_last: the memory layout that it wants its input in.
 
     Raises:
-        ModelError: it does not take them, or what it gives cannot be driven on.
+        ModelError: it does not take them, or its outputs cannot be driven on.
     """
     outputs = []
     for frame in frames:
         batch = network_batch(frame, device, channels_last)
-        first = _try(path, module, batch)
-        again = _try(path, module, batch)
-        if not math.isclose(first[0], again[0], rel_tol=1e-3, abs_tol=1e-3) or not math.isclose(
-            first[1], again[1], rel_tol=1e-3, abs_tol=1e-3
-        ):
+        first, second = _run_once(path, module, batch), _run_once(path, module, batch)
+        if not np.allclose(first, second, rtol=1e-3, atol=1e-3):
             raise ModelError(
-                f"{path}: two runs on one frame give {first} and {again}: it was exported in "
+                f"{path}: two runs on one frame give {first} and {second}: it was exported in "
                 "training mode (dropout); call .eval() and export it again"
             )
         outputs.append(first)
     return tuple(outputs)
 
 
-def _try(path: Path, module: Network, batch: torch.Tensor) -> tuple[float, float]:
+def _run_once(path: Path, module: Network, batch: torch.Tensor) -> tuple[float, float]:
     shape = tuple(batch.shape)
     try:
         with torch.inference_mode():
             output = module(batch)
     except Exception as error:  # whatever torch raises, the network does not take this input
         raise ModelError(
-            f"{path}: it does not take an input of shape {shape}: {first_line(error)}"
+            f"{path}: it does not take an input of shape {shape}: {error_line(error)}"
         ) from error
     if not isinstance(output, torch.Tensor) or tuple(output.shape) != (1, 2):
         kind = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
@@ -89,9 +87,35 @@ def largest_difference(outputs: Outputs, expected: Outputs) -> float:
     return float(np.abs(np.subtract(outputs, expected)).max())
 
 
-def first_line(error: BaseException) -> str:
-    """Return in one line what torch complains of."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # torch's interpreter puts the cause last, under the traceback of TorchScript.
-    causes = [line for line in lines if line.startswith(("RuntimeError:", "builtins."))]
-    return (causes or lines or [type(error).__name__])[0][:300]
+def strip_of(frames: NDArray[np.uint8]) -> bytes:
+    """Return frames, uint8 (N, height, width, 3), as one PNG: one below the other."""
+    strip = frames.reshape(-1, *frames.shape[2:])
+    return cv2.imencode(".png", strip, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def frames_of(archive: ModelArchive, record: ModelRecord) -> NDArray[np.uint8]:
+    """Return the frames to run the network on, uint8 (4, height, width, 3).
+
+    The self-test's, which are real; test patterns for a file without one.
+
+    Raises:
+        ModelError: the self-test's frames are missing or damaged.
+    """
+    if record.self_test is None:
+        return _patterns(record.input_format)
+    shape = (SELF_TEST_FRAMES, *record.input_format.input_shape)
+    strip = None
+    if archive.frames_png:
+        strip = cv2.imdecode(np.frombuffer(archive.frames_png, np.uint8), cv2.IMREAD_COLOR)
+    if strip is None or strip.size != math.prod(shape):
+        raise ModelError(f"{archive.path}: its self-test's frames are missing or damaged")
+    return np.asarray(strip, np.uint8).reshape(shape)
+
+
+def _patterns(fmt: InputFormat) -> NDArray[np.uint8]:
+    """Return black, grey, noise and a ramp."""
+    frames = np.zeros((SELF_TEST_FRAMES, *fmt.input_shape), np.uint8)
+    frames[1] = 128
+    frames[2] = np.random.default_rng(0).integers(0, 256, fmt.input_shape, np.uint8)
+    frames[3] = np.linspace(0, 255, fmt.width).astype(np.uint8)[:, None]
+    return frames

@@ -1,7 +1,7 @@
 """The weights of a network as its file holds them: how many there are, and how many are zero.
 
-They are read from the TorchScript graph, so that a figure tells of the file itself: float weights
-that are attributes or constants, and int8 weights unpacked from what the engine packed at load.
+They are read from the TorchScript graph, so that the figures are those of the file itself: float
+weights that are attributes or constants, and int8 weights unpacked from what the engine packed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 
 import torch
 
-from pilotnet_brain.driving.model.torchscript import graph_of
-
-_CONVOLUTIONS = ("aten::_convolution", "aten::conv2d")
+from pilotnet_brain.driving.model.torchscript import CONVOLUTIONS, graph_of
 
 
 @dataclass(frozen=True)
@@ -35,54 +33,52 @@ class StoredLayer:
 
 
 @dataclass(frozen=True)
-class Sparsity:
-    """Shares of weights that are exactly zero, 0..1 (biases aside); None without such layers."""
+class StoredWeights:
+    """The weights of a file, counted.
 
-    convolution: float | None
-    linear: float | None
-    overall: float | None
+    Attributes:
+        parameters: weights and biases, those of batch norms included, zeros too.
+        sparsity: share of weights that are exactly zero, 0..1 (without biases); None if the
+            network has no such layers.
+        sparsity_convolution: the same of the convolutions...
+        sparsity_linear: ...and of the linear layers.
+    """
+
+    parameters: int
+    sparsity: float | None
+    sparsity_convolution: float | None
+    sparsity_linear: float | None
+
+
+def stored_weights(module: torch.jit.ScriptModule) -> StoredWeights:
+    """Count the weights of a traced or frozen module."""
+    layers = stored_layers(module)
+    tensors = [*_batch_norm_terms(module)]
+    tensors += [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+
+    def zeros(*kinds: str) -> float | None:
+        weights = [layer.weight for layer in layers if layer.kind in kinds]
+        count = sum(weight.numel() for weight in weights)
+        return sum(int((weight == 0).sum()) for weight in weights) / count if count else None
+
+    return StoredWeights(
+        sum(tensor.numel() for tensor in tensors if tensor is not None),
+        zeros("convolution", "linear"),
+        zeros("convolution"),
+        zeros("linear"),
+    )
 
 
 def stored_layers(module: torch.jit.ScriptModule) -> list[StoredLayer]:
     """Return the layers with weights in the order that they run in; traced or frozen modules."""
-    layers = []
-    for node in graph_of(module).nodes():
-        layer = _layer(node, module)
-        if layer is not None:
-            layers.append(layer)
-    return layers
+    layers = [_layer(node, module) for node in graph_of(module).nodes()]
+    return [layer for layer in layers if layer is not None]
 
 
-def sparsity(layers: list[StoredLayer]) -> Sparsity:
-    """Return the share of zero weights by kind of layer and overall."""
-
-    def share(chosen: list[StoredLayer]) -> float | None:
-        weights = sum(layer.weight.numel() for layer in chosen)
-        zeros = sum(int((layer.weight == 0).sum()) for layer in chosen)
-        return zeros / weights if weights else None
-
-    return Sparsity(
-        share([layer for layer in layers if layer.kind == "convolution"]),
-        share([layer for layer in layers if layer.kind == "linear"]),
-        share(layers),
-    )
-
-
-def parameter_count(module: torch.jit.ScriptModule) -> int:
-    """Return the number of weights and biases, those of batch norms with them, zeros too."""
-    count = sum(tensor.numel() for tensor in _batch_norm_terms(module))
-    for layer in stored_layers(module):
-        count += layer.weight.numel() + (0 if layer.bias is None else layer.bias.numel())
-    return count
-
-
-def _batch_norm_terms(module: torch.jit.ScriptModule) -> Iterator[torch.Tensor]:
+def _batch_norm_terms(module: torch.jit.ScriptModule) -> Iterator[torch.Tensor | None]:
     for node in graph_of(module).nodes():
         if node.kind() == "aten::batch_norm":
-            for value in list(node.inputs())[1:3]:
-                term = _resolved(value, module)
-                if term is not None:
-                    yield term
+            yield from (_resolved(value, module) for value in list(node.inputs())[1:3])
 
 
 def _layer(node: Any, module: torch.jit.ScriptModule) -> StoredLayer | None:
@@ -90,25 +86,27 @@ def _layer(node: Any, module: torch.jit.ScriptModule) -> StoredLayer | None:
     kind, inputs = node.kind(), list(node.inputs())
     if kind.startswith("quantized::") and ("conv" in kind or "linear" in kind):
         packed = _resolved(inputs[1], module)
-        if "conv" in kind:
-            weight, bias = torch.ops.quantized.conv2d_unpack(packed)
-        else:
-            weight, bias = torch.ops.quantized.linear_unpack(packed)
+        layer = "convolution" if "conv" in kind else "linear"
+        unpack = {
+            "convolution": torch.ops.quantized.conv2d_unpack,
+            "linear": torch.ops.quantized.linear_unpack,
+        }[layer]
+        weight, bias = unpack(packed)
         if weight.is_quantized:
             weight = weight.dequantize()
-        return StoredLayer("convolution" if "conv" in kind else "linear", weight, bias, True)
-    if kind in _CONVOLUTIONS or kind == "aten::linear":
+        return StoredLayer(layer, weight, bias, int8=True)
+    if kind in CONVOLUTIONS or kind == "aten::linear":
+        layer = "linear" if kind == "aten::linear" else "convolution"
         weight, bias = (_resolved(value, module) for value in inputs[1:3])
-        return StoredLayer("linear" if kind == "aten::linear" else "convolution", weight, bias,
-                           False)  # fmt: skip
+        return StoredLayer(layer, weight, bias, int8=False)
     if kind == "aten::addmm" and inputs[2].node().kind() == "aten::t":  # older torch's linear
         weight = _resolved(next(inputs[2].node().inputs()), module)
-        return StoredLayer("linear", weight, _resolved(inputs[0], module), False)
+        return StoredLayer("linear", weight, _resolved(inputs[0], module), int8=False)
     return None
 
 
 def _resolved(value: Any, module: torch.jit.ScriptModule) -> Any:
-    """Return what a value of the graph stands for: a constant, or an attribute of the module."""
+    """Return the value of an input of the graph: a constant, or an attribute of the module."""
     node = value.node()
     if node.kind() == "prim::GetAttr":
         return getattr(_resolved(next(node.inputs()), module), node.s("name"))

@@ -1,9 +1,8 @@
-"""Puts the car on the start line of a simulator that runs already, where it lets itself be told."""
+"""Puts the car on the start line of a simulator that runs already, through its own services."""
 
 from __future__ import annotations
 
 import importlib.util
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_srvs.srv import Trigger
+
+from pilotnet_brain.bags.messages import set_yaw
 
 _SEEN_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.1
@@ -21,7 +22,7 @@ SET_ENTITY_STATE = "/gazebo/set_entity_state"
 class CarPlacing:
     """Asks whichever service there is: gazebo_ros' set_entity_state, or our bridge's reset.
 
-    Where neither shows up within 2 s the car stays where it is.
+    Where neither service shows up within 2 s the car stays where it is.
 
     Args:
         node: whose clients these are.
@@ -74,5 +75,5 @@ def _request(service: Any, car: str, start: tuple[float, float, float]) -> Any:
     request.state.reference_frame = "world"
     pose = request.state.pose
     pose.position.x, pose.position.y = x, y
-    pose.orientation.z, pose.orientation.w = math.sin(0.5 * yaw), math.cos(0.5 * yaw)
+    set_yaw(pose.orientation, yaw)
     return request

@@ -25,8 +25,3 @@ def diagnostic_array(
     array = DiagnosticArray(status=[status])
     array.header.stamp = stamp
     return array
-
-
-def values_of(status: DiagnosticStatus) -> dict[str, str]:
-    """Return a status's key -> text mapping."""
-    return {pair.key: pair.value for pair in status.values}

@@ -1,4 +1,4 @@
-"""An executor for a node whose frames must not wait: services run beside everything else."""
+"""An executor for a node whose frames must not wait: its services run in a second thread."""
 
 from __future__ import annotations
 
@@ -17,27 +17,25 @@ from rclpy.node import Node
 from rclpy.service import Service
 
 
-class ServicesAsideExecutor(SingleThreadedExecutor):
+class ServiceThreadExecutor(SingleThreadedExecutor):
     """Runs service calls (parameters, lifecycle) in their own thread, the rest in the caller's.
 
-    A service may take long, such as loading another model. rclpy's MultiThreadedExecutor would
-    allow for that too, but it hands every callback from thread to thread, 200 clock messages a
-    second included: each hand-over waits for the interpreter's lock, and a frame took 20 ms
-    instead of 3.
+    A service call may take long: it loads another model. rclpy's MultiThreadedExecutor would allow
+    for that too, but it hands every callback from thread to thread, 200 clock messages a second
+    included: each time the next thread waits for the GIL, and a frame took 20 ms instead of 3.
 
-    An error in a service call is logged and leaves the node at work.
+    An error in a service call is logged; the node keeps running.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._aside = ThreadPoolExecutor(1)
+        self._service_thread = ThreadPoolExecutor(1)
         self._running: list[tuple[Future[object], Callable[[], Any]]] = []
 
     def add_node(self, node: Node) -> bool:
-        """Take a node; the services that it has by now get a callback group of their own.
+        """Add a node; the services that it has by now get their own callback group.
 
-        In the node's default group they would hold up its other members meanwhile, its /clock
-        among them.
+        In the node's default group they would block its other members, its /clock among them.
         """
         group = MutuallyExclusiveCallbackGroup()
         for service in node.services:
@@ -50,7 +48,7 @@ class ServicesAsideExecutor(SingleThreadedExecutor):
 
         Raises what it raises, unless it is a service's.
         """
-        self._report_done()
+        self._log_failures()
         entity: object
         node: Any
         try:
@@ -58,16 +56,16 @@ class ServicesAsideExecutor(SingleThreadedExecutor):
         except (ShutdownException, ExternalShutdownException, TimeoutException):
             return
         if isinstance(entity, Service):
-            self._running.append((self._aside.submit(_finish, handler), node.get_logger))
+            self._running.append((self._service_thread.submit(_finish, handler), node.get_logger))
         else:
             _finish(handler)
 
     def shutdown(self, timeout_sec: float | None = None) -> bool:
-        """Let go of the nodes; a service call that still runs is not waited for."""
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        """Release the nodes; a service call that is still running is not waited for."""
+        self._service_thread.shutdown(wait=False, cancel_futures=True)
         return bool(super().shutdown(timeout_sec))
 
-    def _report_done(self) -> None:
+    def _log_failures(self) -> None:
         for done in [running for running in self._running if running[0].done()]:
             self._running.remove(done)
             call, logger = done

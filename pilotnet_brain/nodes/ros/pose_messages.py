@@ -1,14 +1,25 @@
-"""The car's true pose, from either message that carries it."""
+"""The car's true pose from either message that carries it, and the lines to show in RViz."""
 
 from __future__ import annotations
 
 import importlib.util
 import math
+from collections import deque
 from typing import Any, NamedTuple
 
-from nav_msgs.msg import Odometry
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, PoseStamped
+from nav_msgs.msg import Odometry, Path
+from visualization_msgs.msg import Marker
 
+from pilotnet_brain.bags.messages import set_yaw, yaw_of
+from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.nodes.ros.simulator_output import ODOM_FRAME
+
+_SPACING_M = 0.5
+_MOST_POINTS = 4000
 
 
 class TruePose(NamedTuple):
@@ -19,17 +30,6 @@ class TruePose(NamedTuple):
     yaw: float
     speed: float
     yaw_rate: float
-
-
-def seconds(stamp: Any) -> float:
-    """Return a stamp or duration message in seconds."""
-    return stamp.sec + stamp.nanosec * 1e-9
-
-
-def yaw_of(orientation: Any) -> float:
-    """Return the yaw (rad) of a Quaternion message."""
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def pose_of_odometry(message: Odometry) -> TruePose:
@@ -67,3 +67,46 @@ def model_states_type() -> Any:
     from gazebo_msgs.msg import ModelStates
 
     return ModelStates
+
+
+def centerline_message(line: Centerline) -> Path:
+    """Return the closed centerline, a pose every half metre."""
+    count = max(3, round(line.length / _SPACING_M))
+    stations = np.linspace(0.0, line.length, count + 1)
+    message = Path()
+    message.header.frame_id = ODOM_FRAME
+    headings = np.asarray(line.heading(stations))
+    for (x, y), heading in zip(np.asarray(line.position(stations)), headings, strict=True):
+        pose = PoseStamped()
+        pose.header.frame_id = ODOM_FRAME
+        pose.pose.position.x, pose.pose.position.y = float(x), float(y)
+        set_yaw(pose.pose.orientation, float(heading))
+        message.poses.append(pose)
+    return message
+
+
+class DrivenLine:
+    """The line that the car drove, thinned to a point every half metre."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, float]] = deque(maxlen=_MOST_POINTS)
+
+    def add(self, x: float, y: float) -> None:
+        """Add where the car is (m)."""
+        if not self._points or math.dist(self._points[-1], (x, y)) >= _SPACING_M:
+            self._points.append((x, y))
+
+    def clear(self) -> None:
+        """Forget it: the run starts again."""
+        self._points.clear()
+
+    def message(self, stamp: Time) -> Marker:
+        """Return it as a line strip."""
+        marker = Marker(ns="driven_line", id=0, type=Marker.LINE_STRIP, action=Marker.ADD)
+        marker.header.frame_id = ODOM_FRAME
+        marker.header.stamp = stamp
+        marker.pose.orientation.w = 1.0
+        marker.scale.x = 0.08
+        marker.color.r, marker.color.g, marker.color.b, marker.color.a = 0.1, 0.6, 1.0, 1.0
+        marker.points = [Point(x=x, y=y, z=0.02) for x, y in self._points]
+        return marker

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import rclpy
@@ -21,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.events import REFUSED, record_event
 from pilotnet_brain.runs.parent_process import end_with_leader
 from pilotnet_brain.runs.stop_signal import StopSignal
 
@@ -73,8 +75,7 @@ def run(
             return 0
         return node.exit_status or 0
     except (UserError, InvalidParameterTypeException, InvalidParameterValueException) as problem:
-        print(f"error: {problem}", file=sys.stderr, flush=True)
-        return USER_ERROR
+        return refuse(problem)
     except Exception as problem:
         # Whatever it was, the car must not drive on with the last command.
         if node is not None:
@@ -90,6 +91,13 @@ def run(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def refuse(problem: object) -> int:
+    """Say why this process cannot take part in its run; return its exit status."""
+    print(f"error: {problem}", file=sys.stderr, flush=True)
+    record_event(None, Path(sys.argv[0]).name, REFUSED, str(problem))
+    return USER_ERROR
 
 
 def _spare_the_garbage_collector() -> None:

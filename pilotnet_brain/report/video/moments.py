@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.report.cameras import CarPose
 
 _YAW = COLUMNS.index("yaw")
 
@@ -22,20 +24,14 @@ class Moment:
     """What is known of the run at one picture's time.
 
     Attributes:
-        time_s: simulated time.
+        pose: of the car, between two rows of the trajectory.
         row: the newest row of the trajectory at that time.
-        x: m, between that row and the next, as are y and yaw.
-        y: m.
-        yaw: rad.
         values: that row's columns by name (see `COLUMNS`); no command yet is NaN.
         progress: the run's figures up to here, see ``RunMetrics.progress``.
     """
 
-    time_s: float
+    pose: CarPose
     row: int
-    x: float
-    y: float
-    yaw: float
     values: dict[str, float]
     progress: dict[str, Any]
 
@@ -54,13 +50,13 @@ def picture_times(
     Raises:
         UserError: the stretch lies outside the run or is empty.
     """
-    begin_s, length_s = float(rows[0, 0]), float(rows[-1, 0] - rows[0, 0])
+    start_s, length_s = float(rows[0, 0]), float(rows[-1, 0] - rows[0, 0])
     end_s = length_s if until_s is None else min(until_s, length_s)
     if from_s < 0.0 or end_s < from_s or from_s > length_s:
         asked = f"{from_s:g} s to " + ("the end" if until_s is None else f"{until_s:g} s")
         raise UserError(f"nothing was driven from {asked}: the run took {length_s:.2f} s")
     count = int((end_s - from_s) * fps + 1e-6) + 1
-    return begin_s + from_s + np.arange(count) / fps
+    return start_s + from_s + np.arange(count) / fps
 
 
 def moments(
@@ -71,10 +67,10 @@ def moments(
     Args:
         rows: (N, 10) as in trajectory.csv, N >= 1.
         circuit: that was driven on.
-        laps: that were asked for; 0: no limit.
+        laps: of the run; 0: no limit.
         times: simulated times, s.
     """
-    metrics = RunMetrics(circuit, laps)
+    metrics = RunMetrics(circuit, Rules(laps=laps))
     yaws = np.unwrap(rows[:, _YAW])
     newest = -1
     for time in times.tolist():
@@ -85,4 +81,5 @@ def moments(
             float(np.interp(time, rows[:, 0], column)) for column in (rows[:, 1], rows[:, 2], yaws)
         )
         values = dict(zip(COLUMNS, rows[newest].tolist(), strict=True))
-        yield Moment(time, newest, x, y, yaw, values, dict(metrics.progress()))
+        pose = CarPose(time, x, y, yaw, values["arc_length"])
+        yield Moment(pose, newest, values, dict(metrics.progress()))

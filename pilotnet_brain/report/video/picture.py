@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.figure_texts import outcome
+from pilotnet_brain.report.figures import outcome, run_by
 from pilotnet_brain.report.track_drawing import deviation_norm
 from pilotnet_brain.report.video import canvas
-from pilotnet_brain.report.video.gauges import SpeedGauge, SteeringGauge
-from pilotnet_brain.report.video.graph import VideoGraph
-from pilotnet_brain.report.video.map import VideoMap
+from pilotnet_brain.report.video.instruments import Gauge, VideoGraph, VideoMap
 from pilotnet_brain.report.video.moments import Moment
 
 WIDTH, HEIGHT = 1280, 720
 _CAMERA = (24, 64, 704, 528)
 _MAP = (740, 64, 516, 308)
 _SPEED = (740, 384, 252, 208)
-_STEERING = (1004, 384, 252, 208)
+_YAW_RATE = (1004, 384, 252, 208)
 _GRAPHS = ((24, 604, 610, 100), (646, 604, 610, 100))
 _BAND = 62
-"""Of the figures at the camera's foot, pixels."""
+"""Height of the figures at the camera's foot, pixels."""
 
 
 class VideoPicture:
@@ -37,7 +35,7 @@ class VideoPicture:
         circuit: that was driven on.
         rows: (N, 10) as in trajectory.csv, of the whole run.
         figures: as in metrics.json, as far as known.
-        caption: what is to be said of the camera's frames.
+        caption: of the camera's frames.
     """
 
     def __init__(
@@ -53,7 +51,8 @@ class VideoPicture:
         self._figures = figures
         top_speed = _largest(column("speed"), column("command_speed"))
         top_turn = _largest(column("yaw_rate"), column("command_yaw_rate"))
-        self._speed_gauge, self._steering_gauge = SpeedGauge(top_speed), SteeringGauge(top_turn)
+        self._speed_gauge = Gauge.of_speed(top_speed)
+        self._yaw_gauge = Gauge.of_yaw_rate(top_turn)
         self._map = VideoMap(circuit, rows, (_MAP[2] - 8, _MAP[3] - 8))
         reach = float(deviation_norm(column("lateral_deviation")).vmax or 1.0)
         times, size = column("time_s"), _GRAPHS[0][2:]
@@ -73,11 +72,9 @@ class VideoPicture:
         picture[y + 4 : y + height - 4, x + 4 : x + width - 4] = self._map.at(moment)
         values = moment.values
         self._speed_gauge.draw(picture, _SPEED, values["speed"], values["command_speed"])
-        self._steering_gauge.draw(
-            picture, _STEERING, values["yaw_rate"], values["command_yaw_rate"]
-        )
+        self._yaw_gauge.draw(picture, _YAW_RATE, values["yaw_rate"], values["command_yaw_rate"])
         for graph, (x, y, width, height) in zip(self._graphs, _GRAPHS, strict=True):
-            picture[y : y + height, x : x + width] = graph.at(moment.time_s)
+            picture[y : y + height, x : x + width] = graph.at(moment.pose.time_s)
         seconds = moment.progress["time_s"]
         clock = f"{int(seconds // 60)}:{seconds % 60:05.2f}"
         canvas.write(picture, clock, (WIDTH - 24, 44), 28, bold=True, anchor="rs")
@@ -101,13 +98,12 @@ class VideoPicture:
 
     def _static(self, circuit: Circuit, caption: str) -> NDArray[np.uint8]:
         picture = canvas.blank(WIDTH, HEIGHT)
-        for box in (_MAP, _SPEED, _STEERING):
+        for box in (_MAP, _SPEED, _YAW_RATE):
             canvas.card(picture, box)
         canvas.write(picture, circuit.name, (24, 44), 26, bold=True)
         x = 24 + canvas.text_width(circuit.name, 26, bold=True) + 18
-        named = ("model", "device", "simulator")
-        who = " · ".join(str(self._figures[key]) for key in named if self._figures.get(key))
-        canvas.write(picture, who, (x, 43), 16, canvas.QUIET)
+        run = run_by(self._figures, ("model", "device", "simulator"))
+        canvas.write(picture, run, (x, 43), 16, canvas.QUIET)
         canvas.write(picture, caption, (WIDTH - 150, 43), 13, canvas.QUIET, anchor="rs")
         return picture
 

@@ -1,22 +1,36 @@
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import torch
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pilotnet_brain.cli import main
 from pilotnet_brain.driving.model import catalogue as model_catalogue
 from pilotnet_brain.driving.model.catalogue import (
     ManifestError,
     UnknownModelError,
-    add_to_manifest,
+    enter_scores,
     family_of,
     model_names,
     read_manifest,
     resolve_model,
+    sign,
 )
+from pilotnet_brain.driving.model.file import load_as_saved
+from pilotnet_brain.driving.model.torchscript import save_bytes
+
+
+def tamper(path):
+    """Change one weight of a model file, all of the archive's checksums right, no self-test."""
+    network = load_as_saved(path)
+    with torch.no_grad():
+        network.head.bias[0] += 1.0
+    path.write_bytes(save_bytes(network, {}))
 
 
 @pytest.fixture
@@ -26,7 +40,9 @@ def folder(tmp_path, small_file, monkeypatch):
     models.mkdir()
     shutil.copy(small_file, models / "listed.pt")
     shutil.copy(small_file, models / "dropped_in.pt")
-    add_to_manifest(models / "listed.pt", {"average_speed": 11.5})
+    entry, before = sign(models / "listed.pt")
+    assert before is None
+    enter_scores(models, "listed", entry.sha256, {"average_speed": 11.5})
     monkeypatch.setattr(model_catalogue, "models_dir", lambda: models)
     return models
 
@@ -71,6 +87,7 @@ def test_unknown_names_list_the_known_ones(folder):
 
 
 @given(st.text(max_size=300))
+@example("\u0100" * 126)  # too long for a file's name with a suffix, not without
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_hostile_names_are_unknown(folder, asked):
     try:
@@ -95,9 +112,51 @@ def test_a_listed_file_that_is_gone_is_refused(folder):
 
 
 def test_scores_stay_with_the_same_file(folder):
-    assert add_to_manifest(folder / "listed.pt").scores == {"average_speed": 11.5}
-    assert add_to_manifest(folder / "dropped_in.pt").scores == {}
+    assert sign(folder / "listed.pt")[0].scores == {"average_speed": 11.5}
+    assert sign(folder / "dropped_in.pt")[0].scores == {}
     assert list(read_manifest(folder)) == ["listed", "dropped_in"]
+    tamper(folder / "listed.pt")
+    entry, before = sign(folder / "listed.pt")
+    assert entry.scores == {}
+    assert entry.sha256 != before.sha256
+
+
+def test_scores_are_added_to_those_of_the_same_file(folder):
+    sha256 = read_manifest(folder)["listed"].sha256
+    entry = enter_scores(folder, "listed", sha256, {"montreal": {"completion": 1.0}})
+    assert entry == read_manifest(folder)["listed"]
+    assert entry.scores == {"average_speed": 11.5, "montreal": {"completion": 1.0}}
+
+
+@pytest.mark.parametrize("name", ["listed", "dropped_in"])
+def test_scores_of_a_file_that_is_not_the_listed_one_change_nothing(folder, name):
+    before = (folder / "manifest.json").read_bytes()
+    tamper(folder / "listed.pt")
+    sha256 = hashlib.sha256((folder / f"{name}.pt").read_bytes()).hexdigest()
+    with pytest.raises(ManifestError, match=f"pilotnet models sign {folder}/{name}.pt"):
+        enter_scores(folder, name, sha256, {"average_speed": 99.0})
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_the_command_signs_a_changed_file_and_shows_both_checksums(folder, capsys):
+    old = read_manifest(folder)["listed"].sha256
+    tamper(folder / "listed.pt")
+    assert main(["models", "sign", "listed"]) == 0
+    new = read_manifest(folder)["listed"].sha256
+    assert new == hashlib.sha256((folder / "listed.pt").read_bytes()).hexdigest() != old
+    said = capsys.readouterr().out
+    assert old in said and new in said
+    assert resolve_model("listed") == folder / "listed.pt"
+    assert main(["models", "sign", "listed"]) == 0
+    assert "unchanged" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_driven_with_is_not_signed(folder, capsys):
+    before = (folder / "manifest.json").read_bytes()
+    (folder / "listed.pt").write_bytes(b"PK")
+    assert main(["models", "sign", "listed"]) == 2
+    assert "listed.pt" in capsys.readouterr().err
+    assert (folder / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from pilotnet_brain.driving.command import OutputRange
 from pilotnet_brain.driving.model.file import (
     ModelError,
     ModelRecord,
@@ -17,7 +18,6 @@ from pilotnet_brain.driving.model.file import (
     network_batch,
     save_model,
 )
-from pilotnet_brain.driving.model.output_range import OutputRange
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat, scale_input
 

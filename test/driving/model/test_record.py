@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.model.output_range import OutputRange
+from pilotnet_brain.driving.command import OutputRange
 from pilotnet_brain.driving.model.record import ModelRecord, SelfTest, record_from_json
 from pilotnet_brain.driving.preprocess import InputFormat
 

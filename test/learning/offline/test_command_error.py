@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pilotnet_brain.driving.model.output_range import OutputRange
+from pilotnet_brain.driving.command import OutputRange
 from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import InputFormat

@@ -9,7 +9,11 @@ from torch import nn
 
 from pilotnet_brain.driving.model.file import ModelRecord, load_as_saved, save_model
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
-from pilotnet_brain.learning.offline.stored_weights import parameter_count, sparsity, stored_layers
+from pilotnet_brain.learning.offline.stored_weights import (
+    StoredWeights,
+    stored_layers,
+    stored_weights,
+)
 
 
 def saved(tmp_path, module, pixels, **record):
@@ -23,27 +27,29 @@ def trace(network):
 
 
 def test_zeros_are_read_from_a_float_file(tiny_file):
-    layers = stored_layers(load_as_saved(tiny_file))
+    network = load_as_saved(tiny_file)
+    layers = stored_layers(network)
     assert [(layer.kind, layer.int8) for layer in layers] == [
         ("convolution", False),
         ("linear", False),
     ]
-    zeros = sparsity(layers)
-    assert zeros.convolution == pytest.approx(75 / 300)
-    assert zeros.linear == pytest.approx(0.5)
-    assert zeros.overall == pytest.approx((75 + 800) / 1900)
+    zeros = stored_weights(network)
+    assert zeros.sparsity_convolution == pytest.approx(75 / 300)
+    assert zeros.sparsity_linear == pytest.approx(0.5)
+    assert zeros.sparsity == pytest.approx((75 + 800) / 1900)
 
 
 def test_int8_weights_are_unpacked(int8_file, tiny):
-    layers = stored_layers(load_as_saved(int8_file))
+    network = load_as_saved(int8_file)
+    layers = stored_layers(network)
     assert [(layer.kind, layer.int8) for layer in layers] == [
         ("convolution", True),
         ("linear", True),
     ]
     # Every float zero is an int8 zero; some small weights round to zero besides.
-    zeros = sparsity(layers)
-    assert 0.25 <= zeros.convolution < 0.27
-    assert 0.5 <= zeros.linear < 0.52
+    zeros = stored_weights(network)
+    assert 0.25 <= zeros.sparsity_convolution < 0.27
+    assert 0.5 <= zeros.sparsity_linear < 0.52
     for layer, module in zip(layers, (tiny.convolution, tiny.head), strict=True):
         largest = float(module.weight.abs().max())
         if layer.kind == "linear":  # half a step of int8 from the float weight
@@ -55,10 +61,12 @@ def test_a_network_saved_frozen_counts_the_same(tmp_path, tiny, int8_network, pi
         module = trace(copy.deepcopy(network))
         with quiet_deprecation():
             frozen = torch.jit.freeze(module.eval())
-        as_it_is = stored_layers(saved(tmp_path, module, pixels))
-        constants = stored_layers(saved(tmp_path, frozen, pixels))
-        assert sparsity(constants) == sparsity(as_it_is)
-        for one, other in zip(as_it_is, constants, strict=True):
+        as_it_is = saved(tmp_path, module, pixels)
+        constants = saved(tmp_path, frozen, pixels)
+        for name in ("sparsity", "sparsity_convolution", "sparsity_linear"):
+            shares = [getattr(stored_weights(network), name) for network in (as_it_is, constants)]
+            assert shares[0] == shares[1]
+        for one, other in zip(stored_layers(as_it_is), stored_layers(constants), strict=True):
             np.testing.assert_array_equal(one.weight.detach(), other.weight.detach())
 
 
@@ -72,10 +80,11 @@ def test_dynamic_int8_is_linear_only(tmp_path, tiny, pixels):
 
 
 def test_parameters_are_the_networks(tiny, tiny_file, int8_file):
-    assert parameter_count(load_as_saved(tiny_file)) == sum(p.numel() for p in tiny.parameters())
+    count = stored_weights(load_as_saved(tiny_file)).parameters
+    assert count == sum(p.numel() for p in tiny.parameters())
     folded_in = tiny.normalize.weight.numel() + tiny.normalize.bias.numel()
-    int8 = parameter_count(load_as_saved(int8_file))
-    assert int8 in (parameter_count(load_as_saved(tiny_file)) - folded_in * part for part in (0, 1))
+    int8 = stored_weights(load_as_saved(int8_file)).parameters
+    assert int8 in (count - folded_in * part for part in (0, 1))
 
 
 def test_a_network_without_layers_has_no_sparsity():
@@ -83,6 +92,4 @@ def test_a_network_without_layers_has_no_sparsity():
         def forward(self, image):
             return image.mean((2, 3))[:, :2]
 
-    zeros = sparsity(stored_layers(trace(Mean())))
-    assert (zeros.convolution, zeros.linear, zeros.overall) == (None, None, None)
-    assert parameter_count(trace(Mean())) == 0
+    assert stored_weights(trace(Mean())) == StoredWeights(0, None, None, None)

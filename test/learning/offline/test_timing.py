@@ -1,4 +1,4 @@
-"""Networks are timed as driving runs them: in turns, fresh pixels for every call."""
+"""Networks are timed as driving runs them: in rounds, new pixels for every call."""
 
 import itertools
 import time
@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.pilot import NetworkInput
 from pilotnet_brain.learning.offline.timing import (
     WARM_CALLS,
+    Durations,
     TimedNetwork,
     TimingPlan,
     all_threads,
@@ -39,7 +41,7 @@ def network_that(does):
 def test_every_call_sees_its_own_frame_in_the_layout_asked_for(frames, channels_last):
     seen = []
     network = network_that(lambda x: seen.append(x.clone()))
-    timed = TimedNetwork(network, "cpu", SHAPE, channels_last)
+    timed = TimedNetwork(network, NetworkInput("cpu", SHAPE, channels_last))
     for frame in frames:
         timed.call(frame)
     assert [float(batch.mean()) for batch in seen] == pytest.approx([0.0, 0.2, 1.0])
@@ -52,14 +54,15 @@ def test_a_network_with_a_buffer_is_given_its_buffer(frames):
     buffer = torch.zeros(1, 3, 66, 200)
     seen = []
     network = network_that(lambda x: seen.append((x is buffer, float(x.mean()))))
-    TimedNetwork(network, "cpu", SHAPE, channels_last=True, batch=buffer).call(frames[1])
+    TimedNetwork(network, NetworkInput("cpu", SHAPE, True, buffer)).call(frames[1])
     assert seen == [(True, pytest.approx(0.2))]
 
 
 def test_networks_take_turns_and_warm_up(frames):
     order = []
     networks = [
-        TimedNetwork(network_that(lambda x, n=n: order.append(n)), "cpu", SHAPE, True) for n in "ab"
+        TimedNetwork(network_that(lambda x, n=n: order.append(n)), NetworkInput("cpu", SHAPE, True))
+        for n in "ab"
     ]
     time_networks(lambda: networks, frames, PLAN)
     blocks = [(name, len(list(calls))) for name, calls in itertools.groupby(order)]
@@ -73,7 +76,8 @@ def test_threads_are_set_and_come_back(frames):
     before = torch.get_num_threads()
     seen = []
     network = TimedNetwork(
-        network_that(lambda x: seen.append(torch.get_num_threads())), "cpu", SHAPE, True
+        network_that(lambda x: seen.append(torch.get_num_threads())),
+        NetworkInput("cpu", SHAPE, True),
     )
     time_networks(lambda: [network], frames, PLAN)
     assert list(dict.fromkeys(seen)) == list(dict.fromkeys([1, all_threads()]))
@@ -82,7 +86,7 @@ def test_threads_are_set_and_come_back(frames):
 
 def test_a_slower_network_takes_longer(frames):
     quick, slow = (
-        TimedNetwork(network_that(lambda x, s=s: time.sleep(s)), "cpu", SHAPE, True)
+        TimedNetwork(network_that(lambda x, s=s: time.sleep(s)), NetworkInput("cpu", SHAPE, True))
         for s in (0.0, 0.02)
     )
     times = time_networks(lambda: [quick, slow], frames, PLAN)
@@ -95,3 +99,9 @@ def test_the_published_form_is_the_traced_network_itself(tiny_file, frames):
     model = load_model(tiny_file, "cpu")
     for timed in (as_driven(model), as_published(tiny_file, model.record, "cpu")):
         assert timed.call(frames[1]) > 0.0
+
+
+def test_the_percentiles_of_a_hundred_and_one_steps_are_the_steps_themselves() -> None:
+    """With 0..100 the p-th percentile is p, whatever the way of interpolating."""
+    durations = Durations.of([float(step) for step in reversed(range(101))])
+    assert (durations.median_s, durations.p99_s) == pytest.approx((50.0, 99.0))

@@ -1,0 +1,132 @@
+"""``pilotnet data``: collect a data set, and show what is in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pilotnet_brain.commands.training_progress import clear, show
+
+if TYPE_CHECKING:
+    from pilotnet_brain.learning.recipe import DataSetSummary
+
+app = typer.Typer(help="Data sets: collect one, show what is in one.", rich_markup_mode=None)
+
+
+@app.command("collect")
+def collect(
+    out: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    frames: Annotated[int, typer.Option(min=1, help="How many frames.")] = 40_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 1,
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(help="Circuit to drive on; give it more than once for several."),
+    ] = None,
+    random_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of random circuits.")
+    ] = 0.7,
+    plain_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of worlds with the plain look.")
+    ] = 0.15,
+    max_speed: Annotated[
+        float, typer.Option(min=6.5, max=24.0, help="The expert's on straights, m/s.")
+    ] = 16.0,
+    lateral_acceleration: Annotated[
+        float, typer.Option(min=1.0, help="The expert's in bends, m/s^2: more is faster.")
+    ] = 12.0,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Numbered 640x480 pictures, JdeRobot's layout, not a compact array."
+        ),
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 is one a core.")] = -1,
+) -> None:
+    """Collect a data set: frames, labelled by the expert who drives.
+
+    It starts anywhere, on and off the line, on circuits with drawn looks. The same command makes
+    the same data set, whatever the number of processes; run again after a stop, it resumes.
+
+    \b
+    Examples:
+      pilotnet data collect datasets/train --frames 40000
+      pilotnet data collect datasets/validation --frames 4000 --seed 2 --random-share 1
+      pilotnet data collect datasets/png --frames 1000 --pictures
+      pilotnet data collect datasets/fast --max-speed 19 --lateral-acceleration 20
+    """
+    from pilotnet_brain.driving.expert import DrivingStyle
+    from pilotnet_brain.learning.collect import collect as collect_worlds
+    from pilotnet_brain.learning.recipe import TRAINING_CIRCUITS, Recipe
+
+    recipe = Recipe(
+        frames=frames,
+        seed=seed,
+        circuits=tuple(circuit) if circuit else TRAINING_CIRCUITS,
+        random_share=random_share,
+        plain_share=plain_share,
+        style=DrivingStyle(max_speed=max_speed, lateral_acceleration=lateral_acceleration),
+        full_frames=pictures,
+    )
+    for finished, worlds in collect_worlds(out, recipe, jobs):
+        show(f"world {finished} of {worlds}")
+    clear()
+    typer.echo(
+        f"{frames} frames are in {out}; next: "
+        f"pilotnet train {out} --validation OTHER --out models/mine.pt"
+    )
+
+
+@app.command("show")
+def show_data(
+    folder: Annotated[Path, typer.Argument(help="Of the data set, ours or in JdeRobot's layout.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write: .png, .svg or .pdf. [default: FOLDER/dataset.png]"),
+    ] = None,
+) -> None:
+    """Show what is in a data set, in numbers and as a picture.
+
+    Counts its frames, worlds, recoveries and directions, and draws the distribution of its labels.
+
+    \b
+    Examples:
+      pilotnet data show datasets/train
+      pilotnet data show datasets/test --out test.svg
+    """
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.learning.dataset import load_dataset
+    from pilotnet_brain.learning.recipe import read_recipe, summarize
+    from pilotnet_brain.report.dataset_picture import check_picture_format, draw_dataset
+
+    path = folder / "dataset.png" if out is None else out
+    check_picture_format(path)
+    data = load_dataset(folder)
+    if not len(data):
+        raise UserError(f"{folder}: the data set holds no frames; collect it again")
+    lines = _lines(summarize(data, read_recipe(folder)))
+    for line in lines:
+        typer.echo(line)
+    replaced = " (replaced)" if path.exists() else ""
+    try:
+        draw_dataset(path, data, folder.resolve().name, " · ".join(lines[:4]))
+    except OSError as problem:
+        raise UserError(
+            f"{path}: cannot be written: {problem.strerror}; --out names another picture"
+        ) from problem
+    typer.echo(f"{path}{replaced}")
+
+
+def _lines(summary: DataSetSummary) -> list[str]:
+    worlds = "" if summary.worlds is None else f" from {summary.worlds} worlds"
+    lines = [f"{summary.frames} frames{worlds}"]
+    if summary.recoveries is not None:
+        lines.append(f"{summary.recoveries:.0%} taken off the line, on the way back")
+    if summary.left_bends is not None and summary.right_bends is not None:
+        lines.append(f"{summary.left_bends:.0%} in left bends, {summary.right_bends:.0%} in right")
+    if summary.plain_looks is not None:
+        lines.append(f"{summary.plain_looks:.0%} in the plain look")
+    for name, count in (summary.circuits or {}).items():
+        lines.append(f"  {name:<24} {count:>6} frames")
+    return lines

@@ -1,0 +1,77 @@
+"""Checks whatever can be checked of a run before a process of it starts."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from pilotnet_brain.bags.reader import BagLibraryMissing
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.driving.model.archive import read_archive
+from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
+from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
+from pilotnet_brain.simulation.gazebo.sim import check_gz
+
+
+def check_run(spec: RunSpec) -> None:
+    """Check that a run's files, programs and devices are there and fit.
+
+    Raises:
+        UserError: unknown circuit, model or disturbance; a model file that is damaged, unfit to
+            drive with, or differs from the manifest's; a reference lap that does not exist or is of
+            another circuit; a device, an RViz, a Gazebo or a gazebo_msgs that this machine does not
+            have; another Gazebo on the port; an argument that the simulator does not take.
+    """
+    # `ros2 launch` runs on ROS' own Python, which may lack the library; the nodes have it.
+    with suppress(BagLibraryMissing):
+        circuit = load_circuit(spec.circuit)
+        if spec.reference_lap:
+            read_reference_lap_of(circuit, spec.reference_lap)
+    _check_model(spec)
+    if spec.disturbance:
+        from pilotnet_brain.runs.disturbances import find_disturbance
+
+        name, amount = parse_disturbance(spec.disturbance)
+        find_disturbance(name).check(amount)
+    if spec.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
+        raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
+    if spec.simulator == "gazebo":
+        check_gazebo(spec.world, spec.gui)
+    elif spec.simulator == "gz":
+        _check_for_gz(spec)
+    if spec.rviz and shutil.which("rviz2") is None:
+        raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
+    if spec.device == "cuda" and not _has_cuda_driver():
+        raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
+
+
+def _check_model(spec: RunSpec) -> None:
+    """Load and test a model of the user's; a signed one was tested when it was signed.
+
+    The brain tests every model again, but by then the simulator has started, too.
+    """
+    path = resolve_model(spec.model, trust=spec.trust_model)
+    sha256 = read_archive(path).sha256
+    if sha256 not in {entry.sha256 for entry in read_manifest(path.parent).values()}:
+        with suppress(ImportError):  # of torch: the nodes' Python has it
+            from pilotnet_brain.driving.model.file import load_model
+
+            load_model(path, "cpu")
+
+
+def _check_for_gz(spec: RunSpec) -> None:
+    for name, given in (("world", spec.world), ("lockstep", spec.lockstep)):
+        if given:
+            raise UserError(f"{name} is for simulator gazebo (Gazebo Classic): leave it out for gz")
+    if spec.pose_source != "odom":
+        raise UserError(f"pose_source {spec.pose_source} is Gazebo Classic's: use odom for gz")
+    check_gz(spec.gui)
+
+
+def _has_cuda_driver() -> bool:
+    return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap"))

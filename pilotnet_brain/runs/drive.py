@@ -1,0 +1,170 @@
+"""Drives a spec into a folder: live over ROS 2, or in lock-step in this process."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+from pilotnet_brain.bags.reader import BagLibraryMissing
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.machine import made_by
+from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+from pilotnet_brain.metrics.run_metrics import Figures
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.runs.check import check_run
+from pilotnet_brain.runs.events import REFUSED, STOPPING, last_reason, record_event
+from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs.finish import finish_run
+from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.graph import run_graph
+from pilotnet_brain.runs.processes import RunProcesses, how_it_ended
+from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.stop_signal import StopSignal
+
+
+class RunRefused(UserError):  # noqa: N818  (named by what it is)
+    """A process of the run cannot take part; it has said why. Nothing was driven or kept."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """This process was told to end the run; what was driven is in the folder.
+
+    Attributes:
+        folder: of the run.
+        number: of the signal.
+    """
+
+    def __init__(self, folder: RunFolder, number: int) -> None:
+        super().__init__()
+        self.folder, self.number = folder, number
+
+
+def drive(
+    spec: RunSpec,
+    path: Path | None = None,
+    *,
+    on_start: Callable[[RunFolder], object] = lambda folder: None,
+    on_progress: Callable[[Figures], object] = lambda figures: None,
+    log: str = "",
+) -> RunFolder:
+    """Drive one run from start to end; return its folder, with metrics.json in it.
+
+    Args:
+        spec: of the run.
+        path: the run's folder; None: a new one, named by time, under the spec's output.
+        on_start: called with the folder once everything is checked.
+        on_progress: called with `RunMetrics.progress` once a second of a lock-step run; of a live
+            one the metrics node shows it.
+        log: name of a file in the folder that takes what the nodes print; empty: the terminal does.
+
+    Raises:
+        UserError: something is wrong with the spec; nothing was started.
+        RunRefused: a node cannot take part, and has said why; the folder is removed.
+        RunInterrupted: SIGINT or SIGTERM ended the run.
+    """
+    folder = prepare_run(spec, path)
+    on_start(folder)
+    if spec.in_process:
+        number = _drive_in_process(folder, on_progress)
+    else:
+        with (folder.path / log).open("wb") if log else nullcontext() as output:
+            number = _drive_live(folder, output)
+    if number is not None:
+        raise RunInterrupted(folder, number)
+    return folder
+
+
+def prepare_run(spec: RunSpec, path: Path | None = None) -> RunFolder:
+    """Check a spec and make the run's folder, with all that the run is measured by.
+
+    Raises:
+        UserError: something is wrong with the spec; nothing was made.
+    """
+    check_run(spec)
+    spec = spec.with_absolute_paths()
+    if path is None:
+        folder = RunFolder.create(spec.output, spec.circuit, spec.model)
+    else:
+        folder = RunFolder.make(path)
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    folder.add_to_record(started=started, spec=spec.to_dict(), **made_by())
+    # Without the library that reads bags it is the metrics node that keeps the circuit.
+    with suppress(BagLibraryMissing):
+        keep_line(folder)
+    return folder
+
+
+def keep_line(folder: RunFolder) -> None:
+    """Keep the circuit and the reference lap of the folder's spec in the folder."""
+    spec = folder.spec()
+    circuit = load_circuit(spec.circuit)
+    folder.keep_circuit(circuit)
+    if spec.reference_lap:
+        folder.keep_reference_lap(read_reference_lap_of(circuit, spec.reference_lap))
+
+
+def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:
+    """Start the nodes, wait until one ends the run, end the others; return the signal, if any."""
+    remove_dead_files()
+    nodes = run_graph(folder.spec(), folder.path)
+    folder.add_to_record(nodes={node.name: node.parameters for node in nodes})
+    processes = RunProcesses(nodes, folder.path, output)
+    reason = "the run could not be started"
+    try:
+        reason = reason_of(processes.run(), processes.received_signal)
+    finally:
+        # Results are kept whatever happened, so the metrics node must know why it ends.
+        if reason:
+            record_event(folder.path, "run", STOPPING, reason)
+        processes.stop()
+    if (refusal := last_reason(folder.path, REFUSED)) is not None:
+        folder.discard()
+        raise RunRefused(refusal)
+    finish_run(folder, reason)
+    return processes.received_signal
+
+
+def _drive_in_process(folder: RunFolder, on_progress: Callable[[Figures], object]) -> int | None:
+    """Drive in lock-step and write the figures; return the signal that ended it, if one did."""
+    # Brings torch and MuJoCo along, which a live run's nodes import themselves.
+    from pilotnet_brain.runs.lockstep_run import drive_spec
+
+    metrics = folder.new_metrics()
+    shown = time.monotonic()
+
+    with StopSignal() as stop:
+
+        def keep(row: TrajectoryRow) -> None:
+            nonlocal shown
+            folder.append_trajectory(row)
+            if time.monotonic() - shown >= 1.0:
+                shown = time.monotonic()
+                on_progress(metrics.progress())
+            if stop.number is not None:
+                metrics.end(f"stopped by {stop.name}")
+
+        figures = drive_spec(folder.spec(), metrics, keep)
+    folder.close()
+    folder.write_metrics(figures)
+    return stop.number
+
+
+def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:
+    """Return why a run ends before its time, the empty text where it ends as it should.
+
+    Args:
+        first: name and exit status of the node that ended first, if one did.
+        received_signal: that told the run to end, if one did.
+    """
+    if received_signal is not None:
+        return f"stopped by {signal.Signals(received_signal).name}"
+    if first is None or first == ("metrics", 0):
+        return ""
+    name, status = first
+    return f"the {name} node ended ({how_it_ended(status)})"

@@ -1,0 +1,64 @@
+"""A spec driven in lock-step: its model loaded, its disturbance applied."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pilotnet_brain.driving.model.catalogue import resolve_model
+from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
+from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.runs.disturbances import disturb
+from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep
+from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
+from pilotnet_brain.simulation.looks import looks_of_seed
+
+
+def drive_spec(
+    spec: RunSpec, metrics: RunMetrics, on_row: Callable[[TrajectoryRow], object]
+) -> Figures:
+    """Drive a spec in this process, with one thread; return the run's figures.
+
+    Args:
+        spec: of the run.
+        metrics: new ones, with the spec's circuit and rules.
+        on_row: takes every row of the run's trajectory; it may end the run by ``metrics.end``.
+
+    Raises:
+        UserError: no such model, or one unfit to drive with; no such disturbance.
+    """
+    # The simulator renders in one thread, too: a benchmark's processes share the cores already.
+    os.environ["LP_NUM_THREADS"] = "1"
+    use_threads(1)
+    path = resolve_model(spec.model, trust=spec.trust_model)
+    pilot = _pilot(path, path.stat().st_mtime_ns)
+
+    return drive_lockstep(
+        metrics,
+        lambda frame, state: pilot.drive(frame),
+        conditions_of(spec),
+        spec.start_arc_length,
+        on_row,
+        model=pilot.model.name,
+        device=pilot.model.device,
+    )
+
+
+def conditions_of(spec: RunSpec) -> Conditions:
+    """Return what a spec is driven under: its looks, and its disturbance if it has one."""
+    conditions = Conditions(looks_of_seed(spec.looks_seed))
+    if not spec.disturbance:
+        return conditions
+    name, amount = parse_disturbance(spec.disturbance)
+    return disturb(conditions, name, amount, spec.seed)
+
+
+@functools.lru_cache(maxsize=16)
+def _pilot(path: Path, changed_ns: int) -> Pilot:
+    """Return the pilot of a model file as it is since it was changed."""
+    del changed_ns
+    return Pilot(load_model(path, "cpu"))

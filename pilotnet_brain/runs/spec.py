@@ -1,0 +1,230 @@
+"""The spec of a run: everything that can be asked of it, live over ROS 2 or in lock-step.
+
+``pilotnet drive`` has these fields as options, the launch file as arguments, run.yaml keeps them,
+and a benchmark is a list of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from pilotnet_brain.driving.model import DEVICES
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
+
+SIMULATORS = ("mujoco", "gazebo", "gz", "none")
+POSE_SOURCES = ("odom", "model_states")
+LARGEST_SEED = 2**31 - 1
+_WAITS_FOR_THE_BRAIN = ("mujoco",)
+"""Simulators that do not start the clock before the brain has answered a frame."""
+_TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_PATHS = ("circuit", "model", "reference_lap", "world")
+
+
+def _argument(default: Any, description: str) -> Any:
+    return field(default=default, metadata={"description": description})
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. Checked when it is made; whether files and programs exist, `check_run` checks.
+
+    Raises:
+        UserError: a value that its field cannot have, or two that exclude each other.
+    """
+
+    circuit: str = _argument(
+        "simple_circuit",
+        "Circuit: a name (pilotnet circuits lists them), random-SEED, or the path of a CSV of x,y "
+        "or of a rosbag with one lap's odometry",
+    )
+    model: str = _argument(
+        "baseline", "Model: a name (pilotnet models lists them) or the path of a TorchScript file"
+    )
+    device: str = _argument("auto", "Where the model runs: auto, cpu or cuda")
+    simulator: str = _argument(
+        "mujoco",
+        "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
+        "is installed), gz (Gazebo Sim with ros_gz_bridge, experimental) or none (one that is "
+        "already running)",
+    )
+    lockstep: bool = _argument(
+        False,
+        "Simulated time waits for the brain. mujoco: simulator and model in one process, without "
+        "ROS; gazebo: the physics waits for the camera",
+    )
+    laps: int = _argument(1, "Laps after which the run ends")
+    time_limit: float = _argument(0.0, "Simulated seconds after which the run ends; 0 is no limit")
+    rtf: float = _argument(1.0, "Simulated seconds per real second that the simulator aims at")
+    looks_seed: int = _argument(
+        0, "Seed of the world's colours, light and textures; 0 is the plain look"
+    )
+    start_arc_length: float = _argument(
+        0.0, "Where on the line the embedded simulator's car starts, m from the start line"
+    )
+    disturbance: str = _argument(
+        "", "Disturbance of a lock-step run, NAME=AMOUNT (pilotnet benchmark --help lists them)"
+    )
+    seed: int = _argument(0, "Seed of what a disturbance draws, such as which frames are lost")
+    waiting_limit: float = _argument(
+        0.0,
+        "Simulated seconds that the car may stand before it sets off; 0: 10, or 60 with a "
+        "simulator that does not wait for the brain to load",
+    )
+    standing_limit: float = _argument(
+        10.0, "Simulated seconds of standing still that end the run once the car has driven"
+    )
+    off_road_limit: float = _argument(
+        1.0, "Simulated seconds beyond the asphalt's edge that end the run"
+    )
+    stall_limit: float = _argument(
+        0.0, "Real seconds without a new pose of the car that end a live run; 0 is no limit"
+    )
+    record: bool = _argument(True, "Record the run's topics to bag/ (MCAP)")
+    record_camera: bool = _argument(False, "Record the camera frames too (18 MB a second)")
+    record_video: bool = _argument(False, "Make a video of the run, run.mp4, once it has ended")
+    output: str = _argument("runs", "Directory in which the run's own directory is made")
+    reference_lap: str = _argument(
+        "", "CSV or rosbag of a reference lap, for position_deviation_score_published"
+    )
+    camera_topic: str = _argument("/F1ROS/cameraL/image_raw", "Topic of the camera's frames")
+    cmd_vel_topic: str = _argument("/F1ROS/cmd_vel", "Topic of the velocity commands")
+    odom_topic: str = _argument("/F1ROS/odom", "Topic of the true pose")
+    pose_source: str = _argument(
+        "odom", "True pose from odom, or from model_states (Gazebo with gazebo_msgs)"
+    )
+    reliable: bool = _argument(
+        False, "Ask for camera frames with reliable instead of best-effort delivery"
+    )
+    trust_model: bool = _argument(
+        False, "Drive with a model whose sha256 differs from the manifest's"
+    )
+    world: str = _argument(
+        "", "Gazebo: path of a world file of your own; empty is a world made of the circuit"
+    )
+    car: str = _argument("f1_renault", "Gazebo: the car's model name in the world")
+    gui: bool = _argument(False, "Gazebo: show the world in a window")
+    rviz: bool = _argument(False, "Show the run in RViz, where it is installed")
+
+    def __post_init__(self) -> None:
+        _one_of("device", self.device, DEVICES)
+        _one_of("simulator", self.simulator, SIMULATORS)
+        _one_of("pose_source", self.pose_source, POSE_SOURCES)
+        for topic in ("camera_topic", "cmd_vel_topic", "odom_topic"):
+            _topic_name(topic, getattr(self, topic))
+        _in_range("laps", self.laps, 1, 10000)
+        _in_range("rtf", self.rtf, 0.01, 100.0)
+        _in_range("looks_seed", self.looks_seed, 0, LARGEST_SEED)
+        _in_range("seed", self.seed, 0, LARGEST_SEED)
+        for name in ("time_limit", "start_arc_length", "waiting_limit", "standing_limit",
+                     "off_road_limit", "stall_limit"):  # fmt: skip
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more")
+        if self.waiting_limit == 0.0:
+            waits = self.simulator in _WAITS_FOR_THE_BRAIN
+            object.__setattr__(self, "waiting_limit", 10.0 if waits else 60.0)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.start_arc_length > 0.0 and self.simulator != "mujoco":
+            raise UserError(
+                f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
+                "car elsewhere than on the start line"
+            )
+        if self.disturbance:
+            parse_disturbance(self.disturbance)
+            if not self.in_process:
+                raise UserError("disturbance: needs simulator mujoco with lockstep")
+        if self.in_process and self.device == "cuda":
+            raise UserError("device cuda: a lock-step run drives on the CPU; leave device out")
+        if self.in_process and self.record_camera:
+            raise UserError("record_camera: a lock-step run records no bag; leave it out")
+
+    @property
+    def in_process(self) -> bool:
+        """Whether simulator and model run in lock-step in one process, without ROS."""
+        return self.lockstep and self.simulator == "mujoco"
+
+    def rules(self) -> Rules:
+        """Return the rules by which the run ends."""
+        return Rules(
+            laps=self.laps,
+            off_road_s=self.off_road_limit,
+            standing_s=self.standing_limit,
+            waiting_s=self.waiting_limit,
+            time_limit_s=self.time_limit or None,
+        )
+
+    def with_absolute_paths(self) -> RunSpec:
+        """Return the spec with its paths made absolute: nodes and readers may run elsewhere."""
+        return replace(self, **{name: _absolute(getattr(self, name)) for name in _PATHS})  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, as run.yaml keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
+        """Return the spec of `to_dict`'s fields; unknown ones, of another version, are left out.
+
+        Raises:
+            UserError: as RunSpec.
+        """
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a run: its name, default value and description."""
+
+    name: str
+    default: Any
+    description: str
+
+
+ARGUMENTS = [Argument(f.name, f.default, f.metadata["description"]) for f in fields(RunSpec)]
+"""What ``pilotnet drive`` takes as options and the launch file as arguments."""
+
+
+def parse_disturbance(text: str) -> tuple[str, float]:
+    """Return the name and amount of ``NAME=AMOUNT``.
+
+    Raises:
+        UserError: the text has no such form.
+    """
+    name, equals, amount = text.partition("=")
+    try:
+        return name, float(amount) if equals else math.nan
+    except ValueError:
+        raise UserError(f"disturbance is {text!r}: it must be NAME=AMOUNT") from None
+
+
+def _absolute(name_or_path: str) -> str:
+    path = Path(name_or_path).expanduser()
+    looks_like_path = os.sep in name_or_path or path.suffix != ""
+    return str(path.resolve()) if looks_like_path and path.exists() else name_or_path
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}: it must be {low:g} to {high:g}")
+
+
+def _topic_name(argument: str, name: str) -> None:
+    if not _TOPIC_NAME.fullmatch(name):
+        raise UserError(
+            f"{argument} is {name!r}: a topic's name is words of letters, digits and single _ that "
+            "do not start with a digit, joined by /"
+        )

@@ -1,0 +1,34 @@
+"""A run's topics: what its nodes call them, and what these names resolve to."""
+
+from __future__ import annotations
+
+from pilotnet_brain.runs.spec import RunSpec
+
+TOPICS = (
+    "camera/image_raw", "camera/camera_info", "cmd_vel", "odom", "brain/frames", "brain/status",
+    "centerline", "driven_line",
+)  # fmt: skip
+"""Relative names, as the nodes use them."""
+
+
+def camera_info_topic(camera_topic: str) -> str:
+    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
+    namespace, slash, _ = camera_topic.rpartition("/")
+    return f"{namespace}{slash}camera_info"
+
+
+def remappings(spec: RunSpec) -> list[tuple[str, str]]:
+    """Return the remappings that every node of the run gets."""
+    return [
+        ("camera/image_raw", spec.camera_topic),
+        ("camera/camera_info", camera_info_topic(spec.camera_topic)),
+        ("cmd_vel", spec.cmd_vel_topic),
+        ("odom", spec.odom_topic),
+    ]
+
+
+def topics_of(spec: RunSpec) -> dict[str, str]:
+    """Return each topic's name as nodes in the root namespace resolve it."""
+    remapped = dict(remappings(spec))
+    names = {topic: remapped.get(topic, topic) for topic in TOPICS}
+    return {topic: name if name.startswith("/") else f"/{name}" for topic, name in names.items()}

@@ -1,0 +1,63 @@
+"""Every node's executable explains itself, and refuses what it does not know."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy", exc_type=ImportError)
+from rclpy.context import Context  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+
+from pilotnet_brain.errors import UserError  # noqa: E402
+from pilotnet_brain.nodes.ros.parameters import declare  # noqa: E402
+
+NODES = {
+    "brain": ("model (default baseline; may be set at any time)", "one of auto, cpu, cuda"),
+    "simulator": ("rtf (default 1.0; 0.01 to 100)", "/clock"),
+    "gazebo_bridge": ("patience (default 30.0; 0 to 1e+06)", "~/reset"),
+    "recorder": ("camera (default false)", "brain/status"),
+}
+
+
+def run_node(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"pilotnet_brain.nodes.{name}_node", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60.0)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_help_names_parameters_topics_and_an_example(name: str) -> None:
+    shown = run_node(name, "--help")
+    assert shown.returncode == 0, shown.stderr
+    for text in (f"ros2 run pilotnet_brain {name} --ros-args", "Publishes", *NODES[name]):
+        assert text in shown.stdout
+    assert all(len(line) <= 100 for line in shown.stdout.splitlines())
+
+
+def test_an_argument_that_is_not_ros_s_is_refused() -> None:
+    shown = run_node("brain", "model:=baseline")
+    assert shown.returncode == 2
+    assert "unrecognized arguments: model:=baseline" in shown.stderr
+
+
+def test_a_value_that_is_none_of_the_choices_is_refused() -> None:
+    shown = run_node("brain", "--ros-args", "-p", "device:=gpu")
+    assert shown.returncode == 2
+    assert "error: parameter device is 'gpu': use one of auto, cpu, cuda" in shown.stderr
+
+
+def test_a_choice_is_described_and_taken() -> None:
+    context = Context()
+    context.init(domain_id=40 + os.getpid() % 30)
+    node = Node("chooser", context=context)
+    try:
+        assert declare(node, "fruit", "apple", "A fruit", choices=("apple", "pear")) == "apple"
+        assert "apple, pear" in node.describe_parameter("fruit").additional_constraints
+        with pytest.raises(UserError, match="parameter tree is 'ash': use one of oak"):
+            declare(node, "tree", "ash", "A tree", choices=("oak",))
+    finally:
+        node.destroy_node()
+        context.try_shutdown()

@@ -1,0 +1,180 @@
+"""What can be asked of a run, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.bags import reader
+from pilotnet_brain.driving.model.catalogue import models_dir
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.package_share import share_dir
+from pilotnet_brain.runs.check import check_run
+from pilotnet_brain.runs.spec import ARGUMENTS, RunSpec, parse_disturbance
+
+OTHER_LAP = str(share_dir() / "pilotnet_brain" / "circuits" / "data" / "nurburgring.csv")
+
+
+@pytest.mark.parametrize("arguments", [{"start_arc_length": -1.0}, {"start_arc_length": 1e999}])
+def test_a_start_that_is_no_place_is_refused(arguments: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="start_arc_length"):
+        RunSpec(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_start_elsewhere_is_refused_where_no_simulator_takes_it() -> None:
+    with pytest.raises(UserError, match="only simulator mujoco"):
+        RunSpec(simulator="gazebo", start_arc_length=10.0)
+
+
+def test_paths_are_made_absolute_and_names_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.csv").write_text("x,y\n")
+    monkeypatch.chdir(tmp_path)
+    spec = RunSpec(circuit="mine.csv", model="qat").with_absolute_paths()
+    assert spec.circuit == str(tmp_path / "mine.csv")
+    assert spec.model == "qat"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"device": "gpu"},
+        {"simulator": "webots"},
+        {"pose_source": "gps"},
+        {"laps": 0},
+        {"waiting_limit": -1.0},
+        {"stall_limit": float("nan")},
+        {"seed": -1},
+        {"disturbance": "latency=100"},
+        {"disturbance": "latency=much", "lockstep": True},
+        {"rtf": 0.0},
+        {"rtf": float("nan")},
+        {"looks_seed": -1},
+        {"time_limit": -1.0},
+        {"camera_topic": "a topic"},
+        {"cmd_vel_topic": ""},
+        {"odom_topic": "/car/2nd"},
+        {"odom_topic": "/car//odom"},
+        {"odom_topic": "/my__car/odom"},
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(arguments))):
+        RunSpec(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"circuit": "monza"}, "simple_circuit"),
+        ({"model": "no_such_model"}, "no_such_model"),
+        ({"reference_lap": "/no/such.csv"}, "/no/such.csv"),
+        ({"reference_lap": OTHER_LAP, "circuit": "montreal"}, "of another circuit"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_anything_starts(
+    arguments: dict[str, str], text: str
+) -> None:
+    with pytest.raises(UserError, match=text):
+        check_run(RunSpec(**arguments))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"world": "own.sdf"}, {"lockstep": True}, {"pose_source": "model_states"}]
+)
+def test_what_only_gazebo_classic_takes_is_refused_for_gazebo_sim(
+    arguments: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotnet_brain.runs.check.find_spec", lambda _: True)
+    with pytest.raises(UserError, match=f"{next(iter(arguments))}.*Gazebo Classic"):
+        check_run(RunSpec(simulator="gz", **arguments))  # type: ignore[arg-type]
+
+
+def test_model_states_without_gazebo_msgs_are_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gazebo_msgs", None)
+    with pytest.raises(UserError, match="install it, or use odom"):
+        check_run(RunSpec(pose_source="model_states"))
+
+
+def test_every_argument_is_described() -> None:
+    assert len(ARGUMENTS) > 10
+    for argument in ARGUMENTS:
+        assert argument.description[0].isupper()
+        if argument.name != "waiting_limit":  # filled in, by the simulator
+            assert getattr(RunSpec(), argument.name) == argument.default
+
+
+def test_a_bag_that_only_the_nodes_can_read_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lap.bag").write_bytes(b"#ROSBAG V2.0")
+    monkeypatch.setattr(reader, "find_spec", lambda name: None)
+    check_run(RunSpec(circuit=str(tmp_path / "lap.bag")))
+
+
+def test_the_rules_of_a_run_follow_from_its_spec() -> None:
+    assert RunSpec(laps=3).rules() == Rules(laps=3, waiting_s=10.0)
+    # A car in Gazebo stands while the brain is still loading.
+    assert RunSpec(simulator="gazebo").rules().waiting_s == 60.0
+    limits = {"waiting_limit": 5.0, "standing_limit": 6.0, "off_road_limit": 7.0, "time_limit": 8.0}
+    assert RunSpec(simulator="gz", **limits).rules() == Rules(
+        off_road_s=7.0, standing_s=6.0, waiting_s=5.0, time_limit_s=8.0
+    )
+
+
+def test_a_spec_is_the_same_after_a_journey_through_a_file() -> None:
+    spec = RunSpec(circuit="montreal", lockstep=True, disturbance="latency=50", waiting_limit=7.0)
+    assert RunSpec.from_dict({**spec.to_dict(), "of_a_later_version": 1}) == spec
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"disturbance": "rain=3"}, "unknown disturbance 'rain'"),
+        ({"disturbance": "latency=-5"}, "latency of -5 ms"),
+        ({"disturbance": "latency"}, "latency of nan ms"),
+    ],
+)
+def test_a_disturbance_that_cannot_be_is_refused(arguments: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_run(RunSpec(lockstep=True, **arguments))
+
+
+def test_a_disturbance_has_a_name_and_an_amount() -> None:
+    assert parse_disturbance("camera_yaw=-2.5") == ("camera_yaw", -2.5)
+
+
+@pytest.mark.parametrize("arguments", [{"device": "cuda"}, {"record_camera": True}])
+def test_what_a_run_in_one_process_cannot_have_is_refused(arguments: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(arguments))}.*lock-step"):
+        RunSpec(lockstep=True, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_model_of_the_users_is_tested_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its archive is sound and its record, too: only loading shows that it cannot be driven."""
+    from pilotnet_brain.driving.model import file
+
+    loaded = []
+
+    def load(path: Path, device: str) -> None:
+        loaded.append(path)
+        raise UserError("its outputs are not finite")
+
+    monkeypatch.setattr(file, "load_model", load)
+    mine = tmp_path / "mine.pt"
+    shutil.copy(models_dir() / "tiny_quant.pt", mine)
+    with pytest.raises(UserError, match="its outputs are not finite"):
+        check_run(RunSpec(model=str(mine)))
+    assert loaded == [mine]
+    # A shipped one was tested when it was signed: a run need not wait for torch's import.
+    check_run(RunSpec(model="tiny_quant"))
+    assert loaded == [mine]
