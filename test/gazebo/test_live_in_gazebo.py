@@ -20,9 +20,10 @@ from live_process import DOMAIN_ID, Run, still_alive, wait_for  # noqa: E402
 from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
+from pilotnet_brain.runs.check import check_run  # noqa: E402
 from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment  # noqa: E402
-from pilotnet_brain.runs.graph import RunPlan, checked_plan  # noqa: E402
-from pilotnet_brain.runs.topic_names import camera_info_topic  # noqa: E402
+from pilotnet_brain.runs.spec import RunSpec  # noqa: E402
+from pilotnet_brain.runs.topics import remappings  # noqa: E402
 from pilotnet_brain.simulation.gazebo.classic_world import (  # noqa: E402
     WorldFiles,
     write_bare_world,
@@ -74,13 +75,7 @@ def bridge(tmp_path: Path, port: int) -> Iterator[Callable[..., subprocess.Popen
 
     def start_bridge(*parameters: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pilotnet_brain.nodes.gazebo_bridge_node", "--ros-args"]
-        plan = RunPlan()
-        for name, topic in {
-            "camera/image_raw": plan.camera_topic,
-            "camera/camera_info": camera_info_topic(plan.camera_topic),
-            "cmd_vel": plan.cmd_vel_topic,
-            "odom": plan.odom_topic,
-        }.items():
+        for name, topic in remappings(RunSpec()):
             command += ["-r", f"{name}:={topic}"]
         for parameter in parameters:
             command += ["-p", parameter]
@@ -223,7 +218,7 @@ def test_a_second_gazebo_on_the_port_is_refused(world: WorldFiles, port: int) ->
         GazeboServer(world.world, world.models, port=port),
         pytest.raises(UserError, match=f"already runs at 127.0.0.1:{port}.*simulator none"),
     ):
-        checked_plan(RunPlan(simulator="gazebo"))
+        check_run(RunSpec(simulator="gazebo"))
 
 
 def test_a_car_that_is_not_in_the_world_is_named_with_those_that_are(
