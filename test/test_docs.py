@@ -147,10 +147,8 @@ def test_changelog_can_be_released() -> None:
 
 
 def test_no_registry_host_is_named() -> None:
-    hosts = [
-        ".".join(words)
-        for words in (("deb", "debian"), ("archive", "debian"), ("pypi", "org"), ("npmjs", "org"))
-    ] + ["pythonhosted"]
+    words = (("deb", "debian"), ("archive", "debian"), ("pypi", "org"), ("registry", "npmjs"))
+    hosts = [".".join(pair) for pair in words] + ["python" + "hosted"]
     folders = ("requirements", "test/gazebo", "docs")
     files = [ROOT / "Makefile", README, ROOT / "CONTRIBUTING.md"]
     files += [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
