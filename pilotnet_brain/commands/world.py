@@ -106,7 +106,7 @@ def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
 
 
 def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
+    from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
     from pilotnet_brain.simulation.gazebo.classic_world import write_ros_world
 
     files = write_ros_world(circuit, looks, out)

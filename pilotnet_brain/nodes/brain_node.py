@@ -55,7 +55,7 @@ from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
 from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
-from pilotnet_brain.runs.dds_profile import profile_warning
+from pilotnet_brain.runs.fast_dds import profile_warning
 
 _WATCHDOG_S = 0.05
 _STARTING_S = 3.0

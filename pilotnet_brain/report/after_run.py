@@ -13,7 +13,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.events import KILLED, STOPPING, last_reason, read_events
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.parent_process import end_with_parent
+from pilotnet_brain.runs.signals import end_with_parent
 
 
 def show_run(folder: RunFolder) -> bool:

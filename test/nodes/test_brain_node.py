@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.nodes.swap_client import swap_model  # noqa: E402
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from std_msgs.msg import Empty
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.signals import StopSignal
 
 DISCOVERY_S = 0.7
 """How long other nodes are given to show up in the graph."""
