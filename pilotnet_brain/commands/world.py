@@ -82,6 +82,7 @@ def world(
 def _write_around(
     circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
 ) -> None:
+    from pilotnet_brain.package_share import pilotnet_command
     from pilotnet_brain.simulation.gazebo.classic_world import (
         bare,
         with_gazebo_ros,
@@ -92,7 +93,7 @@ def _write_around(
     files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
     typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
     typer.echo(
-        f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS pilotnet drive "
+        f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
         f"--simulator gazebo --circuit {circuit.name} --world {files.world}"
     )
 
