@@ -43,7 +43,7 @@ def installed_command() -> Path | None:
 
 
 def pilotnet_command() -> str:
-    """Return how a user starts this installation's ``pilotnet``: by its path where PATH lacks it."""
+    """Return how a user starts this ``pilotnet``: by its path where PATH has none."""
     if shutil.which("pilotnet"):
         return "pilotnet"
     for program in (Path(sys.executable).with_name("pilotnet"), installed_command()):

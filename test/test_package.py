@@ -118,6 +118,14 @@ def test_installed_nodes_start_and_refuse_an_unknown_circuit(prefix: Path, name:
     assert "unknown circuit 'nowhere'" in refused.stderr
 
 
+def test_a_mistyped_pose_source_is_refused(prefix: Path) -> None:
+    pytest.importorskip("rclpy")
+    program = str(prefix / "lib/pilotnet_brain/metrics")
+    refused = run_installed(prefix, program, "--ros-args", "-p", "pose_source:=odometry")
+    assert refused.returncode == 2, refused.stderr
+    assert "odom, model_states" in refused.stderr
+
+
 def test_manifest_names_licence_and_maintainer() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert manifest.findtext("license") == "Apache-2.0"
