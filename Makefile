@@ -150,3 +150,22 @@ $(RUN_STAMP): $(RUN_FILES)
 $(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt \
     requirements/cluster.txt
 	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)
+
+# The site needs neither torch nor ROS: it has a small environment of its own. Warnings are errors.
+DOCS_CONSTRAINTS := requirements/constraints$(if $(ROS_FOUND),-ros-sourced).txt
+.PHONY: docs
+docs: build/docs/env/made ## Build the documentation's site into build/docs/html
+	@build/docs/env/bin/python -m sphinx --fail-on-warning --keep-going -q -b html \
+	    -d build/docs/doctrees docs build/docs/html
+	@echo 'the site is build/docs/html/index.html'
+
+build/docs/env/made: requirements/docs.txt $(DOCS_CONSTRAINTS)
+	@$(or $(PYTHON),python3) -m venv --clear build/docs/env
+	@build/docs/env/bin/python -m pip --disable-pip-version-check -qq install \
+	    -r requirements/docs.txt -c $(DOCS_CONSTRAINTS)
+	@touch $@
+
+# Exact versions of all that requirements/*.txt name; pins that the files hold are kept.
+.PHONY: constraints
+constraints: ## Compile requirements/constraints*.txt with uv
+	@requirements/compile_constraints.sh

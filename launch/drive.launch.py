@@ -189,7 +189,7 @@ def _mistyped_perhaps(given: Mapping[str, str]) -> list[str]:
     """
     known = [argument.name for argument in ARGUMENTS]
     return [
-        f"warning: argument {name!r} is not one of {Path(__file__).name}: did you mean {similar[0]}?"
+        f"warning: {name!r} is not one of {Path(__file__).name}: did you mean {similar[0]}?"
         for name in given
         if name not in known and (similar := difflib.get_close_matches(name, known, 1, _SIMILAR))
     ]

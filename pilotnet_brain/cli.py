@@ -8,24 +8,39 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from pilotnet_brain import __version__
 from pilotnet_brain.commands import (
     benchmark,
     circuits,
-    compare,
     data,
     drive,
-    measuring,
     models,
     optimize,
     report,
+    swap,
     train,
-    video,
-    worlds,
+    world,
 )
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import USER_ERROR, UserError
+
+_NOW_CALLED = {
+    "collect": "pilotnet data collect",
+    "dataset": "pilotnet data show",
+    "evaluate": "pilotnet models time",
+    "export": "pilotnet models export",
+    "score": "pilotnet benchmark proof",
+    "prove": "pilotnet benchmark proof",
+    "bench": "make bench",
+    "agreement": "make test-gazebo",
+    "video": "pilotnet report RUN --video",
+    "compare": "pilotnet report RUN RUN...",
+    "metrics": "pilotnet report BAG",
+}
+"""What earlier versions' commands are called now."""
 
 app = typer.Typer(
     add_completion=False,
@@ -35,21 +50,28 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pilotnet {__version__}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def _pilotnet(context: typer.Context) -> None:
+def _pilotnet(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
     """Drive a simulated car with a neural network, live over ROS 2, and measure the drive.
 
     \b
     First steps:
-      pilotnet drive                      one lap of simple_circuit with the shipped model
-      pilotnet drive --circuit montreal   on another circuit
-      pilotnet circuits                   the circuits there are
-      pilotnet models                     the models there are, with their scores
-
-    \b
-    Many runs, compared:
-      pilotnet benchmark --circuit simple_circuit=3    every model, three times, live
-      pilotnet benchmark robustness                    100 random circuits in lock-step
+      pilotnet drive                     one lap of simple_circuit with a network
+      pilotnet drive --circuit montreal --model static_quant
+      pilotnet report                    the newest run on one page
+      pilotnet benchmark --circuit simple_circuit=3       every model, 3 times
 
     \b
     A model of your own:
@@ -62,26 +84,24 @@ def _pilotnet(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-app.command("drive", short_help="Drive laps with a network, live over ROS 2.")(drive.drive)
-app.add_typer(circuits.app, name="circuits")
-app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(worlds.world)
-app.add_typer(models.app, name="models")
-app.add_typer(data.app, name="data")
+app.command("drive", short_help="One run: laps with a network, live or in lock-step.")(drive.drive)
+app.command("swap", short_help="Change the model of a running brain.")(swap.swap)
+app.command("benchmark", short_help="Many runs: models x circuits x repetitions; one table.")(
+    benchmark.benchmark
+)
+app.command("report", short_help="A run or a benchmark on one page; runs compared; a video.")(
+    report.report
+)
+app.add_typer(models.app, name="models", short_help="The models: list, inspect, time, export...")
+app.add_typer(data.app, name="data", short_help="Data sets: collect one, show what is in it.")
 app.command("train", short_help="Train PilotNet on data sets; writes a TorchScript model.")(
     train.train
 )
 app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
     optimize.optimize
 )
-app.command("benchmark", short_help="Drive models x circuits x repetitions; one table.")(
-    benchmark.benchmark
-)
-app.command("compare", short_help="Lay runs side by side; is a difference more than chance?")(
-    compare.compare
-)
-app.command("video", short_help="Make a video of a run, or a short moving picture.")(video.video)
-app.command("report", short_help="Show a run or a benchmark on one page.")(report.report)
-app.command("metrics", short_help="Measure the run in a rosbag.")(measuring.metrics)
+app.add_typer(circuits.app, name="circuits", short_help="The circuits: list them, show one.")
+app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(world.world)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,12 +116,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         text = str(error)
     except typer.TyperException as error:
-        text = _usage_error(error)
+        text = _new_name(given) or _usage_error(error)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("stopped", err=True)
         return 130
     typer.echo(f"error: {text}", err=True)
-    return 2
+    return USER_ERROR
+
+
+def _new_name(given: Sequence[str]) -> str:
+    """Return what to call a command of an earlier version by, the empty text if it is none."""
+    for words in (given[:1], given[1:2] if given[:1] == ["models"] else []):
+        if words and words[0] in _NOW_CALLED:
+            return f"{words[0]} is now: {_NOW_CALLED[words[0]]}"
+    return ""
 
 
 def _usage_error(error: typer.TyperException) -> str:

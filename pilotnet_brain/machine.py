@@ -50,7 +50,7 @@ def versions() -> dict[str, str | None]:
 def git_commit(file: Path) -> str | None:
     """Return the commit of the checkout that tracks a file, ``-dirty`` if changed; else None.
 
-    An installed package inside somebody else's repository is not of that repository.
+    A package installed inside another repository does not belong to that one.
     """
     if _git(file, "ls-files", "--error-unmatch", file.name) is None:
         return None
@@ -96,7 +96,7 @@ def _ros_distro_of_wheels() -> str | None:
 
 
 def cpu_model() -> str:
-    """Return the processor's name, as far as the system tells it."""
+    """Return the processor's name, as far as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -108,7 +108,7 @@ def cpu_model() -> str:
 
 
 def load_average() -> float | None:
-    """Return the system's load over the last minute, None where it does not tell."""
+    """Return the system's load over the last minute, None if it is not known."""
     with contextlib.suppress(OSError, AttributeError):
         return os.getloadavg()[0]
     return None

@@ -113,7 +113,7 @@ new_environment() {
         case $made in
         *-"$flavour") ;;
         *)
-            say "$venv was made for another ROS 2 (${made##*-}): making it anew for $flavour"
+            say "$venv was made for another ROS 2 (${made##*-}): making it again for $flavour"
             rm -rf "$venv"
             break
             ;;

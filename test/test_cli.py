@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
+from pilotnet_brain import __version__
 from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.cli import main
 from pilotnet_brain.learning.optimize import METHODS
-from pilotnet_brain.runs.graph import ARGUMENTS
+from pilotnet_brain.runs.spec import ARGUMENTS
 
 COMMANDS = (
-    "drive", "circuits", "models", "data", "train", "optimize",
-    "bench", "benchmark", "metrics", "report", "world", "agreement",
+    "drive", "swap", "benchmark", "report", "models", "data", "train", "optimize", "circuits",
+    "world",
 )  # fmt: skip
+GROUPS = {
+    "models": ("list", "inspect", "time", "export", "sign", "card"),
+    "data": ("collect", "show"),
+    "circuits": ("list", "show"),
+}
 ROOT = Path(__file__).parent.parent
 
 
@@ -28,9 +35,58 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"\n  {command} " in text
 
 
+def test_help_fits_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_ten_verbs_at_most_and_each_group_says_what_is_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out.split("Commands:")[1].splitlines()
+    assert {line.split()[0] for line in listed if line[:3].strip()} == set(COMMANDS)
+    for group, commands in GROUPS.items():
+        assert main([group, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert all(f"\n  {command} " in text for command in commands)
+
+
 @pytest.mark.parametrize(
-    "command", [name for name in COMMANDS if name not in ("circuits", "data", "models")]
+    ("old", "new"),
+    [
+        (["collect", "datasets/x"], "pilotnet data collect"),
+        (["dataset", "show", "x"], "pilotnet data show"),
+        (["evaluate"], "pilotnet models time"),
+        (["export", "baseline"], "pilotnet models export"),
+        (["models", "score", "baseline"], "pilotnet benchmark proof"),
+        (["models", "prove", "all"], "pilotnet benchmark proof"),
+        (["bench"], "make bench"),
+        (["agreement"], "make test-gazebo"),
+        (["video", "runs/latest"], "pilotnet report RUN --video"),
+        (["compare", "a", "b"], "pilotnet report RUN RUN"),
+        (["metrics", "lap.bag"], "pilotnet report BAG"),
+    ],
 )
+def test_an_old_name_is_answered_with_the_new_one(
+    old: list[str], new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(old) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and new in line
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"pilotnet {__version__}\n"
+    manifest = ElementTree.parse(ROOT / "package.xml")
+    assert manifest.findtext("version") == __version__
+    assert f'version="{__version__}"' in (ROOT / "setup.py").read_text()
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in GROUPS])
 def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"  pilotnet {command} " in capsys.readouterr().out.split("Examples:")[1]
@@ -69,7 +125,8 @@ def test_drive_takes_every_argument_of_a_run(capsys: pytest.CaptureFixture[str])
         (["drive", "--laps", "many"], ("--laps", "--help")),
         (["circuits", "show", "nowhere"], tuple(circuit_names())),
         (["models", "inspect", "nothing"], ("nothing",)),
-        (["metrics", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (["report", "no/such.bag", "--circuit", "montreal"], ("no/such.bag",)),
+        (["report", "--fps", "20"], ("--fps", "--help")),
         (["optimize", "nonsense"], (*METHODS, "all")),
         (["optimize", "qat", "--baseline", "no.pt"], ("no.pt",)),
         (

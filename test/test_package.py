@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -124,6 +125,59 @@ def test_manifest_names_licence_and_maintainer() -> None:
     assert maintainer.text == "PilotNet Brain developers"
     assert maintainer.get("email") == "maintainers@example.org"
     assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
+
+
+def test_manifest_says_where_the_project_is() -> None:
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    urls = {url.get("type"): url.text or "" for url in manifest.iter("url")}
+    assert set(urls) == {"website", "repository", "bugtracker"}
+    assert all(url.startswith("https://") for url in urls.values())
+
+
+def pins(name: str) -> dict[str, list[str]]:
+    """Return the versions that a constraints file holds, by package."""
+    found: dict[str, list[str]] = {}
+    for line in (ROOT / "requirements" / name).read_text().splitlines():
+        pin = line.partition(" ")[0]
+        if "==" in pin:
+            package, _, version = pin.partition("==")
+            found.setdefault(package, []).append(version)
+    return found
+
+
+def direct(*names: str) -> set[str]:
+    """Return the packages that requirements files name, and those that these include."""
+    packages: set[str] = set()
+    for name in names:
+        for line in (ROOT / "requirements" / name).read_text().splitlines():
+            if line.startswith("-r "):
+                packages |= direct(line.removeprefix("-r "))
+            elif line and not line.startswith("#"):
+                packages.add(re.split(r"[<>=]", line)[0].lower())
+    return packages
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-ros-sourced.txt"])
+def test_constraints_are_compiled_from_the_requirements(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    assert "requirements/compile_constraints.sh" in text.splitlines()[1]
+    # An index or a file of one machine must not get in: pip would go there.
+    assert "://" not in text
+    assert "file:" not in text
+    ros = () if "sourced" in name else ("ros.txt",)
+    assert direct("run.txt", "dev.txt", "docs.txt", *ros) <= set(pins(name))
+    assert pins(name)["torch"] == ["2.13.0"]
+
+
+def test_constraints_under_a_sourced_ros_fit_its_cv_bridge() -> None:
+    def newest(package: str) -> list[int]:
+        versions = pins("constraints-ros-sourced.txt")[package]
+        return max([int(part) for part in version.split(".")] for version in versions)
+
+    assert newest("numpy") < [2]
+    assert newest("opencv-python-headless") < [4, 12]
+    assert newest("pytest") < [9]
+    assert newest("empy") < [4]
 
 
 def test_gazebo_is_asked_for_only_where_it_exists() -> None:

@@ -1,14 +1,14 @@
 """The messages of a rosbag, ROS 1 or ROS 2, read as far as the file goes.
 
 A bag that was closed properly is read by rosbags. One that was cut off (its writer was killed, the
-disk was full, half of it was copied) has no index or no metadata; it is read from its begin,
-record by record, until the bytes make no sense any more, and the result carries a warning.
+disk was full, half of it was copied) has no index or no metadata: it is read from its start, record
+by record, as far as it can be understood, and the result carries a warning.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,17 +16,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pilotnet_brain.bags.damaged import (
-    RawMessage,
-    check_mcap,
-    raw_mcap,
-    raw_ros1,
-    raw_sqlite,
-)
+import numpy as np
+from numpy.typing import NDArray
+
 from pilotnet_brain.errors import UserError
 
 Wanted = Callable[[str, str], bool]
 """Whether messages of (topic, type such as nav_msgs/msg/Odometry) are to be read."""
+ODOMETRY_TYPE = "nav_msgs/msg/Odometry"
+DEFAULT_ODOMETRY_TOPIC = "/F1ROS/odom"
 
 
 class BagError(UserError):
@@ -34,7 +32,7 @@ class BagError(UserError):
 
 
 class BagLibraryMissing(BagError):  # noqa: N818  (named by what it is)
-    """This Python cannot read bags."""
+    """This Python has no library to read bags with."""
 
 
 class BagMessage(NamedTuple):
@@ -44,6 +42,17 @@ class BagMessage(NamedTuple):
     type: str
     log_time_ns: int
     message: Any
+
+
+class RawMessage(NamedTuple):
+    """A message as recorded; `data` None: only says that the topic is there."""
+
+    topic: str
+    type: str
+    encoding: str
+    """``cdr`` or ``ros1``"""
+    log_time_ns: int
+    data: bytes | None
 
 
 @dataclass
@@ -72,6 +81,8 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
         BagError: no such path, no bag, or a bag of which nothing can be read.
     """
     path = _readable(path)
+    from pilotnet_brain.bags.damaged import check_mcap
+
     try:
         contents = _decoded(_raw_by_index(path, wanted), wanted)
         for file in _storage_files(path) if path.is_dir() else [path]:
@@ -80,11 +91,11 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
                 check_mcap(file)
         if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
             return contents
-        # Readers skip channels whose quality of service is not the one in metadata.yaml.
-        why = "its metadata does not fit its files"
-    except Exception as problem:  # a damaged file raises anything; it is told in the warning
+        # rosbags skips channels whose quality of service differs from metadata.yaml's.
+        why = "its metadata does not match its files"
+    except Exception as problem:  # a damaged file raises anything; the warning says what
         why = _one_line(problem)
-    contents = _read_from_begin(path, wanted)
+    contents = _read_from_start(path, wanted)
     if not contents.topics:
         raise BagError(
             f"{path}: not a bag, or one that was cut off before its first message ({why})"
@@ -126,12 +137,58 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
                     yield from _decoded_one(raw)
 
 
+def read_odometry_path(bag: str | Path, topic: str | None = None) -> NDArray[np.float64]:
+    """Return the positions (N, 2), m, of the odometry in a bag, in order of recording.
+
+    Args:
+        bag: a ROS 1 bag file, or a ROS 2 bag (folder, .mcap or .db3 file).
+        topic: of the odometry; None: /F1ROS/odom, else the only odometry topic there is.
+
+    Raises:
+        BagError: no bag, or no finite odometry on such a topic.
+    """
+    contents = read_bag(bag, lambda _, kind: kind == ODOMETRY_TYPE)
+    chosen = choose_topic(bag, contents.topics, ODOMETRY_TYPE, topic, DEFAULT_ODOMETRY_TOPIC)
+    places = [message.message.pose.pose.position for message in contents.messages
+              if message.topic == chosen]  # fmt: skip
+    path = np.array([(place.x, place.y) for place in places], dtype=np.float64).reshape(-1, 2)
+    path = path[np.isfinite(path).all(axis=1)]
+    if not len(path):
+        raise BagError(f"{bag}: topic {chosen} holds no odometry message")
+    return path
+
+
+def choose_topic(
+    bag: str | Path, topics: Mapping[str, str], kind: str, asked: str | None, default: str
+) -> str:
+    """Return the topic asked for, else the default one, else the only one of its type.
+
+    Raises:
+        BagError: there is none, or more than one; lists them.
+    """
+    fitting = sorted(name for name, of_type in topics.items() if of_type == kind)
+    if asked is not None:
+        if asked in fitting:
+            return asked
+        raise BagError(f"{bag}: no topic {asked} of type {kind}; there is {_listed(fitting)}")
+    if default in fitting:
+        return default
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise BagError(f"{bag}: name one of the {kind} topics: {_listed(fitting)}")
+    raise BagError(f"{bag}: no {kind} topic in this bag; its topics are {_listed(sorted(topics))}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
 def _readable(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if not path.exists():
         raise BagError(f"{path}: no such bag")
-    # Of ROS' own packages none reads ROS 1's bags too; without this question, a missing library
-    # would look like a damaged bag.
+    # Otherwise a missing library would look like a damaged bag.
     for library in ("rosbags", "mcap"):
         if find_spec(library) is None:
             raise BagLibraryMissing(
@@ -173,7 +230,7 @@ def _raw_by_index(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
                 )
 
 
-def _read_from_begin(path: Path, wanted: Wanted) -> BagContents:
+def _read_from_start(path: Path, wanted: Wanted) -> BagContents:
     files = _storage_files(path) if path.is_dir() else [path]
     contents = BagContents()
     for file in files:
@@ -187,6 +244,8 @@ def _read_from_begin(path: Path, wanted: Wanted) -> BagContents:
 
 
 def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
+    from pilotnet_brain.bags.damaged import raw_mcap, raw_ros1, raw_sqlite
+
     return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
 
 
@@ -212,7 +271,7 @@ def _decoded(
             continue
         try:
             message = _deserialize(encoding, kind, data)
-        except Exception:  # broken bytes raise anything; counted and told
+        except Exception:  # broken bytes raise anything; counted in the warning
             unreadable += 1
             continue
         contents.messages.append(BagMessage(topic, kind, log_time_ns, message))

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcap.data_stream import RecordBuilder
-from mcap.opcode import Opcode
+import yaml
 from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.errors import UserError
 
 _CHUNK_BYTES = 8 * 1024
 """A chunk is what a SIGKILL can lose: a fifth of a second of a run without camera frames."""
-_MAGIC = b"\x89MCAP0\r\n"
+_CLOSING = (
+    b"\x0f" + (4).to_bytes(8, "little") + bytes(4)  # DataEnd without a checksum
+    + b"\x02" + (20).to_bytes(8, "little") + bytes(20)  # Footer of a file without summary
+    + b"\x89MCAP0\r\n"
+)  # fmt: skip
 _METADATA_VERSION = 5  # Humble's; every later rosbag2 reads it too.
 
 
@@ -109,10 +113,7 @@ class BagWriter:
 
     def write_metadata(self) -> None:
         """Bring metadata.yaml up to date, in one step."""
-        path = self.directory / "metadata.yaml"
-        fresh = path.with_suffix(".yaml.new")
-        fresh.write_text(self._metadata_text(), encoding="utf-8")
-        os.replace(fresh, path)
+        write_atomically(self.directory / "metadata.yaml", _yaml(self._metadata()))
 
     def close(self) -> None:
         """Complete the file with its index, and the metadata."""
@@ -136,57 +137,52 @@ class BagWriter:
         return self._writer.register_channel(topic, "cdr", schema, metadata)
 
     def _qos_text(self, topic: str) -> str:
-        lines = []
-        for profile in self._offered.get(topic, []):
-            prefix = "- "
-            for key, value in profile.as_mapping().items():
-                if isinstance(value, dict):
-                    lines.append(f"{prefix}{key}:")
-                    lines += [f"    {name}: {number}" for name, number in value.items()]
-                else:
-                    text = str(value).lower() if isinstance(value, bool) else str(value)
-                    lines.append(f"{prefix}{key}: {text}")
-                prefix = "  "
-        return "\n".join(lines)
+        profiles = [profile.as_mapping() for profile in self._offered.get(topic, [])]
+        return _yaml(profiles) if profiles else ""
 
-    def _metadata_text(self) -> str:
+    def _metadata(self) -> dict[str, Any]:
         first = self._first_ns or 0
-        duration = self._last_ns - first if self._first_ns is not None else 0
-        lines = [
-            "rosbag2_bagfile_information:",
-            f"  version: {_METADATA_VERSION}",
-            "  storage_identifier: mcap",
-            "  duration:",
-            f"    nanoseconds: {duration}",
-            "  starting_time:",
-            f"    nanoseconds_since_epoch: {first}",
-            f"  message_count: {self.message_count}",
-            "  topics_with_message_count:",
-        ]
-        for topic, message_type in self._topics.items():
-            lines += [
-                "    - topic_metadata:",
-                f"        name: {topic}",
-                f"        type: {message_type}",
-                "        serialization_format: cdr",
-                f'        offered_qos_profiles: "{self._qos_text(topic)}"'.replace("\n", "\\n"),
-                f"      message_count: {self._counts[topic]}",
-            ]
         name = f"{self.directory.name}_0.mcap"
-        lines += [
-            '  compression_format: ""',
-            '  compression_mode: ""',
-            "  relative_file_paths:",
-            f"    - {name}",
-            "  files:",
-            f"    - path: {name}",
-            "      starting_time:",
-            f"        nanoseconds_since_epoch: {first}",
-            "      duration:",
-            f"        nanoseconds: {duration}",
-            f"      message_count: {self.message_count}",
+        extent = {
+            "duration": {"nanoseconds": max(0, self._last_ns - first)},
+            "starting_time": {"nanoseconds_since_epoch": first},
+            "message_count": self.message_count,
+        }
+        topics = [
+            {
+                "topic_metadata": {
+                    "name": topic,
+                    "type": message_type,
+                    "serialization_format": "cdr",
+                    "offered_qos_profiles": self._qos_text(topic),
+                },
+                "message_count": self._counts[topic],
+            }
+            for topic, message_type in self._topics.items()
         ]
-        return "\n".join(lines) + "\n"
+        return {
+            "rosbag2_bagfile_information": {
+                "version": _METADATA_VERSION,
+                "storage_identifier": "mcap",
+                **extent,
+                "topics_with_message_count": topics,
+                "compression_format": "",
+                "compression_mode": "",
+                "relative_file_paths": [name],
+                "files": [{"path": name, **extent}],
+            }
+        }
+
+
+class _PlainDumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:
+        """Write what occurs twice out twice: not every reader of bags knows YAML's anchors."""
+        return True
+
+
+def _yaml(content: object) -> str:
+    text: str = yaml.dump(content, Dumper=_PlainDumper, sort_keys=False)
+    return text
 
 
 class _AlwaysClosedFile:
@@ -224,20 +220,3 @@ class _AlwaysClosedFile:
         written = 0
         while written < len(data):
             written += os.pwrite(self._descriptor, data[written:], self._committed + written)
-
-
-def _closing_records() -> bytes:
-    """Return the records DataEnd and Footer of a file without summary, and the closing magic."""
-    builder = RecordBuilder()
-    builder.start_record(Opcode.DATA_END)
-    builder.write4(0)
-    builder.finish_record()
-    builder.start_record(Opcode.FOOTER)
-    builder.write8(0)
-    builder.write8(0)
-    builder.write4(0)
-    builder.finish_record()
-    return bytes(builder.end()) + _MAGIC
-
-
-_CLOSING = _closing_records()

@@ -55,9 +55,12 @@ def summarize(
 
 def _entry(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     finished = [row for row in rows if row["finished"]]
-    lap_times = [time for row in finished for time in row.get("lap_times_s") or []]
+    circuits = len({row["circuit"] for row in rows})
+    # Laps of different circuits have no common lap time.
+    timed = finished if circuits == 1 else []
+    lap_times = [time for row in timed for time in row.get("lap_times_s") or []]
     return {
-        "circuits": len({row["circuit"] for row in rows}),
+        "circuits": circuits,
         "runs": len(rows),
         "runs_finished": len(finished),
         "laps_started": sum(_laps_started(row) for row in rows),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.centerline import Centerline
-from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.circuits.circuit import Circuit, CircuitFileError, read_points
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED, random_circuit
 from pilotnet_brain.errors import UserError
 
@@ -21,10 +20,6 @@ _RANDOM = re.compile(r"random-(\d{1,9})")
 
 class UnknownCircuitError(UserError):
     """A circuit name that is neither shipped, nor a seed, nor a path."""
-
-
-class CircuitFileError(UserError):
-    """A centerline file that cannot be read as one."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
         shipped = _SHIPPED[name]
         return Circuit(
             name=name,
-            centerline=_centerline(_DATA / f"{name}.csv", _read_csv(_DATA / f"{name}.csv")),
+            centerline=_centerline(_DATA / f"{name}.csv", read_points(_DATA / f"{name}.csv")),
             asphalt_half_width=shipped.asphalt_half_width,
             role=shipped.role,
         )
@@ -89,31 +84,16 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
             "or the path of a CSV file or rosbag of one lap"
         )
     if path.suffix.lower() == ".csv":
-        points = _read_csv(path)
+        points = read_points(path)
     else:
-        from pilotnet_brain.bags.odometry import read_odometry_path
+        from pilotnet_brain.bags.reader import read_odometry_path
 
         points = _one_lap(path, read_odometry_path(path))
     return Circuit(name=path.stem, centerline=_centerline(path, points))
 
 
-def circuit_from_csv(path: Path, **fields: Any) -> Circuit:
-    """Return the circuit whose line `write_centerline` wrote, with the fields of `circuit_fields`.
-
-    Raises:
-        CircuitFileError: the file is no centerline, or the fields are not a circuit's.
-    """
-    try:
-        return Circuit(centerline=_centerline(path, _read_csv(path)), **fields)
-    except TypeError as problem:
-        raise CircuitFileError(f"{path}: {problem}") from problem
-
-
 def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
     """Return the centerline through a file's points, without repeats of the one before."""
-    if len(broken := np.flatnonzero(~np.isfinite(points).all(axis=1))):
-        x, y = points[broken[0]]
-        raise CircuitFileError(f"{path}: point {broken[0] + 1} is ({x}, {y}): not finite")
     if len(points) > 1:
         moved = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1) > 1e-3
         points = points[moved]
@@ -123,31 +103,10 @@ def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
         raise CircuitFileError(f"{path}: {problem}") from problem
 
 
-def _read_csv(path: Path) -> NDArray[np.float64]:
-    """Return the points (N, 2) of a CSV file with the columns x and y."""
-    try:
-        with path.open(encoding="utf-8") as lines:
-            header = [column.strip().lower() for column in lines.readline().split(",")]
-            if "x" not in header or "y" not in header:
-                raise CircuitFileError(
-                    f"{path}: the first line must name the columns x and y, it is {header}"
-                )
-            columns = (header.index("x"), header.index("y"))
-            rows = [line for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CircuitFileError(f"{path}: cannot be read: {problem}") from problem
-    if not rows:
-        raise CircuitFileError(f"{path}: no points below its first line")
-    try:
-        return np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2)
-    except ValueError as problem:
-        raise CircuitFileError(f"{path}: not a centerline file: {problem}") from problem
-
-
 def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the first closed lap of a driven path (N, 2), about a point a metre.
 
-    The lap closes where the car comes back nearest to where it set off, after having been away.
+    The lap closes where the car comes back nearest to its start, after having left it.
     """
     travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1))])
     away = np.linalg.norm(track - track[0], axis=1)
@@ -159,7 +118,7 @@ def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
     back = np.flatnonzero((away < 3.0) & (np.arange(len(track)) > left))
     if not len(back):
         raise CircuitFileError(
-            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from where it began"
+            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from its start"
         )
     # The first time it comes back: the nearest sample of that one visit.
     visit = back[: int(np.argmax(np.diff(back, append=back[-1] + 2) > 1)) + 1]

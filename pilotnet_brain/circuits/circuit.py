@@ -1,12 +1,24 @@
-"""A circuit: a centerline and the road around it."""
+"""A circuit: a centerline and the road around it; how a file keeps one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.centerline import Centerline
+from pilotnet_brain.errors import UserError
+
+
+class CircuitFileError(UserError):
+    """A file that is no circuit's centerline; the text names it, and the line."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +47,90 @@ class Circuit:
         return float(x), float(y), float(self.centerline.heading(0.0))
 
 
-def circuit_fields(circuit: Circuit) -> dict[str, float | str]:
-    """Return what a circuit is besides its line, for a YAML or JSON file."""
-    return {f.name: getattr(circuit, f.name) for f in fields(circuit) if f.name != "centerline"}
+def circuit_fields(circuit: Circuit) -> dict[str, str | float]:
+    """Return everything about a circuit but its centerline, as YAML and JSON can keep it."""
+    return {
+        "name": circuit.name,
+        "asphalt_half_width": circuit.asphalt_half_width,
+        "line_width": circuit.line_width,
+        "wall_height": circuit.wall_height,
+        "role": circuit.role,
+    }
 
 
 def write_centerline(path: Path, circuit: Circuit) -> None:
-    """Write the line's points as a CSV of x,y with all their digits."""
-    points = circuit.centerline.points.tolist()
-    text = "x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in points)
-    write_atomically(path, text.encode())
+    """Write a circuit's centerline as a CSV of x,y (m) from which it can be restored exactly.
+
+    Raises:
+        OSError: the folder is missing or not writable, or the disk is full.
+    """
+    # repr of a float is the shortest text that reads back as the same number.
+    rows = [f"{x!r},{y!r}" for x, y in circuit.centerline.points.tolist()]
+    write_atomically(path, "\n".join(["x,y", *rows]) + "\n")
+
+
+def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circuit:
+    """Return the circuit that `write_centerline` and `circuit_fields` kept, the same to the bit.
+
+    Args:
+        centerline: the CSV's path, or its points (N, 2), m.
+        fields: as from `circuit_fields`; others than a circuit's are ignored.
+
+    Raises:
+        CircuitFileError: the file is no centerline, or a field is missing.
+    """
+    where = centerline if isinstance(centerline, Path) else "the circuit"
+    try:
+        points = read_points(centerline) if isinstance(centerline, Path) else centerline
+        return Circuit(
+            name=str(fields["name"]),
+            centerline=Centerline(points),
+            asphalt_half_width=float(fields["asphalt_half_width"]),
+            line_width=float(fields["line_width"]),
+            wall_height=float(fields["wall_height"]),
+            role=str(fields["role"]),
+        )
+    except KeyError as missing:
+        raise CircuitFileError(f"{where}: its record lacks {missing}") from missing
+    except (TypeError, ValueError) as problem:
+        raise CircuitFileError(f"{where}: {problem}") from problem
+
+
+def read_points(path: Path) -> NDArray[np.float64]:
+    """Return the points (N, 2), m, of a CSV file whose first line names the columns x and y.
+
+    Empty lines, and what follows a ``#``, are skipped.
+
+    Raises:
+        CircuitFileError: it cannot be read, lacks a column, or has a cell that is no number.
+    """
+    points: list[tuple[float, float]] = []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header = [name.strip().lower() for name in next(csv.reader([file.readline()]), [])]
+            if "x" not in header or "y" not in header:
+                raise CircuitFileError(
+                    f"{path}: the first line must name the columns x and y, it is {header}"
+                )
+            columns = header.index("x"), header.index("y")
+            rows = csv.reader(line.partition("#")[0] for line in file)
+            for row in rows:
+                if any(cell.strip() for cell in row):
+                    points.append(_point(row, columns, f"{path}, line {rows.line_num + 1}"))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise CircuitFileError(f"{path}: cannot be read: {problem}") from problem
+    if not points:
+        raise CircuitFileError(f"{path}: no points below its first line")
+    return np.array(points, dtype=np.float64)
+
+
+def _point(row: list[str], columns: tuple[int, int], where: str) -> tuple[float, float]:
+    cells = [row[column].strip() if column < len(row) else "" for column in columns]
+    for name, cell in zip("xy", cells, strict=True):
+        try:
+            number = float(cell)
+        except ValueError:
+            raise CircuitFileError(f"{where}: {name} is {cell!r}, not a number") from None
+        if not math.isfinite(number):
+            raise CircuitFileError(f"{where}: {name} is {cell}, not a finite number")
+    return float(cells[0]), float(cells[1])

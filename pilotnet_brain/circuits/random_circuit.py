@@ -106,10 +106,10 @@ def _round_corners(
     ):
         arc = np.linspace(0.0, turn, max(3, math.ceil(abs(turn) * radius) + 1))
         left = np.array([-entry[1], entry[0]]) * math.copysign(1.0, turn)
-        begin = corner - entry * radius * share
+        start = corner - entry * radius * share
         along = np.sin(np.abs(arc))[:, None] * entry
         across = (1.0 - np.cos(arc))[:, None] * left
-        pieces.append(begin + radius * (along + across))
+        pieces.append(start + radius * (along + across))
     return _every_metre(np.vstack(pieces))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pilotnet_brain.benchmark.store import BenchmarkStore
 
 _RESULTS_EVERY_S = 10.0
-_TABLE_WIDTH = 160
 """Characters; where the terminal has fewer, lines wrap, and no figure is cut."""
 _STOPPED = 130
+
+Value = int | float | str
 
 
 def benchmark(
@@ -122,11 +123,6 @@ def benchmark(
     from pilotnet_brain.benchmark.check import check_plan, model_sha256
     from pilotnet_brain.benchmark.plan_file import find_plan, plan_of, read_values
     from pilotnet_brain.benchmark.store import BenchmarkStore
-    from pilotnet_brain.commands.benchmark_options import (
-        amounts_by_disturbance,
-        listed,
-        repetitions_by_circuit,
-    )
     from pilotnet_brain.runs.folder import check_room
 
     given = {
@@ -190,7 +186,7 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
         stopped = True
     finally:
         write()
-    _show(store, console)
+    _show(store)
     _write_pages(store, runs=store.plan.mode == "live" and not stopped)
     if stopped:
         again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
@@ -200,17 +196,16 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     return FAILED if any(row["failed"] for row in store.rows) else SUCCESS
 
 
-def _show(store: BenchmarkStore, console: Console) -> None:
+def _show(store: BenchmarkStore) -> None:
     """Draw what is drawn, and print the table."""
-    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary
-    from pilotnet_brain.report.benchmark_table import summary_table
+    from pilotnet_brain.report.benchmark_results import draw_curves, shown_summary, summary_table
+    from pilotnet_brain.report.tables import print_tables
 
     if rows := store.rows:
         draw_curves(store.folder, rows)
-        console.width = max(console.width, _TABLE_WIDTH)
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
-        console.print(summary_table(shown_summary(store.plan, rows), title))
+        print_tables(summary_table(shown_summary(store.plan, rows), title))
 
 
 def _write_pages(store: BenchmarkStore, runs: bool) -> None:
@@ -265,3 +260,50 @@ def _work(runs: list[PlannedRun]) -> dict[str, float]:
     if not {run.spec.circuit for run in runs} <= set(circuit_names()):
         return {run.name: 1.0 for run in runs}
     return {run.name: circuit_length(run.spec.circuit) for run in runs}
+
+
+def listed(text: str | None) -> list[Value] | str | None:
+    """Return ``0,1,2`` as numbers; a word, such as ``drawn``, as it is."""
+    if text is None:
+        return None
+    values = [_value(part) for part in text.split(",")]
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else values
+
+
+def repetitions_by_circuit(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return ``NAME=3`` as 3 repetitions of NAME, ``NAME`` as those that the plan says.
+
+    Raises:
+        UserError: a circuit is given twice.
+    """
+    return None if options is None else _by_name("circuit", options, _value)
+
+
+def amounts_by_disturbance(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return ``NAME=50,100`` as two amounts of NAME.
+
+    Raises:
+        UserError: a disturbance is given twice.
+    """
+    return None if options is None else _by_name("disturbance", options, listed)
+
+
+def _by_name(option: str, texts: Sequence[str], parse: Any) -> dict[str, Any]:
+    from pilotnet_brain.errors import UserError
+
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if name in values:
+            raise UserError(f"--{option} {name} is given twice")
+        values[name] = parse(value) if equals else None
+    return values
+
+
+def _value(text: str) -> Value:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -70,7 +70,7 @@ def duration_text(seconds: float) -> str:
 
 def result_text(figures: Mapping[str, Any]) -> str:
     """Return a run's result in a phrase: the lap time, speed and deviation, or why it ended."""
-    from pilotnet_brain.report.figure_texts import figure_text, outcome
+    from pilotnet_brain.report.figures import figure_text, outcome
 
     parts = [outcome(figures)]
     if figures.get("average_speed") is not None:

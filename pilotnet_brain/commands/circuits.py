@@ -20,8 +20,8 @@ def _circuits(context: typer.Context) -> None:
 def list_circuits() -> None:
     """List the shipped circuits: lap, tightest radius, road width, and what each is for.
 
-    Circuits of the role "test" were never trained on. Besides, there is random-SEED (a circuit
-    drawn at random, e.g. random-7) and any CSV of x,y or rosbag of a lap, by its path.
+    Circuits of the role "test" were never trained on. Also: random-SEED (a circuit drawn at random,
+    e.g. random-7), or the path of a CSV of x,y or of a rosbag of one lap.
     """
     import numpy as np
 
@@ -43,7 +43,10 @@ def list_circuits() -> None:
 @app.command("show")
 def show_circuit(
     circuit: Annotated[str, typer.Argument(help="Name, random-SEED or path.")],
-    out: Annotated[Path | None, typer.Option(help="Picture to write (.png).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write: .png, .svg or .pdf. [default: NAME-circuit.png]"),
+    ] = None,
 ) -> None:
     """Draw a circuit as a picture: the road, the line, the start and the driving direction.
 
@@ -54,7 +57,11 @@ def show_circuit(
       pilotnet circuits show my_lap.csv
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.report.circuit_picture import draw_circuit
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.report.track_drawing import draw_circuit
 
     loaded = load_circuit(circuit)
-    typer.echo(draw_circuit(out or Path(f"{loaded.name}.png"), loaded))
+    picture = out or Path(f"{loaded.name}-circuit.png")
+    if out is None and picture.exists():
+        raise UserError(f"{picture} exists: to draw it again, name it: --out {picture}")
+    typer.echo(draw_circuit(picture, loaded))

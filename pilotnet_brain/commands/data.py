@@ -98,10 +98,11 @@ def show_data(
     from pilotnet_brain.errors import UserError
     from pilotnet_brain.learning.dataset import load_dataset
     from pilotnet_brain.learning.recipe import read_recipe, summarize
-    from pilotnet_brain.report.dataset_picture import check_picture_format, draw_dataset
+    from pilotnet_brain.report.dataset_picture import draw_dataset
+    from pilotnet_brain.report.track_drawing import check_picture
 
     path = folder / "dataset.png" if out is None else out
-    check_picture_format(path)
+    check_picture(path)
     data = load_dataset(folder)
     if not len(data):
         raise UserError(f"{folder}: the data set holds no frames; collect it again")

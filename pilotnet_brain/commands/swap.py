@@ -25,4 +25,4 @@ def swap(
     """
     from pilotnet_brain.nodes.swap_client import swap_model
 
-    typer.echo(f"model changed to {swap_model(model, namespace)}")
+    typer.echo(f"{swap_model(model, namespace)} now drives with {model}")

@@ -88,7 +88,7 @@ class Expert:
 def speed_profile(line: Centerline, style: DrivingStyle) -> NDArray[np.float64]:
     """Return the speed (N,), m/s, at every 0.25 m of arc length from the start line.
 
-    In a bend of curvature k the speed is sqrt(lateral acceleration / |k|) within the style's
+    In a bend of curvature k the speed is sqrt(lateral acceleration / abs(k)) within the style's
     limits; before it the speed falls with the style's braking: v^2 = v_bend^2 + 2 a d.
     """
     count = math.ceil(line.length / _PROFILE_SPACING_M)

@@ -37,7 +37,7 @@ from pilotnet_brain.learning.dataset import (
 )
 from pilotnet_brain.learning.recipe import FRAMES_PER_WORLD, Recipe, draw_world
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAR_WIDTH_M
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
@@ -110,7 +110,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     circuit = load_circuit(drawn.circuit)
     if drawn.reversed:
         circuit = reversed_circuit(circuit)
-    looks = PLAIN if drawn.looks_seed is None else random_looks(drawn.looks_seed)
+    looks = looks_of_seed(drawn.looks_seed or 0)
     first = world * FRAMES_PER_WORLD
     count = min(FRAMES_PER_WORLD, recipe.frames - first)
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")

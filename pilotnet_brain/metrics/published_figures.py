@@ -1,8 +1,8 @@
-"""The figures that BehaviorMetrics and DeepLearningStudio published, to stand beside ours.
+"""The figures that BehaviorMetrics and DeepLearningStudio published, for comparison with ours.
 
 Of laps in Gazebo with optimized PilotNets, on a GTX 1050. The score is BehaviorMetrics' "position
-deviation MAE", which is no mean absolute error: beside it stands our
-``position_deviation_score_published`` and nothing else.
+deviation MAE", which is not a mean absolute error: only our
+``position_deviation_score_published`` compares with it.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.bags.odometry import read_odometry_path
-from pilotnet_brain.bags.reader import is_bag
+from pilotnet_brain.bags.reader import is_bag, read_odometry_path
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 

@@ -13,7 +13,7 @@ from pilotnet_brain.errors import UserError
 
 
 class TrajectoryRow(NamedTuple):
-    """One pose of the run: where the car was, where that is on the line, what it was told."""
+    """One pose of the run: where the car was, where that is on the line, what was commanded."""
 
     time_s: float
     x: float
@@ -73,6 +73,38 @@ def read_trajectory(path: Path) -> NDArray[np.float64]:
 
 
 def last_epoch(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows after the last backward jump of time: the drive that a reset began."""
+    """Return the rows after the last backward jump of time: the drive since the last reset."""
     restarts = np.flatnonzero(np.diff(rows[:, 0]) <= 0.0)
     return rows[restarts[-1] + 1 :] if len(restarts) else rows
+
+
+def finite_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows (N, 10) whose pose is finite; a command may be missing."""
+    usable: NDArray[np.float64] = rows[
+        np.isfinite(rows[:, : COLUMNS.index("command_speed")]).all(axis=1)
+    ]
+    return usable
+
+
+def rows_by_lap(
+    rows: NDArray[np.float64], length: float
+) -> list[tuple[slice, NDArray[np.float64]]]:
+    """Return for every lap its rows and their distance (m) along the line since its start.
+
+    Args:
+        rows: (N, 10) as in trajectory.csv; N may be 0.
+        length: of the circuit's centerline, m.
+    """
+    if not len(rows):
+        return []
+    steps = np.diff(rows[:, COLUMNS.index("arc_length")])
+    steps -= length * np.round(steps / length)
+    progress = np.concatenate([[0.0], np.cumsum(steps)])
+    lap = np.floor(np.maximum.accumulate(progress) / length).astype(int)
+    laps = []
+    for number in range(lap[-1] + 1):
+        first, end = np.searchsorted(lap, [number, number + 1])
+        # A last lap of a row or two after the start line is not worth drawing.
+        if end - first > 2 or number == 0:
+            laps.append((slice(first, end), progress[first:end] - number * length))
+    return laps

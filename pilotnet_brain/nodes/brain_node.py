@@ -47,14 +47,14 @@ from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.model.torchscript import error_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
 from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
-from pilotnet_brain.errors import SUCCESS, USER_ERROR, UserError
+from pilotnet_brain.errors import SUCCESS, UserError
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
 from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
-from pilotnet_brain.nodes.ros.process import run
+from pilotnet_brain.nodes.ros.process import refuse, run
 from pilotnet_brain.runs.dds_profile import profile_warning
 
 _WATCHDOG_S = 0.05
@@ -343,8 +343,7 @@ class BrainNode(LifecycleNode):
         self.trigger_deactivate()
         problem = _multiple_publishers(topic, winners)
         if self.autostart:
-            print(f"error: {problem}", file=sys.stderr, flush=True)
-            self.exit_status = USER_ERROR
+            self.exit_status = refuse(problem)
         else:
             self.get_logger().error(str(problem))
         return True

@@ -37,10 +37,13 @@ from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame
-from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.client import (
+    GazeboClient,
+    GazeboUnreachable,
+)
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.transport.messages import CameraFrame
 from pilotnet_brain.simulation.pacing import Pacer
 
 _CLOCK_HZ, _ODOM_HZ = 200.0, 50.0

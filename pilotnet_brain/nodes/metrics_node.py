@@ -36,8 +36,7 @@ from pilotnet_brain.nodes.ros.pose_messages import (
     pose_of_odometry,
 )
 from pilotnet_brain.nodes.ros.process import run
-from pilotnet_brain.report.run_progress import progress_line
-from pilotnet_brain.report.run_table import run_summary
+from pilotnet_brain.report.figures import progress_line, run_summary
 from pilotnet_brain.runs.drive import keep_line
 from pilotnet_brain.runs.events import DRIVING, FAILED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.folder import RunFolder

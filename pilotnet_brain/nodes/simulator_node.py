@@ -36,7 +36,7 @@ from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 from pilotnet_brain.simulation.pacing import Pacer
 
 _ODOM_HZ = 50.0
@@ -56,7 +56,7 @@ class SimulatorNode(Node):
         super().__init__("simulator")
         self.exit_status: int | None = None
         self._declare_parameters()
-        looks = random_looks(self._looks_seed) if self._looks_seed else PLAIN
+        looks = looks_of_seed(self._looks_seed)
         self._simulator = MujocoSimulator(load_circuit(self._circuit), looks)
         self._simulator.reset(self._start_m)
         self._steps = 0

@@ -24,8 +24,8 @@ def show_run(folder: RunFolder) -> bool:
     """
     from rich.console import Console
 
+    from pilotnet_brain.report.figures import run_table
     from pilotnet_brain.report.lap_picture import draw_lap
-    from pilotnet_brain.report.run_table import run_table
 
     reason = last_reason(folder.path, STOPPING)
     if reason and not reason.startswith("stopped by"):

@@ -11,11 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.report import track_drawing as track
 
-PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _WIDTH_IN, _DPI = 12.0, 110
 _ROW_IN, _SHEET_IN, _HEAD_IN = 2.3, 3.1, 0.9
 _SAMPLES_ACROSS, _SAMPLES_DOWN = 6, 4
@@ -34,7 +32,7 @@ def draw_dataset(path: str | Path, data: DataSet, title: str, text: str) -> Path
     """Draw the distribution of a data set's labels, and sample frames.
 
     Args:
-        path: of the picture, in one of `PICTURE_FORMATS`; its folder exists.
+        path: of the picture, as `save_picture` takes it; its folder exists.
         data: its table's known columns are drawn, v and w at least.
         title: above it.
         text: below the title.
@@ -42,7 +40,6 @@ def draw_dataset(path: str | Path, data: DataSet, title: str, text: str) -> Path
     Returns:
         The path.
     """
-    path = Path(path)
     shown = [entry for entry in _HISTOGRAMS if entry[0] in data.table.columns]
     rows = -(-(len(shown) + 1) // 3)
     height = _HEAD_IN + rows * _ROW_IN + _SHEET_IN
@@ -62,18 +59,7 @@ def draw_dataset(path: str | Path, data: DataSet, title: str, text: str) -> Path
         else:
             _speed_over_yaw_rate(axes, data.table)
     _sheet(figure, data.frames, height)
-    figure.savefig(path, dpi=_DPI)
-    return path
-
-
-def check_picture_format(path: Path) -> None:
-    """Refuse a picture in another format than `PICTURE_FORMATS`, by the suffix of its name.
-
-    Raises:
-        UserError: the text names the formats.
-    """
-    if path.suffix.lower() not in PICTURE_FORMATS:
-        raise UserError(f"{path}: a picture must end in {', '.join(PICTURE_FORMATS)}")
+    return track.save_picture(figure, path)
 
 
 def _plain_axes(axes: Axes) -> None:

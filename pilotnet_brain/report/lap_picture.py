@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
@@ -18,24 +16,15 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.rows_by_lap import rows_by_lap
-from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
+from pilotnet_brain.metrics.trajectory import COLUMNS, finite_rows, rows_by_lap
 from pilotnet_brain.report import track_drawing as track
-from pilotnet_brain.report.figure_texts import figure_text, outcome
+from pilotnet_brain.report.figures import TILES, figure_text, outcome, run_by
+from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.runs.folder import RunFolder
 
 _WIDTH_IN = 11.0
 _DPI = 120
-_TILES = (
-    ("average_speed", "average speed"),
-    ("position_deviation_mae", "deviation (MAE)"),
-    ("position_deviation_max", "largest deviation"),
-    ("position_deviation_score", "deviation score"),
-    ("brain_iteration_frequency", "brain frequency"),
-    ("mean_inference_time", "inference time"),
-    ("frames_dropped", "frames dropped"),
-    ("real_time_factor", "real-time factor"),
-)
+_COMMANDED = "#e0a458"
 
 
 def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
@@ -43,16 +32,14 @@ def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
 
     Args:
         folder: of the run.
-        circuit: None: the one that run.yaml or metrics.json names.
+        circuit: None: the run's own.
 
     Raises:
-        UserError: no readable trajectory.csv, or a circuit that is not there any more.
+        UserError: no readable trajectory.csv, or a circuit that is no longer there.
     """
     figures = folder.read_metrics() or {}
-    if circuit is None:
-        circuit = folder.circuit()
-    rows = last_epoch(read_trajectory(folder.trajectory_csv))
-    return draw_lap_picture(folder.lap_png, circuit, rows, figures)
+    rows = driven_rows(folder)
+    return draw_lap_picture(folder.lap_png, circuit or folder.circuit(), rows, figures)
 
 
 def draw_lap_picture(
@@ -61,13 +48,13 @@ def draw_lap_picture(
     """Draw the picture of a run.
 
     Args:
-        path: of the png.
+        path: of the picture.
         circuit: that was driven on.
         rows: (N, 10) as in trajectory.csv; N may be 0.
         figures: as in metrics.json.
     """
     points = track.closed_points(circuit)
-    rows = rows[np.isfinite(rows[:, : COLUMNS.index("command_speed")]).all(axis=1)]
+    rows = finite_rows(rows)
     figure, map_axes, speed_axes, deviation_axes = _layout(points)
     _write_head(figure, circuit, figures)
     norm = track.deviation_norm(rows[:, COLUMNS.index("lateral_deviation")])
@@ -75,8 +62,7 @@ def draw_lap_picture(
     laps = rows_by_lap(rows, circuit.centerline.length)
     _draw_speed(speed_axes, rows, laps)
     _draw_deviation(deviation_axes, circuit, rows, laps, norm)
-    FigureCanvasAgg(figure).print_png(str(path))
-    return path
+    return track.save_picture(figure, path)
 
 
 def _layout(points: NDArray[np.float64]) -> tuple[Figure, Axes, Axes, Axes]:
@@ -86,7 +72,6 @@ def _layout(points: NDArray[np.float64]) -> tuple[Figure, Axes, Axes, Axes]:
     head_in, graph_in, foot_in, gap_in = 1.45, 1.5, 0.6, 0.25
     total = head_in + map_in + gap_in + 2 * graph_in + gap_in + foot_in
     figure = Figure(figsize=(_WIDTH_IN, total), dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
     top, left, right = 1.0 - head_in / total, 0.065, 0.975
     map_grid = GridSpec(1, 1, figure, left=0.03, right=0.9, top=top, bottom=top - map_in / total)
     graphs = GridSpec(
@@ -99,21 +84,21 @@ def _layout(points: NDArray[np.float64]) -> tuple[Figure, Axes, Axes, Axes]:
 
 
 def _write_head(figure: Figure, circuit: Circuit, figures: Mapping[str, Any]) -> None:
-    """Title, outcome, and the telling figures as a row of tiles."""
+    """Title, outcome, and the main figures as a row of tiles."""
     height = figure.get_size_inches()[1]
 
     def write(x: float, inches_down: float, text: str, **style: Any) -> None:
         figure.text(x, 1.0 - inches_down / height, text, va="top", **style)
 
     left = 0.03
-    who = " · ".join(str(figures[k]) for k in ("model", "device", "simulator") if figures.get(k))
     write(left, 0.18, circuit.name, fontsize=19, fontweight="bold", color=track.INK)
-    write(0.975, 0.26, who, fontsize=11, color=track.FAINT_INK, ha="right")
+    run = run_by(figures, ("model", "device", "simulator"))
+    write(0.975, 0.26, run, fontsize=11, color=track.FAINT_INK, ha="right")
     done = bool(figures.get("lap_completed"))
     ending = shorten(outcome(figures) if figures else "", 130, placeholder=" ...")
     write(left, 0.56, ending, fontsize=11, color=track.FAINT_INK if done else track.WARNING)
-    for i, (key, label) in enumerate(_TILES):
-        x = left + i * (0.945 / len(_TILES))
+    for i, (key, label) in enumerate(TILES):
+        x = left + i * (0.945 / len(TILES))
         text = figure_text(figures, key)
         write(x, 0.9, text, fontsize=13, fontweight="bold", color=track.INK)
         write(x, 1.16, label, fontsize=8.5, color=track.FAINT_INK)
@@ -151,31 +136,25 @@ def _draw_map(
         axes.plot(*driven[-1], "X", markersize=12, color=track.WARNING,
                   markeredgecolor="white", zorder=8)  # fmt: skip
     track.draw_scale(axes)
-    _draw_colour_bar(axes, norm)
-
-
-def _draw_colour_bar(axes: Axes, norm: Normalize) -> None:
-    figure = axes.figure
     box = axes.get_position(original=True)
-    bar_axes = figure.add_axes((0.925, box.y0 + 0.12 * box.height, 0.012, 0.62 * box.height))
-    bar = figure.colorbar(ScalarMappable(norm, track.DEVIATION_COLOURS), cax=bar_axes)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=track.FAINT_INK)
-    bar.ax.set_title("off the\nline, m", fontsize=8.5, color=track.FAINT_INK, loc="left", pad=8)
+    place = (0.925, box.y0 + 0.12 * box.height, 0.012, 0.62 * box.height)
+    track.draw_colour_bar(axes, norm, track.DEVIATION_COLOURS, "off the\nline, m", place)
 
 
 def _draw_speed(
     axes: Axes, rows: NDArray[np.float64], laps: list[tuple[slice, NDArray[np.float64]]]
 ) -> None:
-    _style_graph(axes, "speed, m/s")
+    track.style_graph(axes, "speed, m/s")
+    axes.yaxis.set_label_coords(-0.045, 0.5)
     axes.tick_params(labelbottom=False)
     for number, (part, along) in enumerate(laps):
         command = rows[part, COLUMNS.index("command_speed")]
         speed = rows[part, COLUMNS.index("speed")]
         last = number == len(laps) - 1
         if last and np.isfinite(command).any():
-            axes.plot(along, command, color="#e0a458", linewidth=1.0, label="commanded")
-        axes.plot(along, speed, color=track.DRIVEN, linewidth=1.4, alpha=1.0 if last else 0.3,
+            # Wider than the driven line over it: the two are often the same.
+            axes.plot(along, command, color=_COMMANDED, linewidth=4.0, label="commanded")
+        axes.plot(along, speed, color=track.DRIVEN, linewidth=1.2, alpha=1.0 if last else 0.3,
                   label="driven" if last else None)  # fmt: skip
     if laps:
         low, high = axes.get_ylim()
@@ -190,7 +169,8 @@ def _draw_deviation(
     laps: list[tuple[slice, NDArray[np.float64]]],
     norm: Normalize,
 ) -> None:
-    _style_graph(axes, "off the line, m")
+    track.style_graph(axes, "off the line, m")
+    axes.yaxis.set_label_coords(-0.045, 0.5)
     axes.axhline(0.0, color=track.FAINT_INK, linewidth=0.8, zorder=2)
     for number, (part, along) in enumerate(laps):
         deviation = rows[part, COLUMNS.index("lateral_deviation")]
@@ -209,16 +189,6 @@ def _draw_deviation(
     axes.set_xlim(0.0, circuit.centerline.length)
     axes.set_xlabel("along the line from the start of the lap, m     (left of the line positive)",
                     fontsize=9, color=track.FAINT_INK)  # fmt: skip
-
-
-def _style_graph(axes: Axes, label: str) -> None:
-    axes.set_ylabel(label, fontsize=9, color=track.FAINT_INK)
-    axes.yaxis.set_label_coords(-0.045, 0.5)
-    axes.grid(color=track.GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=track.FAINT_INK)
-    for side in axes.spines.values():
-        side.set_visible(False)
 
 
 def _add_legend(axes: Axes) -> None:

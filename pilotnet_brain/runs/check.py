@@ -15,7 +15,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
 from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
-from pilotnet_brain.simulation.gazebo.sim_server import check_gz
+from pilotnet_brain.simulation.gazebo.sim import check_gz
 
 
 def check_run(spec: RunSpec) -> None:

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions
-from pilotnet_brain.runs.lockstep_camera import Frame
+from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 _MS = 1e-3

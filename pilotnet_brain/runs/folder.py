@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.circuits.catalogue import circuit_from_csv, load_circuit
-from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, write_centerline
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, circuit_of, write_centerline
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap
 from pilotnet_brain.metrics.run_metrics import RunMetrics
@@ -208,10 +208,11 @@ class RunFolder:
         """
         kept = self.read_record().get("circuit")
         if self.circuit_csv.exists() and isinstance(kept, dict):
-            return circuit_from_csv(self.circuit_csv, **kept)
-        if self.run_yaml.exists():
+            return circuit_of(self.circuit_csv, kept)
+        try:
             return load_circuit(self.spec().circuit)
-        named = (self.read_metrics() or {}).get("circuit")
+        except RunFolderError:
+            named = (self.read_metrics() or {}).get("circuit")
         if not isinstance(named, str):
             raise RunFolderError(
                 f"{self.path}: neither run.yaml nor metrics.json names the circuit"
@@ -234,7 +235,12 @@ class RunFolder:
         Where the metrics node did not get to writing them, they follow from the spec.
         """
         kept = self.read_record().get("topics")
-        return dict(kept) if isinstance(kept, dict) else topics_of(self.spec())
+        if isinstance(kept, dict):
+            return dict(kept)
+        try:
+            return topics_of(self.spec())
+        except RunFolderError:
+            return topics_of(RunSpec())
 
     def new_metrics(self) -> RunMetrics:
         """Return metrics that measure this run, live or again, by its own circuit and rules."""

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from pilotnet_brain.bags.messages import seconds, yaw_of
-from pilotnet_brain.bags.odometry import (
+from pilotnet_brain.bags.reader import (
     DEFAULT_ODOMETRY_TOPIC,
     ODOMETRY_TYPE,
+    BagContents,
+    BagError,
+    BagMessage,
     choose_topic,
+    read_bag,
 )
-from pilotnet_brain.bags.reader import BagContents, BagError, BagMessage, read_bag
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.pose_filter import FASTEST_M_S
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics

@@ -17,7 +17,7 @@ from pilotnet_brain.runs.stop_signal import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -34,16 +34,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return USER_ERROR
     if stop.number is not None:
         return 0
-    words = f"; it said last: {server.last_words}" if server.last_words else ""
+    words = f"; its last line: {server.last_words}" if server.last_words else ""
     print(f"error: gzserver ended with status {status}{words}", file=sys.stderr, flush=True)
     return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gazebo_server", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--circuit", default="simple_circuit", help="name or path")
-    parser.add_argument("--looks-seed", type=int, default=0, help="0 is the plain look")
-    parser.add_argument("--folder", default="gazebo_world", help="where the world is written")
+    parser = world_parser("gazebo_server", __doc__ or "", folder="gazebo_world")
     parser.add_argument("--world", default="", help="a world file of your own, instead")
     parser.add_argument(
         "--rtf",
@@ -53,11 +50,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ros", action="store_true", help="with gazebo_ros' plugins")
     parser.add_argument("--lockstep", action="store_true", help="the physics waits for the camera")
-    parser.add_argument("--gui", action="store_true", help="with gzclient")
+    return parser
+
+
+def world_parser(name: str, description: str, folder: str) -> argparse.ArgumentParser:
+    """Return the options of every Gazebo's process: the world it makes, the car's ROS topics."""
+    parser = argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False)
+    parser.add_argument("--circuit", default="simple_circuit", help="name or path")
+    parser.add_argument("--looks-seed", type=int, default=0, help="0 is the plain look")
+    parser.add_argument("--folder", default=folder, help="where the world is written")
+    parser.add_argument("--gui", action="store_true", help="with Gazebo's window")
     for topic in ("camera", "camera-info", "cmd-vel", "odom"):
         default = getattr(RosTopics(), topic.replace("-", "_"))
-        parser.add_argument(f"--{topic}", default=default, help="topic of a car with gazebo_ros")
+        parser.add_argument(f"--{topic}", default=default, help="topic of the car in ROS")
     return parser
+
+
+def topics_of(wanted: argparse.Namespace) -> RosTopics:
+    """Return the car's ROS topics from `world_parser`'s options."""
+    return RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)
 
 
 def _plan(wanted: argparse.Namespace) -> ServerPlan:
@@ -65,11 +76,10 @@ def _plan(wanted: argparse.Namespace) -> ServerPlan:
         world, models = Path(wanted.world), ()
         return ServerPlan(world, models, wanted.ros, wanted.lockstep, wanted.gui)
     circuit = load_circuit(wanted.circuit)
-    looks = random_looks(wanted.looks_seed) if wanted.looks_seed else PLAIN
+    looks = looks_of_seed(wanted.looks_seed)
     folder = Path(wanted.folder)
     if wanted.ros:
-        topics = RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)
-        files = write_ros_world(circuit, looks, folder, topics, wanted.rtf)
+        files = write_ros_world(circuit, looks, folder, topics_of(wanted), wanted.rtf)
     else:
         files = write_bare_world(circuit, looks, folder)
     return ServerPlan(files.world, (files.models,), wanted.ros, wanted.lockstep, wanted.gui)

@@ -6,6 +6,7 @@ Experimental. No ROS node itself; ros_gz_bridge is one.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +14,16 @@ from pathlib import Path
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.runs.events import DRIVING, FAILED, REFUSED, read_events, record_event
+from pilotnet_brain.runs.gazebo_classic import topics_of, world_parser
 from pilotnet_brain.runs.stop_signal import StopSignal
-from pilotnet_brain.simulation.gazebo.car import RosTopics
-from pilotnet_brain.simulation.gazebo.sim_server import EXPERIMENTAL, GzPlan, GzServer
-from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
+from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer, write_gz_world
+from pilotnet_brain.simulation.looks import looks_of_seed
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run Gazebo Sim until it ends or the process is told to end; return the exit status."""
-    wanted = _parser().parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
+    parser = world_parser("gz_server", __doc__ or "", folder="gz_world")
+    wanted = parser.parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
     stop = StopSignal()
     print(f"warning: {EXPERIMENTAL}", file=sys.stderr, flush=True)
     try:
@@ -38,24 +39,10 @@ def main(args: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gz_server", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--circuit", default="simple_circuit", help="name or path")
-    parser.add_argument("--looks-seed", type=int, default=0, help="0 is the plain look")
-    parser.add_argument("--folder", default="gz_world", help="where the world is written")
-    parser.add_argument("--gui", action="store_true", help="with Gazebo Sim's window")
-    for topic in ("camera", "camera-info", "cmd-vel", "odom"):
-        default = getattr(RosTopics(), topic.replace("-", "_"))
-        parser.add_argument(f"--{topic}", default=default, help="its topic in ROS")
-    return parser
-
-
 def _plan(wanted: argparse.Namespace) -> GzPlan:
-    topics = RosTopics(wanted.camera, wanted.camera_info, wanted.cmd_vel, wanted.odom)
-    looks = random_looks(wanted.looks_seed) if wanted.looks_seed else PLAIN
-    folder = Path(wanted.folder)
-    files = write_gz_world(load_circuit(wanted.circuit), looks, folder, topics)
-    return GzPlan(files.world, files.models, files.bridge, wanted.gui)
+    circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
+    plan = write_gz_world(circuit, looks, Path(wanted.folder), topics_of(wanted))
+    return dataclasses.replace(plan, gui=wanted.gui)
 
 
 if __name__ == "__main__":

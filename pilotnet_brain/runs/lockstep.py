@@ -6,26 +6,25 @@ which come from the machine's clock, differ from one time to the next.
 
 from __future__ import annotations
 
+import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotnet_brain.driving.command import STOP, Command
+from pilotnet_brain.driving.pilot import Drive
+from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
+from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
-from pilotnet_brain.runs.lockstep_brain import Driver, LockstepBrain
-from pilotnet_brain.runs.lockstep_camera import (
-    LockstepCamera,
-    Sensor,
-    Transport,
-    faithful,
-    prompt,
-)
 from pilotnet_brain.simulation.car import CAMERA_HZ, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks
-from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
-
-__all__ = ["LIVE_LATENCY_S", "SIMULATOR", "TIMED", "Conditions", "Driver", "drive_lockstep",
-           "without_timings"]  # fmt: skip
+from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 SIMULATOR = "mujoco, lock-step"
 """The figures' ``simulator``."""
@@ -47,6 +46,33 @@ TIMED = (
 """The figures that the machine's clock gives; all others follow from the spec and the driver."""
 
 _STEPS_PER_POSE = 2
+
+Frame = NDArray[np.uint8]
+"""(480, 640, 3) RGB."""
+
+Sensor = Callable[[Frame], Frame]
+"""What a camera makes of a frame before it is sent; it may write into the frame."""
+
+Transport = Callable[[int], float | None]
+"""From a frame's number to how long it is on its way to the driver, simulated s; None: lost."""
+
+
+def faithful(frame: Frame) -> Frame:
+    """Be a `Sensor` that adds nothing."""
+    return frame
+
+
+def prompt(number: int) -> float:
+    """Be a `Transport` that takes no time."""
+    del number
+    return 0.0
+
+
+Driver = Callable[[Frame, CarState], Command | Drive]
+"""From a frame and the true state it shows, which a network ignores, to what it leads to.
+
+A network's driver returns its `Drive`: its outputs and durations then go into the figures.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,3 +143,139 @@ def without_timings(figures: Mapping[str, Figure]) -> Figures:
 def _add_pose(metrics: RunMetrics, state: CarState) -> tuple[TrajectoryRow, ...]:
     pose = (state.time_s, state.x, state.y, state.yaw, state.speed, state.yaw_rate)
     return metrics.add_pose(*pose, real_time_s=time.perf_counter())
+
+
+class Arrival(NamedTuple):
+    """A frame that came to the driver, with the true state that it shows."""
+
+    frame: Frame
+    state: CarState
+
+
+class LockstepCamera:
+    """Takes frames at its rate, and hands them out when they have come to the driver.
+
+    Args:
+        simulator: what it looks into.
+        rate_hz: how often it takes a frame.
+        sensor: what it makes of its frames.
+        transport: how they reach the driver.
+    """
+
+    def __init__(
+        self, simulator: MujocoSimulator, rate_hz: float, sensor: Sensor, transport: Transport
+    ) -> None:
+        self._simulator = simulator
+        self._steps_per_frame = 1.0 / (rate_hz * TIME_STEP_S)
+        self._sensor = sensor
+        self._transport = transport
+        self._buffer = simulator.render()
+        self._number = 0
+        self._on_their_way: list[tuple[int, int, Arrival]] = []
+
+    def is_due(self, step: int) -> bool:
+        """Return whether it takes its next frame at this step."""
+        return step >= round(self._number * self._steps_per_frame)
+
+    def take(self, step: int, state: CarState) -> None:
+        """Take a frame and send it on its way; one that gets lost is not even drawn."""
+        number = self._number
+        self._number += 1
+        delay_s = self._transport(number)
+        if delay_s is None:
+            return
+        frame = self._sensor(self._simulator.render(self._buffer))
+        delay = round(delay_s / TIME_STEP_S)
+        # The buffer is drawn into again when the next frame is due.
+        arrival = Arrival(frame.copy() if delay else frame, state)
+        heapq.heappush(self._on_their_way, (step + delay, number, arrival))
+
+    def arrived(self, step: int) -> list[Arrival]:
+        """Return the frames that have come by this step, each once, in order of their coming."""
+        arrivals = []
+        while self._on_their_way and self._on_their_way[0][0] <= step:
+            arrivals.append(heapq.heappop(self._on_their_way)[2])
+        return arrivals
+
+
+class LockstepBrain:
+    """Has the driver answer new frames; stops the car when they stay away.
+
+    Args:
+        driver: who drives.
+        latency_s: from a frame's arrival to its command's effect, simulated seconds.
+        note: takes the record of every frame that came.
+    """
+
+    def __init__(
+        self, driver: Driver, latency_s: float, note: Callable[[FrameRecord], object]
+    ) -> None:
+        self._driver = driver
+        self._note_record = note
+        self._watchdog = FrameWatchdog()
+        self._latency_steps = round(latency_s / TIME_STEP_S)
+        self._commands: deque[tuple[int, Command]] = deque()
+        self._received = 0
+        self._stopped = True
+
+    def drive_by(self, arrivals: list[Arrival], step: int) -> None:
+        """Answer the frames that came by this step, or stop the car when they stay away."""
+        now_s = step * TIME_STEP_S
+        self._watchdog.see_clock(now_s, now_s)
+        for arrival in arrivals:
+            self._received += 1
+            verdict = self._watchdog.judge(arrival.state.time_s)
+            if verdict is Verdict.DRIVE:
+                self._drive(arrival, step)
+            else:
+                self._note(arrival, problem=f"late: {verdict.value}")
+        if not self._stopped and self._watchdog.stop_reason(now_s) is not None:
+            self._stopped = True
+            self._commands.append((step + self._latency_steps, STOP))
+
+    def due(self, step: int) -> list[Command]:
+        """Return the commands that take effect by this step, each once, in order."""
+        commands = []
+        while self._commands and self._commands[0][0] <= step:
+            commands.append(self._commands.popleft()[1])
+        return commands
+
+    def _drive(self, arrival: Arrival, step: int) -> None:
+        begin = time.perf_counter()
+        answer = self._driver(arrival.frame, arrival.state)
+        callback_s = time.perf_counter() - begin
+        self._watchdog.accept(arrival.state.time_s)
+        self._stopped = False
+        effect = step + self._latency_steps
+        command, network = _parts(answer)
+        self._commands.append((effect, command))
+        self._note(
+            arrival,
+            driven=True,
+            callback_s=callback_s,
+            stamp_to_command_s=effect * TIME_STEP_S - arrival.state.time_s,
+            speed=command.speed,
+            yaw_rate=command.yaw_rate,
+            **network,
+        )
+
+    def _note(self, arrival: Arrival, **known: Any) -> None:
+        self._note_record(
+            FrameRecord(
+                stamp_s=arrival.state.time_s,
+                frames_received=self._received,
+                frames_late=self._watchdog.late_frames,
+                **known,
+            )
+        )
+
+
+def _parts(answer: Command | Drive) -> tuple[Command, dict[str, Any]]:
+    """Return the command, and what a record says of the network that gave it, if one did."""
+    if not isinstance(answer, Drive):
+        return answer, {}
+    return answer.command, {
+        "preprocess_s": answer.preprocess_s,
+        "inference_s": answer.inference_s,
+        "outputs": answer.outputs,
+    }

@@ -23,7 +23,7 @@ class Looks:
 
     Attributes:
         asphalt: colour of the road.
-        verge: colour of the ground beside the road.
+        verge: colour of the ground next to the road.
         line: colour of the centerline.
         wall: colour of the walls.
         sky: colours at the horizon and at the zenith.
@@ -80,8 +80,13 @@ PLAIN = Looks()
 """The look of the shipped world, close to JdeRobot's: grey road, red line, dark walls, grass."""
 
 
+def looks_of_seed(seed: int) -> Looks:
+    """Return the looks that a user names by a seed: 0 is `PLAIN`, others are drawn at random."""
+    return random_looks(seed) if seed else PLAIN
+
+
 def random_looks(seed: int) -> Looks:
-    """Return the looks of a seed: the same for the same seed, on every machine."""
+    """Return the random looks of a seed: the same for the same seed, on every machine."""
     rng = np.random.default_rng([seed, 0x100C5])
     grey = rng.uniform(0.12, 0.62)
     wall_shade = rng.uniform(0.05, 0.35) if rng.random() < 0.6 else rng.uniform(0.35, 0.9)
@@ -142,8 +147,3 @@ def _kerbs(rng: np.random.Generator) -> tuple[Colour, Colour]:
     light = _tinted(rng, rng.uniform(0.75, 1.0), 0.05)
     dark = _red(rng) if rng.random() < 0.6 else _tinted(rng, rng.uniform(0.05, 0.5), 0.25)
     return light, dark
-
-
-def looks_of_seed(seed: int) -> Looks:
-    """Return the looks of a seed; 0 is the plain look."""
-    return random_looks(seed) if seed else PLAIN

@@ -13,8 +13,8 @@ _WINDOW_S = 2.0
 class Pacer:
     """Says how long to wait until a simulated time is due in real time.
 
-    A machine that cannot keep up falls behind: past 0.1 s the lost time is given up (the
-    real-time factor sinks below what was asked) instead of being chased in an endless sprint.
+    A machine that cannot keep up falls behind: past 0.1 s it does not catch up any more, and
+    the real-time factor drops below what was asked for.
 
     Args:
         rtf: simulated seconds per real second to aim at, positive.
@@ -24,24 +24,24 @@ class Pacer:
     def __init__(self, rtf: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rtf = rtf
         self._clock = clock
-        self._begin_real: float | None = None
-        self._begin_simulated = 0.0
+        self._start_real: float | None = None
+        self._start_simulated = 0.0
         self._recent: deque[tuple[float, float]] = deque()
 
     def wait_s(self, simulated_s: float) -> float:
         """Return the seconds until `simulated_s` is due (0 or less: now); the first call is due."""
         now = self._clock()
-        if self._begin_real is None:
-            self._begin_real, self._begin_simulated = now, simulated_s
-        due = self._begin_real + (simulated_s - self._begin_simulated) / self._rtf
+        if self._start_real is None:
+            self._start_real, self._start_simulated = now, simulated_s
+        due = self._start_real + (simulated_s - self._start_simulated) / self._rtf
         if now - due > _SLIP_S:
-            self._begin_real += now - due
+            self._start_real += now - due
             due = now
         return due - now
 
     def restart(self) -> None:
-        """Begin anew with the next call: simulated time jumped, or stood still."""
-        self._begin_real = None
+        """Start again with the next call: simulated time jumped, or stood still."""
+        self._start_real = None
         self._recent.clear()
 
     def measure(self, simulated_s: float) -> None:

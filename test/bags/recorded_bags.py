@@ -20,7 +20,7 @@ from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 RADIUS = 50.0
 LAP = 2.0 * math.pi * RADIUS
 BEGIN_NS = 1_700_000_000 * 10**9
-"""Wall clock at the begin of the recordings; real time runs half as fast as simulated time."""
+"""Wall clock at the start of the recordings; real time runs half as fast as simulated time."""
 ODOM, CMD, FRAMES, INFO = (
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/brain/frames", "/F1ROS/cameraL/camera_info",
 )  # fmt: skip

@@ -14,8 +14,7 @@ from recorded_bags import (
 )
 from rosbags.typesys import Stores, get_typestore
 
-from pilotnet_brain.bags.odometry import ODOMETRY_TYPE
-from pilotnet_brain.bags.reader import BagError, read_bag, stream_bag
+from pilotnet_brain.bags.reader import ODOMETRY_TYPE, BagError, read_bag, stream_bag
 from pilotnet_brain.bags.writer import BagWriter
 
 KINDS = ["mcap", "mcap without footer", "sqlite3", "ros1", "ros1 lz4"]
@@ -104,6 +103,15 @@ def test_a_bag_with_any_byte_changed_is_read_or_refused_in_words(bag, place, bit
         for message in contents.messages:
             assert message.message.pose.pose.position.x == bag.held[message.log_time_ns]
         assert "was not closed properly" in contents.warning
+
+
+def test_a_database_cut_off_within_a_page_gives_no_message_of_zeros(tmp_path):
+    bag = Bag("sqlite3", tmp_path)
+    for size in range(4096 * 5, len(bag.content), 700):
+        copy = bag.damaged(bag.content[:size])
+        for reader in (lambda *a: read_bag(*a).messages, stream_bag):
+            for message in reader(copy, odometry_only):
+                assert message.message.pose.pose.position.x == bag.held[message.log_time_ns]
 
 
 def test_of_a_chunk_that_was_cut_off_what_there_is_is_read(tmp_path):

@@ -16,12 +16,13 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from pilotnet_brain.bags import reader as bag_messages
-from pilotnet_brain.bags.odometry import ODOMETRY_TYPE, read_odometry_path
 from pilotnet_brain.bags.reader import (
+    ODOMETRY_TYPE,
     BagError,
     BagLibraryMissing,
     is_bag,
     read_bag,
+    read_odometry_path,
     stream_bag,
 )
 from pilotnet_brain.circuits.catalogue import load_circuit

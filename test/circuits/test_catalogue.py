@@ -83,5 +83,20 @@ def test_a_file_that_is_no_centerline_is_refused_by_name(tmp_path, text):
 def test_a_point_that_is_not_finite_is_refused_and_not_left_out(tmp_path):
     points = square()
     points[9, 1] = np.nan
-    with pytest.raises(CircuitFileError, match=r"broken\.csv: point 10 is .*not finite"):
+    with pytest.raises(CircuitFileError, match=r"broken\.csv, line 11: y is nan, not a finite"):
         load_circuit(write_csv(tmp_path / "broken.csv", points))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("x,y\n1,2\n\n# a comment\n3,four\n", r"line 5: y is 'four', not a number"),
+        ("name,x,y\na,1,2\nb,3\n", r"line 3: y is '', not a number"),
+        ('x,y,"a\nb"\n1,2\n', "line 2: x is 'b\"', not a number"),
+    ],
+)
+def test_a_broken_cell_is_named_by_the_line_of_the_file(tmp_path, text, complaint):
+    path = tmp_path / "broken.csv"
+    path.write_text(text)
+    with pytest.raises(CircuitFileError, match=rf"broken\.csv, {complaint}"):
+        load_circuit(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilotnet_brain.commands.benchmark_options import (
+from pilotnet_brain.commands.benchmark import (
     amounts_by_disturbance,
     listed,
     repetitions_by_circuit,

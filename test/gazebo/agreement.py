@@ -1,4 +1,4 @@
-"""The same drives in the embedded simulator and in a real Gazebo Classic, and how far they differ.
+"""The same drives in the embedded simulator and a real Gazebo Classic, and how far they differ.
 
 Commands come every 0.05 s of simulated time from a function of the true state: constant ones, or
 the expert's. No camera, no network, no ROS: only how the two worlds move the car is compared.
@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from gazebo_server import PATIENCE_S, GazeboServer
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.expert import Expert
-from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import CAMERA_HZ, TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
-from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan, check_gazebo
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
-from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
 from pilotnet_brain.simulation.looks import PLAIN
 from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
@@ -42,7 +39,6 @@ _NOISE_M = 0.002
 _LEFT_OUT_M = 1.0
 _STEPS_A_COMMAND = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
 _HALF_STEP_S = 0.5 * TIME_STEP_S
-_PATIENCE_S = 120.0
 
 Driver = Callable[[CarState], Command]
 Path2 = NDArray[np.float64]
@@ -70,15 +66,15 @@ class Comparison:
 def constant_bound_m(command: Command) -> float:
     """Return how far apart the two drives of a constant command may be, m.
 
-    Gazebo moves the car along its heading at a step's beginning, the embedded simulator along the
-    one in the step's middle. So the one path is the other turned about its start by half a step's
+    Gazebo moves the car along its heading at a step's start, the embedded simulator along the
+    one in the step's middle. So one path is the other turned about its start by half a step's
     turn, w dt / 2; no point is farther from the start than the circle's diameter, 2 v / w, and
     none is moved by more than v dt.
     """
     return abs(command.speed) * TIME_STEP_S + _NOISE_M
 
 
-def compare(circuit: Circuit, expert_s: float = 20.0) -> list[Comparison]:
+def compare(circuit: Circuit, expert_s: float) -> list[Comparison]:
     """Drive constant commands on an open field and the expert on a circuit, in both worlds.
 
     Args:
@@ -86,7 +82,7 @@ def compare(circuit: Circuit, expert_s: float = 20.0) -> list[Comparison]:
         expert_s: simulated seconds of the expert's drive.
 
     Raises:
-        UserError: no Gazebo is installed, or it does not run.
+        AssertionError: Gazebo does not run, or stands still.
     """
     field = dataclasses.replace(PLAIN, walls=False)
     done = []
@@ -127,7 +123,7 @@ def paths_apart(one: Path2, other: Path2) -> float:
 
 
 class _GazeboDrives:
-    """Drives in one running Gazebo, whose time goes on from command to command only.
+    """Drives in one running Gazebo, whose time only advances from command to command.
 
     So a busy machine changes nothing, but that a command may come a step late.
     """
@@ -144,9 +140,9 @@ class _GazeboDrives:
             self._car.command(*driver(self._states[-1]))
             self._car.step(_STEPS_A_COMMAND)
             self._await_time(count / CAMERA_HZ)
-        # Where it began is the state before the first that moved.
-        begin = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
-        moved = self._states[max(begin - 1, 0) :]
+        # It set off from the state before the first that moved.
+        first = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
+        moved = self._states[max(first - 1, 0) :]
         return np.array([(s.time_s - moved[0].time_s, s.x, s.y) for s in moved])
 
     def _start_over(self) -> None:
@@ -160,37 +156,22 @@ class _GazeboDrives:
         self._await(lambda: self._states[-1].time_s > time_s - _HALF_STEP_S)
 
     def _await(self, condition: Callable[[], bool]) -> None:
-        if not self._client.poll_until(condition, _PATIENCE_S):
-            raise UserError(f"gazebo: the world made no step within {_PATIENCE_S:g} s")
+        if not self._client.poll_until(condition, PATIENCE_S):
+            raise AssertionError(f"gazebo: the world made no step within {PATIENCE_S:g} s")
 
 
 @contextmanager
 def _gazebo(circuit: Circuit) -> Iterator[_GazeboDrives]:
-    """A Gazebo of its own with the circuit and no walls."""
-    check_gazebo("", gui=False)
+    """A new Gazebo with the circuit and no walls."""
     field = dataclasses.replace(PLAIN, walls=False)
     with tempfile.TemporaryDirectory() as folder:
         files = write_bare_world(circuit, field, Path(folder))
-        server = GazeboServer(ServerPlan(files.world, (files.models,)))
-        try:
-            client = _connected()
+        with GazeboServer(files.world, files.models) as server:
+            client = GazeboClient("127.0.0.1", server.port)
             try:
                 yield _GazeboDrives(client)
             finally:
                 client.close()
-        finally:
-            server.run(lambda: True)
-
-
-def _connected() -> GazeboClient:
-    until = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return GazeboClient(*master_address())
-        except GazeboUnreachable as problem:
-            if time.monotonic() > until:
-                raise UserError(str(problem)) from problem
-            time.sleep(0.1)
 
 
 def _both(

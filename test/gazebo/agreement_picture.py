@@ -1,15 +1,22 @@
-"""The embedded simulator and Gazebo, driven alike: their paths, and how far they are apart."""
+"""The same drives in the embedded simulator and in Gazebo: their paths, and how far they differ.
+
+The picture in the documentation is drawn by (`make test-gazebo` makes the Gazebo that it needs):
+
+    PYTHONPATH=. .venv/bin/python test/gazebo/agreement_picture.py --out docs/gazebo_agreement.png
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from agreement import Comparison
+from agreement import Comparison, compare
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.report import track_drawing as track
 
@@ -35,7 +42,9 @@ def draw_agreement(path: str | Path, circuit: Circuit, done: Sequence[Comparison
     wide.plot(points[:, 0], points[:, 1], color=track.ROAD, linewidth=7.0, zorder=0)
     _draw(wide, done[-1])
     wide.legend(loc="best", frameon=False, fontsize=9)
-    figure.suptitle(f"{circuit.name}: embedded simulator and Gazebo, driven alike", fontsize=13)
+    figure.suptitle(
+        f"{circuit.name}: the same drives in the embedded simulator and in Gazebo", fontsize=13
+    )
     figure.savefig(path, dpi=_DPI, format="png")
     return path
 
@@ -49,3 +58,21 @@ def _draw(axes: Axes, comparison: Comparison) -> None:
     apart, bound = 1000.0 * comparison.apart_m, 1000.0 * comparison.bound_m
     title = f"{comparison.name}\n{apart:.0f} mm apart (bound {bound:.0f} mm)"
     axes.set_title(title, fontsize=8)
+
+
+def main() -> None:
+    """Drive and draw; say how far the drives differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="picture to write (.png)")
+    parser.add_argument("--circuit", default="nurburgring", help="name, random-SEED or path")
+    parser.add_argument("--seconds", type=float, default=42.0, help="simulated, of the expert")
+    wanted = parser.parse_args()
+    circuit = load_circuit(wanted.circuit)
+    done = compare(circuit, wanted.seconds)
+    for comparison in done:
+        print(f"{comparison.name}: {comparison.apart_m:.4f} m, bound {comparison.bound_m:.4f} m")
+    print(draw_agreement(wanted.out, circuit, done))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# The helpers beside the tests.
+# The helpers next to the tests.
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "nodes")]
 
 MAKE = Path(__file__).parent / "make_gazebo11.sh"

@@ -6,9 +6,9 @@ from gazebo_server import PATIENCE_S, GazeboServer
 
 from pilotnet_brain.simulation.car import CarState
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
+from pilotnet_brain.simulation.gazebo.transport.messages import CameraFrame
 
 
 class DrivenCar:

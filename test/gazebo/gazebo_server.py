@@ -1,4 +1,4 @@
-"""A real gzserver of Gazebo Classic 11 on a port of its own, without a display."""
+"""A real gzserver of Gazebo Classic 11 on its own port, without a display."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GazeboServer:
     Attributes:
         process: the gzserver.
         port: of its master, on 127.0.0.1.
-        lines: what it said so far, without colours.
+        lines: what it printed so far, without colours.
     """
 
     def __init__(self, world: Path, models: Path, *options: str, port: int | None = None) -> None:
@@ -56,7 +56,7 @@ class GazeboServer:
         return f"http://127.0.0.1:{self.port}"
 
     def errors(self) -> list[str]:
-        """Return the error lines among what it said so far."""
+        """Return the error lines among what it printed so far."""
         return [line for line in self.lines if _ERRORS.search(line)]
 
     def stop(self) -> None:
@@ -103,7 +103,7 @@ class GazeboServer:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

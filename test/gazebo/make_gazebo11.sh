@@ -5,16 +5,15 @@
 #   test/gazebo/make_gazebo11.sh --where   print the folder only; fail where it is not made
 #
 # The folder is PILOTNET_GAZEBO11, else gazebo11 in pilotnet_brain in the user's cache: 1.3 GB, made
-# once. Needs root (debootstrap and chroot do), and Debian's packages.
+# once. Needs root (debootstrap and chroot do), and Debian's packages. They come from the mirror that
+# PILOTNET_DEBIAN_MIRROR names, else from this machine's own (apt's), else from debootstrap's default.
 # Exit status 3: Gazebo cannot be had on this machine.
 set -euo pipefail
 
 folder=${PILOTNET_GAZEBO11:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotnet_brain/gazebo11}
-# Raise the number when the packages below change: a folder of another number is made anew.
+# Raise the number when the packages below change: a folder of another number is made again.
 edition=1
 packages=(gazebo gazebo-plugin-base xvfb libgl1-mesa-dri)
-# A release that Debian no longer keeps on its mirrors moves to the archive.
-mirrors=(http://deb.debian.org/debian http://archive.debian.org/debian)
 
 say() { printf '%s\n' "$*" >&2; }
 cannot() {
@@ -36,15 +35,29 @@ need_debootstrap() {
         cannot "apt-get could not install debootstrap"
 }
 
+# One mirror a line, the best first; the empty line is debootstrap's own default.
+mirrors() {
+    if [ -n "${PILOTNET_DEBIAN_MIRROR:-}" ]; then
+        printf '%s\n' "$PILOTNET_DEBIAN_MIRROR"
+        return
+    fi
+    # shellcheck disable=SC2016 # $(REPO_URI) is apt's own notation
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sort -u || true
+    printf '\n'
+}
+
 bootstrap() {
     local mirror
-    for mirror in "${mirrors[@]}"; do
-        say "Debian bullseye from $mirror into $1 (half a minute)"
-        if debootstrap --variant=minbase bullseye "$1" "$mirror" >"$log" 2>&1; then return; fi
+    while IFS= read -r mirror; do
+        say "Debian bullseye from ${mirror:-the default mirror of debootstrap} into $1 (half a minute)"
+        if debootstrap --variant=minbase bullseye "$1" ${mirror:+"$mirror"} >"$log" 2>&1; then
+            return
+        fi
         rm -rf "$1"
-    done
+    done < <(mirrors)
     tail -n 5 "$log" >&2
-    cannot "Debian bullseye could not be fetched"
+    cannot "Debian bullseye could not be fetched: name a mirror that has it, such as Debian's archive" \
+        "of old releases, in PILOTNET_DEBIAN_MIRROR"
 }
 
 install_gazebo() {

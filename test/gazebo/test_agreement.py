@@ -1,23 +1,19 @@
-"""The embedded simulator and the real Gazebo, driven alike, stay within the stated bounds."""
+"""The same drives in the embedded simulator and in the real Gazebo stay within stated bounds."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from agreement import CONSTANT, compare
 from agreement_picture import draw_agreement
-from gazebo_server import GZSERVER, free_port
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 
 pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
 
 
-def test_both_worlds_move_the_car_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAZEBO_MASTER_URI", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setenv("PATH", str(GZSERVER.parent), prepend=os.pathsep)
+def test_both_worlds_move_the_car_alike(tmp_path: Path) -> None:
     circuit = load_circuit("nurburgring")
     done = compare(circuit, expert_s=8.0)
     assert len(done) == len(CONSTANT) + 1

@@ -26,7 +26,7 @@ from pilotnet_brain.simulation.gazebo.classic_world import (
     write_bare_world,
     write_ros_world,
 )
-from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
+from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 from pilotnet_brain.simulation.looks import PLAIN
 
 pytestmark = pytest.mark.gazebo

@@ -9,9 +9,10 @@ from typing import Any
 
 from driven_runs import driven_run
 
-from pilotnet_brain.benchmark.case import Case
+from pilotnet_brain.benchmark.plan import PlannedRun
 from pilotnet_brain.benchmark.row import row_of
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.runs.spec import RunSpec
 
 OFF_THE_ROAD = "left the road: 1.62 m off the line, 98.0 m from the start line, t = 8.17 s"
 LATENCIES = (50.0, 100.0, 200.0)
@@ -25,17 +26,17 @@ def driven_benchmark(folder: Path, models: Mapping[str, float]) -> Path:
     """
     rows = []
     for model, deviation in models.items():
-        for case in (Case(model, "simple_circuit", 0), Case(model, "simple_circuit", 1),
-                     Case(model, "montreal", 0)):  # fmt: skip
+        for circuit, repetition in (("simple_circuit", 0), ("simple_circuit", 1), ("montreal", 0)):
+            planned = PlannedRun(RunSpec(model=model, circuit=circuit), repetition)
             run = driven_run(
-                folder / "runs" / case.key, case.circuit, model=model,
-                deviation=lambda _, d=deviation, r=case.repetition: d + 0.002 * r,
-                until_s=8.0 if case.circuit == "montreal" else 1000.0,
+                folder / "runs" / planned.name, circuit, model=model,
+                deviation=lambda _, d=deviation, r=repetition: d + 0.002 * r,
+                until_s=8.0 if circuit == "montreal" else 1000.0,
             )  # fmt: skip
             figures: dict[str, Any] = run.read_metrics() or {}
-            if case.circuit == "montreal":
+            if circuit == "montreal":
                 figures |= {"ending": OFF_THE_ROAD}
-            rows.append(row_of(case, figures, mode="live", run=f"runs/{case.key}", sha256=None))
+            rows.append(row_of(planned, figures, folder=f"runs/{planned.name}", sha256=None))
         rows.extend(_disturbed(model, deviation))
     results = {
         "plan": {"mode": "live", "simulator": "mujoco", "laps": 1, "models": list(models)},
@@ -53,12 +54,13 @@ def _disturbed(model: str, deviation: float) -> list[dict[str, Any]]:
     rows = []
     for latency in LATENCIES:
         finished = latency < 200.0
-        case = Case(model, "simple_circuit", 0, disturbance="latency", amount=latency)
+        disturbance = f"latency={latency:g}"
+        spec = RunSpec(model=model, lockstep=True, disturbance=disturbance)
         figures = {
             "lap_completed": finished, "laps": int(finished), "laps_asked": 1,
             "ending": "laps done" if finished else OFF_THE_ROAD, "average_speed": 12.0,
             "lap_times_s": [35.7] if finished else [],
             "position_deviation_mae": deviation * (1.0 + latency / 100.0),
         }  # fmt: skip
-        rows.append(row_of(case, figures, mode="lockstep", run=None, sha256=None))
+        rows.append(row_of(PlannedRun(spec), figures, folder=None, sha256=None))
     return rows

@@ -14,6 +14,7 @@ from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.spec import RunSpec
 
 SPEED = 12.0
 WORST_AT, WORST = 200.0, -0.24
@@ -58,7 +59,8 @@ def driven_run(
     metrics.end("stopped by SIGINT")
     run.close()
     run.write_metrics(metrics.figures(simulator="mujoco"))
-    run.write_run_record(_record_of_run(str(circuit), model, looks_seed))
+    run.add_to_record(**_record_of_run(str(circuit), model, looks_seed))
+    run.keep_circuit(driven_on)
     return run
 
 
@@ -75,7 +77,7 @@ def _record(time_s: float, tick: int, model: str) -> FrameRecord:
 def _record_of_run(circuit: str, model: str, looks_seed: int) -> dict[str, Any]:
     return {
         "started": "2026-01-02T03:04:05+00:00",
-        "parameters": {"circuit": circuit, "model": model, "looks_seed": looks_seed},
+        "spec": RunSpec(circuit=circuit, model=model, looks_seed=looks_seed).to_dict(),
         "versions": {"python": "3.11.7", "torch": "2.13.0", "rclpy": None},
         "git_commit": "0123456789abcdef",
         "hardware": {"cpu": "a processor", "cores": 2, "gpu": None},

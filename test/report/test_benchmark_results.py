@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 from benchmark_rows import row
-from rich.console import Console
 
 from pilotnet_brain.benchmark.plan_file import plan_of
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
-from pilotnet_brain.report.benchmark_results import machine, results_markdown, write_results
-from pilotnet_brain.report.benchmark_table import spread_text, summary_markdown, summary_table
+from pilotnet_brain.report.benchmark_results import (
+    machine,
+    results_markdown,
+    summary_table,
+    write_results,
+)
+from pilotnet_brain.report.tables import number_cell, print_tables
 
 ROWS = [
     row("qat", "montreal", 0, average_speed=12.0, mean_inference_time=1e-3, device="cpu"),
@@ -34,11 +38,11 @@ def cells(markdown: str) -> list[list[str]]:
     [(12.345, 0.678, "12.35 ± 0.68"), (12.345, None, "12.35"), (None, None, "-")],
 )
 def test_a_spread_is_mean_and_deviation(mean, std, text):
-    assert spread_text({"mean": mean, "std": std, "n": 3}) == text
+    assert number_cell(mean, 2, spread=std).plain == text
 
 
 def test_the_table_says_laps_figures_and_units():
-    head, _, first, second = cells(summary_markdown(summarize(ROWS)))
+    head, _, first, second = cells(summary_table(summarize(ROWS)).markdown())
     by_head = dict(zip(head, first, strict=True))
     assert by_head["model"] == "qat"
     assert by_head["laps"] == "2 of 2"
@@ -52,17 +56,24 @@ def test_the_table_says_laps_figures_and_units():
 
 def test_disturbances_have_a_column_of_their_own():
     disturbed = {**ROWS[0], "disturbance": "latency", "amount": 50.0}
-    texts = cells(summary_markdown(summarize([*ROWS, disturbed], BY_MODEL)))
+    texts = cells(summary_table(summarize([*ROWS, disturbed], BY_MODEL)).markdown())
     assert "disturbance" in texts[0]
     assert any("latency 50 ms" in line for line in texts)
-    assert "disturbance" not in cells(summary_markdown(summarize(ROWS)))[0]
+    assert "disturbance" not in cells(summary_table(summarize(ROWS)).markdown())[0]
 
 
-def test_the_terminal_cuts_no_figure_off():
-    console = Console(width=150, color_system=None)
-    with console.capture() as capture:
-        console.print(summary_table(summarize(ROWS, BY_CIRCUIT), "title"))
-    assert "13.00 ± 1.41" in capture.get() and "…" not in capture.get()
+@pytest.mark.parametrize("width", ["40", "80", "150"])
+def test_no_figure_and_no_name_is_cut_off(width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    name = "models/a_folder_of_models/a_network_with_a_long_name.pt"
+    rows = [*ROWS, row(name, "montreal", 2, average_speed=12.0, device="cpu")]
+    table = summary_table(summarize(rows, BY_CIRCUIT), "title")
+    print_tables(table)
+    shown = capsys.readouterr().out
+    for line in table.rows:
+        for cell in line.cells:
+            assert cell.plain in shown
+    assert "…" not in shown
 
 
 def test_the_report_has_published_rows_beside_ours_and_every_reason():
@@ -81,6 +92,16 @@ def test_over_many_circuits_a_model_has_one_line():
     text = results_markdown(plan, rows, MADE_BY)
     (line,) = [line for line in text.splitlines() if line.startswith("| qat")]
     assert "| 20 | 20 of 20 |" in line and "10.50 ± 5.92" in line
+
+
+def test_laps_of_different_circuits_have_no_common_lap_time(tmp_path: Path):
+    rows = [row("qat", name, lap_times_s=[time]) for name, time in (("a", 30.0), ("b", 90.0))]
+    (total,) = summarize(rows, BY_MODEL)
+    assert total["lap_time_s"]["mean"] is None and total["best_lap_time_s"] is None
+    assert [entry["lap_time_s"]["mean"] for entry in summarize(rows)] == [30.0, 90.0]
+    older = total | {"lap_time_s": {"mean": 60.0, "std": None, "n": 2}}  # of a results.json
+    for summary in ([total], [older]):
+        assert "lap time, s" not in [column.head for column in summary_table(summary).columns]
 
 
 def test_a_reason_cannot_break_the_table():

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from pilotnet_brain.benchmark.plan import UNDISTURBED
-from pilotnet_brain.report.disturbance_picture import draw_disturbances
+from pilotnet_brain.report.disturbances import draw_disturbances
 from pilotnet_brain.runs.disturbances import DISTURBANCES, DisturbanceError
 
 BLUE, ORANGE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)

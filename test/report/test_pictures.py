@@ -10,10 +10,11 @@ from driven_lines import circle, drive, ticks
 from matplotlib.image import imread
 
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.circuit_picture import describe, draw_circuit
 from pilotnet_brain.report.lap_picture import draw_lap, draw_lap_picture
+from pilotnet_brain.report.track_drawing import describe, draw_circuit
 from pilotnet_brain.runs.folder import RunFolder, RunFolderError
 
 
@@ -53,6 +54,16 @@ def test_the_driven_line_takes_the_colour_of_its_deviation(tmp_path):
     assert pixels_like(off, red) > 5 * pixels_like(on, red)
 
 
+def test_the_commanded_speed_is_seen_under_the_driven_one(tmp_path):
+    rows = driven_rows(400)
+    rows[:, COLUMNS.index("command_speed")] = rows[:, COLUMNS.index("speed")]
+    commanded, driven = (0xE0 / 255, 0xA4 / 255, 0x58 / 255), (0x1F / 255, 0x6F / 255, 0x8B / 255)
+    path = draw_lap_picture(tmp_path / "lap.png", circle(), rows, {})
+    # A line along the whole graph, not the legend alone.
+    assert pixels_like(path, commanded) > 1000
+    assert pixels_like(path, driven) > 1000
+
+
 def test_several_laps_and_missing_commands(tmp_path):
     rows = driven_rows(1000, laps=2.5, offset=0.1)
     rows[300:, COLUMNS.index("command_speed")] = 9.0
@@ -87,6 +98,18 @@ def test_a_run_folder_is_drawn_from_its_files(tmp_path):
 def test_circuits_are_drawn(tmp_path, name):
     path = draw_circuit(tmp_path / "circuit.png", load_circuit(name))
     assert imread(path).shape[1] == 1080
+
+
+@pytest.mark.parametrize(("name", "head"), [("c.svg", b"<?xml"), ("c.PDF", b"%PDF")])
+def test_a_picture_has_the_format_of_its_name(tmp_path, name, head):
+    assert draw_circuit(tmp_path / name, circle()).read_bytes().startswith(head)
+
+
+def test_a_picture_that_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(UserError, match="circuit.txt: a picture's name ends with one of .png"):
+        draw_circuit(tmp_path / "circuit.txt", circle())
+    with pytest.raises(UserError, match="cannot be written"):
+        draw_circuit(tmp_path / "nowhere" / "circuit.png", circle())
 
 
 def test_a_circuit_in_numbers():

@@ -3,16 +3,25 @@
 from driven_lines import LAP, circle, drive, ticks
 
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.figure_texts import FIGURES, figure_text, outcome
-from pilotnet_brain.report.run_table import run_summary, run_table_text
+from pilotnet_brain.report.figures import (
+    FIGURES,
+    figure_text,
+    outcome,
+    run_summary,
+    run_table,
+)
+from pilotnet_brain.report.tables import print_tables
 
 DRIVEN = drive(RunMetrics(circle()), lambda t: 10 * t, ticks(40.0), lambda s: 0.1)
 
 
-def test_the_table_has_every_figure_with_its_unit():
+def test_the_table_has_every_figure_with_its_unit(capsys):
     figures = DRIVEN.figures(model="baseline", simulator="mujoco")
-    text = run_table_text(figures | {"mean_inference_time": 0.00123, "frames_dropped": 0})
-    lines = dict(line.rsplit("  ", 1) for line in text.splitlines() if "  " in line.strip())
+    print_tables(run_table(figures | {"mean_inference_time": 0.00123, "frames_dropped": 0}))
+    text = capsys.readouterr().out
+    lines = dict(
+        line.rstrip().rsplit("  ", 1) for line in text.splitlines() if "  " in line.strip()
+    )
     table = {label.strip(): value.strip() for label, value in lines.items()}
     assert table["average speed"] == "9.98 m/s"
     assert table["position deviation (MAE)"] == "0.100 m"
@@ -26,8 +35,18 @@ def test_the_table_has_every_figure_with_its_unit():
     assert "lap completed in 31.42 s" in text
 
 
-def test_the_table_fits_a_terminal_of_eighty_columns():
-    assert max(map(len, run_table_text(DRIVEN.figures()).splitlines())) <= 80
+def test_the_table_fits_a_terminal_of_eighty_columns(capsys):
+    print_tables(run_table(DRIVEN.figures()))
+    assert max(len(line.rstrip()) for line in capsys.readouterr().out.splitlines()) <= 80
+
+
+def test_nothing_is_cut_off_where_the_output_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    model = "models/" + "a_long_name_" * 6 + ".pt"
+    times = [31.0 + 0.01 * lap for lap in range(20)]
+    print_tables(run_table(DRIVEN.figures(model=model) | {"lap_times_s": times}))
+    shown = capsys.readouterr().out
+    assert model in shown and ", ".join(f"{time:.2f}" for time in times) in shown
 
 
 def test_every_figure_of_the_table_is_one_of_the_file():

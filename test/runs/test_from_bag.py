@@ -19,7 +19,7 @@ from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.bags.reader import BagError
 from pilotnet_brain.metrics.frame_record import frame_record
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.report.figure_texts import outcome
+from pilotnet_brain.report.figures import outcome
 from pilotnet_brain.runs.from_bag import run_from_bag
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import topics_of

@@ -8,14 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.report.compare.behavior_metrics import (
-    figures_of_behavior_metrics,
-    is_behavior_metrics,
-)
 from pilotnet_brain.runs.folder import RunFolder
 
-UNDISTURBED = "none"
+_BEHAVIOR_METRICS = {
+    "completed_distance": "distance_m",
+    "average_speed": "average_speed",
+    # It carries the name of an error in metres and is the mean of 1000^d over the reference lap.
+    "position_deviation_mae": "position_deviation_score_published",
+    "brain_iterations_frequency_real_time": "brain_iteration_frequency",
+    "mean_inference_time": "mean_inference_time",
+    "suddenness_distance": "suddenness",
+    "real_time_factor": "real_time_factor",
+    "experiment_total_simulated_time": "simulated_time_s",
+    "experiment_total_real_time": "real_time_s",
+}
+"""Its keys -> ours (JdeRobot's behavior_metrics/utils/metrics_gazebo.py, pilot_gazebo.py)."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class ComparedRun:
 
     Attributes:
         figures: as in metrics.json.
-        folder: of the run, with its driven line; None where that is not known.
+        folder: of the run, with its driven line; None where unknown.
     """
 
     figures: Mapping[str, Any]
@@ -32,7 +41,7 @@ class ComparedRun:
 
     @property
     def finished(self) -> bool:
-        """Whether the asked laps were driven."""
+        """Whether all laps were driven."""
         return bool(self.figures.get("lap_completed"))
 
 
@@ -41,9 +50,9 @@ class Side:
     """What is compared with other sides: one run, or the repetitions of one.
 
     Attributes:
-        label: how the tables call it.
-        name: of what drives: the model, with its disturbance.
-        circuit: where it was driven; None where its source does not say.
+        label: its name in the tables.
+        name: the model, with its disturbance.
+        circuit: where it was driven; None where its source does not record it.
         runs: at least one.
     """
 
@@ -60,7 +69,7 @@ class Side:
 
     @property
     def finished(self) -> int:
-        """How many of the runs drove the asked laps."""
+        """How many of the runs drove all laps."""
         return sum(run.finished for run in self.runs)
 
 
@@ -80,7 +89,7 @@ def sides_by_circuit(paths: Iterable[Path], circuit: str | None = None) -> dict[
     Args:
         paths: of run folders (a side each), of folders of such (the repetitions of a side), of
             benchmarks, and of BehaviorMetrics' JSON results or folders of them.
-        circuit: where BehaviorMetrics' results were driven, which do not say it.
+        circuit: where BehaviorMetrics' results were driven, which do not record it.
 
     Raises:
         UserError: a path that is none of these, or nothing that can be compared.
@@ -91,12 +100,12 @@ def sides_by_circuit(paths: Iterable[Path], circuit: str | None = None) -> dict[
     if unnamed and circuit is None:
         if len(named) != 1:
             raise UserError(
-                f"{unnamed[0]}: BehaviorMetrics' results do not say where they were driven; "
-                "name it with --circuit"
+                f"{unnamed[0]}: BehaviorMetrics' results do not name the circuit; give it with "
+                "--circuit"
             )
         circuit = named[0]
     by_circuit: dict[str, list[Side]] = {}
-    for side in _with_labels_of_their_own(sides):
+    for side in _with_distinct_labels(sides):
         by_circuit.setdefault(side.circuit or str(circuit), []).append(side)
     compared = {name: there for name, there in by_circuit.items() if len(there) > 1}
     if not compared:
@@ -113,55 +122,52 @@ def _sides_at(path: Path) -> list[Side]:
     if (path / "results.json").is_file():
         return _sides_of_benchmark(path)
     if (path / "metrics.json").is_file():
-        return [_side_of_run(path)]
+        run = _run(path)
+        name = _name_of(run.figures)
+        return [Side(name, name, str(run.figures.get("circuit")), (run,))]
     runs = sorted(p.parent for p in path.glob("*/metrics.json") if not p.parent.is_symlink())
     if runs:
         return _repetitions(path, runs)
-    results = [file for file in sorted(path.glob("*.json")) if is_behavior_metrics(_read(file))]
+    results = [file for file in sorted(path.glob("*.json")) if _is_behavior_metrics(_read(file))]
     if results:
         runs_there = tuple(_behavior_metrics_run(file) for file in results)
         name = path.resolve().name
         return [Side(name, name, None, runs_there)]
     raise UserError(
         f"{path}: neither a run's folder (metrics.json), nor a benchmark's (results.json), nor one "
-        "of runs or of BehaviorMetrics' results"
+        "of runs or of BehaviorMetrics' results, nor a bag"
     )
-
-
-def _side_of_run(path: Path) -> Side:
-    run = _run(path)
-    name = _name_of(run.figures)
-    return Side(name, name, str(run.figures.get("circuit")), (run,))
 
 
 def _repetitions(path: Path, folders: list[Path]) -> list[Side]:
     """Group a folder's runs by model and circuit."""
-    groups: dict[tuple[str, str], list[ComparedRun]] = {}
-    for folder in folders:
-        run = _run(folder)
-        key = _name_of(run.figures), str(run.figures.get("circuit"))
-        groups.setdefault(key, []).append(run)
-    return [
-        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
-        for (name, circuit), runs in groups.items()
-    ]
+    runs = map(_run, folders)
+    return _grouped(path, [(_name_of(r.figures), str(r.figures.get("circuit")), r) for r in runs])
 
 
 def _sides_of_benchmark(path: Path) -> list[Side]:
     rows = _read(path / "results.json").get("rows")
     if not isinstance(rows, list):
-        raise UserError(f"{path / 'results.json'}: no benchmark's results: it has no rows")
-    groups: dict[tuple[str, str], list[ComparedRun]] = {}
+        raise UserError(f"{path / 'results.json'}: not the results of a benchmark: it has no rows")
+    runs = []
     for row in rows:
-        name = Path(str(row.get("model"))).stem
+        name = _name_of(row)
         if row.get("disturbance", UNDISTURBED) != UNDISTURBED:
             name += f", {row['disturbance']} {row['amount']:g}"
         folder = path / row["run"] if row.get("run") else None
         run = ComparedRun(row | {"lap_completed": bool(row.get("finished"))}, folder)
-        groups.setdefault((name, str(row.get("circuit"))), []).append(run)
+        runs.append((name, str(row.get("circuit")), run))
+    return _grouped(path, runs)
+
+
+def _grouped(path: Path, runs: Iterable[tuple[str, str, ComparedRun]]) -> list[Side]:
+    """Return a side for each name and circuit, labelled with the folder's name."""
+    groups: dict[tuple[str, str], list[ComparedRun]] = {}
+    for name, circuit, run in runs:
+        groups.setdefault((name, circuit), []).append(run)
     return [
-        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(runs))
-        for (name, circuit), runs in groups.items()
+        Side(f"{name} ({path.resolve().name})", name, circuit, tuple(together))
+        for (name, circuit), together in groups.items()
     ]
 
 
@@ -175,12 +181,12 @@ def _run(path: Path) -> ComparedRun:
 
 def _behavior_metrics_run(path: Path) -> ComparedRun:
     results = _read(path)
-    if not is_behavior_metrics(results):
+    if not _is_behavior_metrics(results):
         raise UserError(
-            f"{path}: no result of BehaviorMetrics: it has neither completed_distance nor "
+            f"{path}: not a result of BehaviorMetrics: it has neither completed_distance nor "
             "percentage_completed"
         )
-    return ComparedRun(figures_of_behavior_metrics(results), None)
+    return ComparedRun(_figures_of_behavior_metrics(results), None)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -195,8 +201,8 @@ def _name_of(figures: Mapping[str, Any]) -> str:
     return Path(str(figures.get("model") or "unknown")).stem
 
 
-def _with_labels_of_their_own(sides: list[Side]) -> list[Side]:
-    """Number the sides that have label and circuit in common: a model driven twice."""
+def _with_distinct_labels(sides: list[Side]) -> list[Side]:
+    """Number the sides that share label and circuit: a model driven twice."""
     alike: dict[tuple[str, str | None], list[int]] = {}
     for place, side in enumerate(sides):
         alike.setdefault((side.label, side.circuit), []).append(place)
@@ -215,3 +221,30 @@ def _number(figures: Mapping[str, Any], key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value)
+
+
+def _is_behavior_metrics(results: Mapping[str, Any]) -> bool:
+    needed = ("completed_distance", "percentage_completed")
+    return all(isinstance(results.get(key), int | float) for key in needed)
+
+
+def _figures_of_behavior_metrics(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return its result as the figures of metrics.json; a figure that it did not measure is None.
+
+    It writes zero for such a figure. Its laps are timed in whole seconds, and only where
+    the lap was completed, which it says by more than 100 %.
+    """
+    figures: dict[str, Any] = {
+        ours: results.get(theirs) or None for theirs, ours in _BEHAVIOR_METRICS.items()
+    }
+    completed = float(results["percentage_completed"])
+    lap_s = results.get("lap_seconds")
+    gpu = results.get("gpu_inference")
+    return figures | {
+        "simulator": "BehaviorMetrics",
+        "device": None if gpu is None else "gpu" if gpu else "cpu",
+        "completion": min(1.0, completed / 100.0),
+        "lap_completed": completed > 100.0,
+        "lap_times_s": [float(lap_s)] if completed > 100.0 and lap_s else [],
+        "ending": "laps done" if completed > 100.0 else "not completed",
+    }

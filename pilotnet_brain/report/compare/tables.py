@@ -1,19 +1,67 @@
-"""Runs side by side as tables: in the terminal, as Markdown and as CSV."""
+"""Runs side by side as tables, with whether they differ by more than their repetitions spread."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from scipy.stats import ttest_ind
 
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.compare.sides import Side, compared_with
-from pilotnet_brain.report.compare.spread import Difference, difference
-from pilotnet_brain.report.figure_texts import FIGURES, NOT_MEASURED, FigureText
+from pilotnet_brain.report.figures import FIGURES, FigureText
+from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two means, second minus first.
+
+    Attributes:
+        mean: of the difference; None where a side has no value.
+        low: lower end of its 95 % interval (Welch's t-test); None without repetitions.
+        high: upper end.
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def larger_than_spread(self) -> bool | None:
+        """Whether the interval excludes zero; None without a spread."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low > 0.0 or self.high < 0.0
+
+
+def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Compare repetitions by Welch's t-test, which lets the two sides spread differently.
+
+    Each side needs two runs or more for an interval: one run has no spread. Where the repetitions
+    of both sides are all the same, as in lock-step with one seed, the difference is exact.
+    """
+    if not first or not second:
+        return Difference(None)
+    mean = fmean(second) - fmean(first)
+    if len(first) < 2 or len(second) < 2:
+        return Difference(mean)
+    if stdev(first) == 0.0 and stdev(second) == 0.0:
+        return Difference(mean, mean, mean)
+    interval = ttest_ind(second, first, equal_var=False).confidence_interval(CONFIDENCE)
+    low, high = float(interval.low), float(interval.high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Difference(mean)
+    return Difference(mean, low, high)
+
 
 _KEYS = (
     "lap_times_s", "average_speed", "position_deviation_mae", "position_deviation_max",
@@ -29,69 +77,73 @@ _MAIN = (
     FigureText("mean_inference_time", "inference", "ms", 1e3),
 )
 _MANY = 3
-"""Sides that fit beside each other into a terminal; more stand below each other."""
+"""With more sides than that, each is a row instead of a column, and only `_MAIN` is printed."""
 _CSV_HEAD = (
     "circuit", "side", "figure", "runs", "mean", "std", "compared_with", "difference", "low_95",
     "high_95", "larger_than_spread",
 )  # fmt: skip
 _NAMES = {"lap_times_s": "best lap"}
-_LARGER, _WITHIN, _NO_SPREAD = "larger", "within", "no spread"
 NO_SPREAD = (
-    "One run a side has no spread: whether such a difference is more than chance, these runs "
-    "cannot tell. Compare repetitions, such as those of pilotnet benchmark."
+    "One run a side has no spread: these runs cannot show whether such a difference is more than "
+    "chance. Compare repetitions, such as those of pilotnet benchmark."
 )
 METHOD = (
-    "Differences have the 95 % interval of Welch's t-test; they are larger than the "
-    "spread where that leaves zero out, else within it. Of twenty figures that do not differ, one "
-    "does so by chance."
+    "Differences have the 95 % interval of Welch's t-test; they are larger than the spread where "
+    "that excludes zero, else within it. Of twenty figures that do not differ, one does so by "
+    "chance."
 )
 
 
-def values_table(circuit: str, sides: Sequence[Side]) -> Table:
-    """Return the sides' figures side by side as a rich table, of many sides the main figures."""
-    return _rich(circuit, value_cells(sides, COMPARED if len(sides) <= _MANY else _MAIN))
-
-
-def differences_table(sides: Sequence[Side]) -> Table:
-    """Return what the sides differ in as a rich table, of many sides in short."""
+def printed_tables(circuit: str, sides: Sequence[Side]) -> tuple[Table, Table]:
+    """Return values and differences for the terminal; of many sides the main figures, in short."""
     if len(sides) <= _MANY:
-        return _rich("differences", difference_cells(sides))
-    return _rich("differences", difference_cells(sides, _MAIN, _short_difference))
+        return values_table(sides, circuit), differences_table(sides)
+    short = differences_table(sides, _MAIN, _short_difference)
+    return values_table(sides, circuit, _MAIN), short
 
 
-def value_cells(sides: Sequence[Side], figures: Sequence[FigureText] = COMPARED) -> list[list[str]]:
-    """Return every side's values, with their spread over repetitions, as a table's cells.
+def values_table(
+    sides: Sequence[Side], caption: str = "values", figures: Sequence[FigureText] = COMPARED
+) -> Table:
+    """Return every side's values, with their spread over repetitions.
 
-    The first row is the head. A side is a column; of many sides, each is a row.
+    A side is a column; of many sides, each is a row.
     """
-    cells = [["", *(side.label for side in sides)]]
-    cells.append(["laps finished", *(f"{side.finished} of {len(side.runs)}" for side in sides)])
+    table = Table(caption, _heads([side.label for side in sides]))
+    finished = (Cell(f"{side.finished} of {len(side.runs)}") for side in sides)
+    table.rows.append(Row((Cell("laps finished"), *finished)))
     for text in figures:
         values = [_value(text, side.values(text.key)) for side in sides]
         if any(value != NOT_MEASURED for value in values):
-            cells.append([_name(text), *values])
-    return _laid_out(cells, sides)
+            table.rows.append(Row((Cell(_name(text)), *map(Cell, values))))
+    return table if len(sides) <= _MANY else table.turned()
 
 
-def difference_cells(
+def differences_table(
     sides: Sequence[Side],
     figures: Sequence[FigureText] = COMPARED,
-    written: Callable[[FigureText, Difference], str] | None = None,
-) -> list[list[str]]:
-    """Return every side's differences, see `compared_with`, laid out as `value_cells`."""
+    written: Callable[[FigureText, Difference], Cell] | None = None,
+) -> Table:
+    """Return every side's differences, see `compared_with`, laid out as `values_table`."""
     pairs = [(compared_with(side, sides), side) for side in sides]
-    written = written or _difference
     known = [(first, second) for first, second in pairs if first is not None]
-    cells = [["", *(f"{second.label} - {first.label}" for first, second in known)]]
+    heads = [f"{second.label} - {first.label}" for first, second in known]
+    table = Table("differences", _heads(heads))
     for text in figures:
         found = [difference(a.values(text.key), b.values(text.key)) for a, b in known]
         if any(one.mean is not None for one in found):
-            cells.append([_name(text), *(written(text, one) for one in found)])
-    return _laid_out(cells, sides)
+            cells = [(written or _difference)(text, one) for one in found]
+            table.rows.append(Row((Cell(_name(text)), *cells)))
+    return table if len(sides) <= _MANY else table.turned()
 
 
-def without_spread(sides: Sequence[Side]) -> bool:
-    """Whether a side has too few runs to tell a difference from chance."""
+def closing_notes(by_circuit: Mapping[str, Sequence[Side]]) -> list[str]:
+    """Return what has to be said of the differences."""
+    return [METHOD, *([NO_SPREAD] if any(map(_without_spread, by_circuit.values())) else [])]
+
+
+def _without_spread(sides: Sequence[Side]) -> bool:
+    """Whether a side has too few runs to distinguish a difference from chance."""
     return any(len(side.runs) < 2 for side in sides)
 
 
@@ -105,14 +157,32 @@ def markdown(by_circuit: Mapping[str, Sequence[Side]], pictures: Mapping[str, st
     parts = ["# Runs compared\n"]
     for circuit, sides in by_circuit.items():
         parts.append(f"## {circuit}\n")
-        parts.append(_markdown_table(value_cells(sides)))
-        parts.append(_markdown_table(difference_cells(sides)))
+        parts += [values_table(sides).markdown(), differences_table(sides).markdown()]
         if circuit in pictures:
             parts.append(f"![The driven lines on {circuit}]({pictures[circuit]})\n")
-    parts.append(METHOD + "\n")
-    if any(map(without_spread, by_circuit.values())):
-        parts.append(NO_SPREAD + "\n")
+    parts += [f"{note}\n" for note in closing_notes(by_circuit)]
     return "\n".join(parts)
+
+
+def write_comparison(out: Path, by_circuit: Mapping[str, Sequence[Side]]) -> None:
+    """Write compare.md, compare.csv and a picture of each circuit's driven lines into a folder.
+
+    Raises:
+        UserError: the folder cannot be written, or a circuit is no longer there.
+    """
+    from pilotnet_brain.report.compare.picture import draw_comparison
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        pictures = {}
+        for circuit, sides in by_circuit.items():
+            picture = f"{Path(circuit).stem}.png"
+            if draw_comparison(out / picture, sides):
+                pictures[circuit] = picture
+        write_atomically(out / "compare.md", markdown(by_circuit, pictures).encode())
+        write_atomically(out / "compare.csv", comma_separated(by_circuit).encode())
+    except OSError as problem:
+        raise UserError(f"{out}: cannot be written ({problem}); choose another --out") from problem
 
 
 def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
@@ -135,28 +205,8 @@ def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
     return text.getvalue()
 
 
-def _laid_out(cells: list[list[str]], sides: Sequence[Side]) -> list[list[str]]:
-    if len(sides) <= _MANY:
-        return cells
-    return [list(row) for row in zip(*cells, strict=True)]
-
-
-def _rich(title: str, cells: list[list[str]]) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    table.add_column(cells[0][0], overflow="fold")
-    for name in cells[0][1:]:
-        table.add_column(name, justify="right")
-    for name, *values in cells[1:]:
-        table.add_row(name, *(Text(value, style=_style(value)) for value in values))
-    return table
-
-
-def _style(value: str) -> str:
-    if value == NOT_MEASURED or value.endswith(_WITHIN):
-        return "dim"
-    return "bold" if value.endswith(_LARGER) else ""
+def _heads(labels: Sequence[str]) -> tuple[Column, ...]:
+    return (Column(""), *(Column(label, numeric=True) for label in labels))
 
 
 def _name(text: FigureText) -> str:
@@ -173,30 +223,23 @@ def _value(text: FigureText, values: Sequence[float]) -> str:
     return f"{shown} ± {_number(text, stdev(values))}"
 
 
-def _difference(text: FigureText, one: Difference) -> str:
+def _difference(text: FigureText, one: Difference) -> Cell:
     if one.low is None or one.high is None:
         return _short_difference(text, one)
-    shown = _number(text, one.mean or 0.0, "+")
-    interval = f"{_number(text, one.low, '+')} to {_number(text, one.high, '+')}"
-    return f"{shown} ({interval}): {_verdict(one)}"
+    interval = f" ({_number(text, one.low, '+')} to {_number(text, one.high, '+')})"
+    return _verdict(text, one, interval)
 
 
-def _short_difference(text: FigureText, one: Difference) -> str:
-    if one.mean is None:
-        return NOT_MEASURED
-    return f"{_number(text, one.mean, '+')}: {_verdict(one)}"
+def _short_difference(text: FigureText, one: Difference) -> Cell:
+    return Cell(NOT_MEASURED) if one.mean is None else _verdict(text, one)
 
 
-def _verdict(one: Difference) -> str:
-    return {None: _NO_SPREAD, True: _LARGER, False: _WITHIN}[one.larger_than_spread]
+def _verdict(text: FigureText, one: Difference, interval: str = "") -> Cell:
+    larger = one.larger_than_spread
+    verdict = {None: "no spread", True: "larger", False: "within"}[larger]
+    return Cell(f"{_number(text, one.mean or 0.0, '+')}{interval}: {verdict}", bold=larger is True)
 
 
 def _number(text: FigureText, value: float, sign: str = "") -> str:
     # One digit more than a run alone shows: spreads are small.
     return f"{value * text.factor:{sign}.{text.digits + 1}f}"
-
-
-def _markdown_table(cells: list[list[str]]) -> str:
-    head, *rows = cells
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines) + "\n"

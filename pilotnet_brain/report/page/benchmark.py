@@ -5,40 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.benchmark.plan import UNDISTURBED
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.trajectory import last_epoch, read_trajectory
-from pilotnet_brain.report.benchmark_results import CIRCUITS_IN_A_TABLE
-from pilotnet_brain.report.figure_texts import figure_text
-from pilotnet_brain.report.page.benchmark_tables import (
+from pilotnet_brain.report.benchmark_results import (
+    CIRCUITS_IN_A_TABLE,
     disturbance_text,
-    our_figures,
+    published_next_to,
     runs_table,
     summary_table,
 )
-from pilotnet_brain.report.page.curves import disturbance_curves
-from pilotnet_brain.report.page.line import finite_rows
-from pilotnet_brain.report.page.published import published_table
+from pilotnet_brain.report.disturbances import disturbance_curves
+from pilotnet_brain.report.figures import figure_text
+from pilotnet_brain.report.page.driven_line import SmallRoad, scale_top, small_line, small_road
 from pilotnet_brain.report.page.run import machine_table, write_run_page
-from pilotnet_brain.report.page.small_map import SmallRoad, scale_top, small_line, small_road
-from pilotnet_brain.report.page.table import mapping_table
-from pilotnet_brain.report.page.template import LEVELS, render_page
+from pilotnet_brain.report.page.template import LEVELS, write_page
+from pilotnet_brain.report.run_data import driven_rows
+from pilotnet_brain.report.tables import mapping_table
 from pilotnet_brain.runs.folder import RunFolder
 
 PAGE = "report.html"
 MOST_MAPS = 150
 MOST_ROWS = 2000
-"""Of a page: with both it has a few megabytes. What did not finish comes first."""
+"""In a page: with both it has a few megabytes. What did not finish comes first."""
 
 Row = Mapping[str, Any]
 
@@ -51,7 +43,7 @@ class _Map:
     line: dict[int, str]
     model: str
     circuit: str
-    told: str
+    result: str
     finished: bool
     href: str
 
@@ -64,19 +56,20 @@ def is_benchmark(folder: Path) -> bool:
 def write_benchmark_page(folder: Path) -> Path:
     """Write a benchmark's report.html from its results.json and the folders of its runs.
 
-    What is missing from them is missing from the page. Runs that have a report.html of their own
-    are linked to it (see `write_missing_run_pages`).
+    What is missing from them is missing from the page. Runs that have their own report.html are
+    linked to it (see `write_missing_run_pages`).
 
     Raises:
         UserError: no results.json, or one that cannot be read.
     """
     results = _results(folder)
     rows = _entries(results, "rows")
-    shown = _unfinished_first(rows)
+    shown = sorted(rows, key=lambda row: bool(row.get("finished")))
     summary = _shown_summary(results, rows)
-    published = published_table(our_figures(_entries(results, "summary")))
     roads, maps, top = _maps(folder, shown[:MOST_MAPS])
-    page = render_page(
+    listed = rows if len(rows) <= MOST_ROWS else shown[:MOST_ROWS]
+    return write_page(
+        folder / PAGE,
         "benchmark.html",
         title=f"Benchmark {folder.resolve().name}",
         folder_name=folder.resolve().name,
@@ -85,21 +78,18 @@ def write_benchmark_page(folder: Path) -> Path:
         unfinished=_unfinished(shown, _page_of(folder)),
         how=_how(results),
         summary=summary_table(summary) if summary else None,
-        published=published,
-        score_missing=_no_published_score(rows),
+        published=published_next_to(_entries(results, "summary")),
+        score_missing=all(row.get("position_deviation_score_published") is None for row in rows),
         roads=roads,
         maps=maps,
         top=top,
         levels=LEVELS,
-        runs=runs_table(_shown_rows(rows, shown), _page_of(folder)) if rows else None,
+        runs=runs_table(listed, _page_of(folder)) if rows else None,
         most_rows=MOST_ROWS,
         machine=machine_table(_mapping(results.get("machine"))),
         plan=mapping_table("Plan", "key", _mapping(results.get("plan"))),
         data={"curves": disturbance_curves(rows)},
     )
-    path = folder / PAGE
-    write_atomically(path, page.encode())
-    return path
 
 
 def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -> None:
@@ -107,7 +97,7 @@ def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -
 
     Args:
         folder: of the benchmark.
-        on_page: called with the pages written, and all that are to be.
+        on_page: called with the number of pages written and of all that are missing.
 
     Raises:
         UserError: no results.json, or one that cannot be read.
@@ -119,7 +109,7 @@ def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -
         try:
             write_run_page(run)
         except UserError:
-            continue  # of a circuit that is not there any more: the row stays without a page
+            continue  # of a circuit that is no longer there: the row stays without a page
         finally:
             on_page(number, len(to_do))
 
@@ -135,16 +125,12 @@ def _results(folder: Path) -> dict[str, Any]:
     return results
 
 
-def _unfinished_first(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: bool(row.get("finished")))
-
-
 def _unfinished(rows: Sequence[Row], page_of: Callable[[Row], str]) -> list[dict[str, str]]:
-    """Return who did not finish and why, for people."""
+    """Return which runs did not finish, and why."""
     return [
         {
-            "who": f"{row.get('model')} on {row.get('circuit')}",
-            "which": f"run {row.get('repetition')}"
+            "run": f"{row.get('model')} on {row.get('circuit')}",
+            "details": f"repetition {row.get('repetition')}"
             + (f", {text}" if (text := disturbance_text(row)) != UNDISTURBED else ""),
             "reason": str(row.get("reason") or "no reason is known"),
             "href": page_of(row),
@@ -154,18 +140,10 @@ def _unfinished(rows: Sequence[Row], page_of: Callable[[Row], str]) -> list[dict
     ]
 
 
-def _shown_rows(rows: Sequence[Row], unfinished_first: Sequence[Row]) -> Sequence[Row]:
-    return rows if len(rows) <= MOST_ROWS else unfinished_first[:MOST_ROWS]
-
-
 def _shown_summary(results: Mapping[str, Any], rows: Sequence[Row]) -> list[Mapping[str, Any]]:
     """Return the summary by circuit, over all circuits where there are many."""
     many = len({row.get("circuit") for row in rows}) > CIRCUITS_IN_A_TABLE
     return (_entries(results, "totals") if many else []) or _entries(results, "summary")
-
-
-def _no_published_score(rows: Sequence[Row]) -> bool:
-    return all(row.get("position_deviation_score_published") is None for row in rows)
 
 
 def _how(results: Mapping[str, Any]) -> str:
@@ -187,7 +165,7 @@ def _how(results: Mapping[str, Any]) -> str:
 
 
 def _run_folder(folder: Path, row: Row) -> RunFolder | None:
-    """Return the folder of a run; None where it has none, or one outside of the benchmark's."""
+    """Return the folder of a run; None where it has none, or one outside the benchmark's."""
     run = row.get("run")
     if not isinstance(run, str) or not run:
         return None
@@ -214,32 +192,33 @@ def _maps(folder: Path, rows: Sequence[Row]) -> tuple[list[SmallRoad], list[_Map
     largest = [row.get("position_deviation_max") for row in rows]
     top = scale_top([float(value) for value in largest if isinstance(value, int | float)])
     page_of = _page_of(folder)
-    numbers: dict[str, int] = {}
-    roads: list[SmallRoad] = []
+    roads: dict[str, SmallRoad] = {}
     maps = []
     for row in rows:
-        name = str(row.get("circuit"))
-        driven, road = _driven(folder, row), _road(name)
-        if driven is None or road is None:
+        run, name = _run_folder(folder, row), str(row.get("circuit"))
+        if run is None:
             continue
-        if name not in numbers:
-            numbers[name] = len(roads)
-            roads.append(road)
+        try:
+            line = small_line(driven_rows(run), top)
+            if name not in roads:
+                roads[name] = small_road(run.circuit())
+        except UserError:
+            continue  # nothing was driven, or the circuit is no longer there
         maps.append(
             _Map(
-                road=numbers[name],
-                line=small_line(driven, top),
+                road=list(roads).index(name),
+                line=line,
                 model=str(row.get("model")),
                 circuit=name,
-                told=_told(row),
+                result=_result_text(row),
                 finished=bool(row.get("finished")),
                 href=page_of(row),
             )
         )
-    return roads, sorted(maps, key=lambda one: (one.road, one.model)), top
+    return list(roads.values()), sorted(maps, key=lambda one: (one.road, one.model)), top
 
 
-def _told(row: Row) -> str:
+def _result_text(row: Row) -> str:
     if not row.get("finished"):
         return str(row.get("reason") or "not finished")
     return (
@@ -248,26 +227,8 @@ def _told(row: Row) -> str:
     )
 
 
-def _driven(folder: Path, row: Row) -> NDArray[np.float64] | None:
-    run = _run_folder(folder, row)
-    if run is None:
-        return None
-    try:
-        return finite_rows(last_epoch(read_trajectory(run.trajectory_csv)))
-    except UserError:
-        return None
-
-
-@cache
-def _road(circuit: str) -> SmallRoad | None:
-    try:
-        return small_road(load_circuit(circuit))
-    except UserError:
-        return None
-
-
 def _entries(results: Mapping[str, Any], key: str) -> list[Row]:
-    """Return the mappings of a list in the results; what is none is left out."""
+    """Return the mappings of a list in the results; anything else is left out."""
     values = results.get(key)
     return [v for v in values if isinstance(v, Mapping)] if isinstance(values, list) else []
 

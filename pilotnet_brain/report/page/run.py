@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import (
-    COLUMNS,
-    TrajectoryFileError,
-    last_epoch,
-    read_trajectory,
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.frame_figures import FrameLog
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError
+from pilotnet_brain.report.cameras import worst_frame
+from pilotnet_brain.report.figures import (
+    TILES,
+    figure_text,
+    figures_table,
+    outcome,
+    published_table,
 )
-from pilotnet_brain.report.figure_texts import NOT_MEASURED, figure_text, outcome
-from pilotnet_brain.report.page.frames import BrainTimes, brain_times
-from pilotnet_brain.report.page.line import DrivenLine, driven_line, finite_rows, road
-from pilotnet_brain.report.page.published import published_table
-from pilotnet_brain.report.page.table import PageTable, figures_table, mapping_table
-from pilotnet_brain.report.page.template import LEVELS, render_page
-from pilotnet_brain.report.page.worst_frame import worst_frame
+from pilotnet_brain.report.page.driven_line import DrivenLine, driven_line, road
+from pilotnet_brain.report.page.template import LEVELS, write_page
+from pilotnet_brain.report.run_data import driven_rows
+from pilotnet_brain.report.tables import NOT_MEASURED, Table, mapping_table
 from pilotnet_brain.runs.folder import RunFolder
 
-_TILES = (
-    ("average_speed", "average speed"),
-    ("position_deviation_mae", "deviation (MAE)"),
-    ("position_deviation_max", "largest deviation"),
-    ("position_deviation_score", "deviation score, centerline"),
-    ("brain_iteration_frequency", "brain frequency"),
-    ("mean_inference_time", "mean inference time"),
-    ("frames_dropped", "frames dropped"),
-    ("real_time_factor", "real-time factor"),
-)
+_BINS = 40
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often durations fell between two edges; all in ms.
+
+    Attributes:
+        edges: of the bins, one more than `counts`.
+        counts: of the durations in each bin.
+        beyond: how many were longer than the last edge.
+        longest: the longest of all.
+        median: of all.
+        p99: of all.
+    """
+
+    edges: list[float]
+    counts: list[int]
+    beyond: int
+    longest: float
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class BrainTimes:
+    """The times of a run's frames; `missing` says why there are none."""
+
+    inference: Histogram | None = None
+    age: Histogram | None = None
+    missing: str = ""
 
 
 def write_run_page(run_folder: RunFolder) -> Path:
@@ -45,17 +69,18 @@ def write_run_page(run_folder: RunFolder) -> Path:
     What is missing from the folder is missing from the page, which says so.
 
     Raises:
-        UserError: neither run.yaml nor metrics.json names the circuit, or it is not there any more.
+        UserError: the run's circuit is not known, or no longer there.
     """
     circuit = run_folder.circuit()
     figures = run_folder.read_metrics() or {}
     record = run_folder.read_record()
     rows = _rows(run_folder)
     line = driven_line(circuit, rows)
-    times = _brain_times(run_folder, rows)
-    worst = worst_frame(run_folder, circuit, rows, _looks_seed(record))
+    times = _times(run_folder, rows)
+    worst = worst_frame(run_folder, circuit, rows)
     model = str(figures.get("model") or "an unknown model")
-    page = render_page(
+    return write_page(
+        run_folder.report_html,
         "run.html",
         title=f"{circuit.name} with {model}",
         model=model,
@@ -77,9 +102,6 @@ def write_run_page(run_folder: RunFolder) -> Path:
         folder_name=run_folder.path.name,
         data=_script_data(circuit, line, times) | {"stopped": _stopped(figures)},
     )
-    path = run_folder.report_html
-    write_atomically(path, page.encode())
-    return path
 
 
 def _is_wide(circuit: Circuit) -> bool:
@@ -92,29 +114,75 @@ def _is_wide(circuit: Circuit) -> bool:
 
 def _rows(folder: RunFolder) -> NDArray[np.float64]:
     try:
-        return finite_rows(last_epoch(read_trajectory(folder.trajectory_csv)))
+        return driven_rows(folder)
     except TrajectoryFileError:
         return np.empty((0, len(COLUMNS)))
 
 
-def _brain_times(folder: RunFolder, rows: NDArray[np.float64]) -> BrainTimes:
+def _times(folder: RunFolder, rows: NDArray[np.float64]) -> BrainTimes:
     if not len(rows):
         return BrainTimes(missing="nothing was driven")
     return brain_times(folder, float(rows[0, 0]), float(rows[-1, 0]))
 
 
-def _looks_seed(record: Mapping[str, Any]) -> int:
-    parameters = record.get("spec")
-    seed = parameters.get("looks_seed") if isinstance(parameters, Mapping) else None
-    return seed if isinstance(seed, int) and seed > 0 else 0
+def brain_times(folder: RunFolder, start_s: float, end_s: float) -> BrainTimes:
+    """Return the times of a run's frames stamped between two simulated times."""
+    if not folder.bag.is_dir():
+        return BrainTimes(missing="this run has no bag, which holds the brain's times")
+    try:
+        log = _frame_log(folder)
+    except UserError as problem:
+        return BrainTimes(missing=str(problem))
+    records = log.between(start_s, end_s)
+    if not records:
+        return BrainTimes(missing="the bag holds no frame records of this drive")
+    return BrainTimes(
+        inference=histogram(record.inference_s for record in records),
+        age=histogram(record.age_s for record in records if record.driven),
+    )
+
+
+def histogram(durations_s: Iterable[float | None]) -> Histogram | None:
+    """Return the histogram of durations; None where there are none.
+
+    The last edge lies a little beyond the 99th percentile: otherwise one slow frame would squeeze
+    all others into one bin.
+    """
+    known = np.array([1e3 * d for d in durations_s if d is not None and np.isfinite(d)])
+    if not len(known):
+        return None
+    median, p99 = (float(p) for p in np.percentile(known, (50, 99)))
+    top = min(float(known.max()), 1.25 * p99) or 1.0
+    counts, edges = np.histogram(known, _BINS, (0.0, top))
+    return Histogram(
+        edges=np.round(edges, 5).tolist(),
+        counts=counts.tolist(),
+        beyond=int((known > top).sum()),
+        longest=float(known.max()),
+        median=median,
+        p99=p99,
+    )
+
+
+def _frame_log(folder: RunFolder) -> FrameLog:
+    topic = folder.topics()["brain/frames"]
+    log = FrameLog()
+    for message in read_bag(folder.bag, lambda name, _: name == topic).messages:
+        try:
+            log.add(frame_record(message.message))
+        except FrameRecordError:
+            log.unreadable += 1
+    return log
 
 
 def _tiles(figures: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the telling figures; of the two scores the published one, where there is one."""
+    """Return the main figures; of the two scores the published one, where there is one."""
     tiles = []
-    for key, label in _TILES:
-        if key == "position_deviation_score" and _has_published_score(figures):
-            key, label = "position_deviation_score_published", "deviation score, published"
+    for key, label in TILES:
+        if key == "position_deviation_score":
+            label = "deviation score, centerline"
+            if _has_published_score(figures):
+                key, label = "position_deviation_score_published", "deviation score, published"
         text = figure_text(figures, key)
         if text != NOT_MEASURED:
             number, _, unit = text.partition(" ")
@@ -127,11 +195,11 @@ def _has_published_score(figures: Mapping[str, Any]) -> bool:
 
 
 def _stopped(figures: Mapping[str, Any]) -> bool:
-    """Whether the run ended on the way; of one without figures that is not known."""
+    """Whether the run ended on the way; without figures that is not known."""
     return figures.get("lap_completed") is False
 
 
-def machine_table(record: Mapping[str, Any]) -> PageTable | None:
+def machine_table(record: Mapping[str, Any]) -> Table | None:
     """Return hardware, versions and commit as run.yaml keeps them; None where it does not."""
     known = {key: record.get(key) for key in ("hardware", "versions", "git_commit")}
     if not any(known.values()):
@@ -140,7 +208,7 @@ def machine_table(record: Mapping[str, Any]) -> PageTable | None:
     return mapping_table("Machine and versions", "what", flat | {"git commit": known["git_commit"]})
 
 
-def _parameters(record: Mapping[str, Any]) -> PageTable | None:
+def _parameters(record: Mapping[str, Any]) -> Table | None:
     parameters = _mapping(record.get("spec"))
     return mapping_table("Parameters", "parameter", parameters) if parameters else None
 

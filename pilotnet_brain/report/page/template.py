@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-# viridis, twelve steps: perceptually even, and told apart by the colour-blind. Each stops short of
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.errors import UserError
+
+# viridis, twelve steps: perceptually even, and distinct for the colour-blind. Each stops short of
 # the ground it is drawn on, and what is largest stands out most: dark on light, bright on dark.
 ON_LIGHT = (
     "#7ad151", "#52c569", "#31b57b", "#20a386", "#20928c", "#26818e", "#2d708e", "#365d8d",
@@ -22,26 +26,35 @@ ON_DARK = (
 LEVELS = len(ON_LIGHT)
 
 
-def render_page(template: str, **values: Any) -> str:
-    """Return a page as HTML.
+def write_page(path: Path, template: str, **values: Any) -> Path:
+    """Write a page as one HTML file, whole or not at all; return its path.
 
     Args:
+        path: of the page.
         template: file name in ``templates/``.
         values: that it names; texts are escaped, ``| script_json`` is for data of scripts.
+
+    Raises:
+        UserError: the place cannot be written.
     """
-    return (
+    html = (
         _environment().get_template(template).render(on_light=ON_LIGHT, on_dark=ON_DARK, **values)
     )
+    try:
+        write_atomically(path, html.encode())
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be written: {problem}") from problem
+    return path
 
 
 def script_json(value: object) -> Markup:
     """Return a value as JSON that may stand in a script element, whatever its texts hold.
 
     Raises:
-        ValueError: a number that JSON has no word for.
+        ValueError: a number that JSON cannot express.
     """
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    # No end tag, no comment, and no line end that JavaScript knows and JSON does not.
+    # No end tag, no comment, and no line separator that ends a line in JavaScript only.
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

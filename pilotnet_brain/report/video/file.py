@@ -105,8 +105,8 @@ def _animation(
         return
     # In whole units of the form (GIF: hundredths), without drifting from true speed.
     unit_ms = 10 if form == "gif" else 1
-    begins = np.round(np.arange(len(pictures) + 1) * 1000.0 / fps / unit_ms) * unit_ms
-    durations = np.diff(begins).astype(int).tolist()
+    starts = np.round(np.arange(len(pictures) + 1) * 1000.0 / fps / unit_ms) * unit_ms
+    durations = np.diff(starts).astype(int).tolist()
     options = {"quality": 62, "method": 4} if form == "webp" else {"optimize": True}
     pictures[0].save(
         part, form, save_all=True, append_images=pictures[1:], duration=durations, loop=0,

@@ -1,4 +1,4 @@
-"""A run as a video: what the camera saw beside the map, the commands and the figures."""
+"""A run as a video: what the camera saw, with the map, the commands and the figures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.trajectory import COLUMNS, last_epoch, read_trajectory
-from pilotnet_brain.report.video.cameras import Camera, RedrawnCamera, recorded_camera
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.report.cameras import camera_of
+from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.report.video.file import check_length, video_file
-from pilotnet_brain.report.video.moments import moments, picture_times
-from pilotnet_brain.report.video.picture import WIDTH, VideoPicture
+from pilotnet_brain.report.video.picture import WIDTH, VideoPicture, moments, picture_times
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
 FPS = 20
 _OUTCOME_S = 1.5
@@ -37,22 +35,22 @@ def write_video(
     """Write the video of a run, at true speed by the simulated clock.
 
     The camera's frames are those of the bag where they were recorded; otherwise the embedded
-    simulator draws them anew from the driven poses, which the picture says.
+    simulator redraws them from the driven poses, as the picture says.
 
     Args:
         folder: of the run.
         out: of the video, .mp4, .webp or .gif; None: ``run.mp4`` in the run's folder.
-        from_s: where in the run it begins, simulated s since the first pose.
+        from_s: where in the run it starts, simulated s since the first pose.
         until_s: where it ends; None: with the run.
         fps: pictures a second.
         width: of a picture, pixels; its height is nine sixteenths of that.
-        on_picture: told after every picture how many of how many are done.
+        on_picture: called after every picture with the number of pictures done and of all.
 
     Returns:
         The path of the video.
 
     Raises:
-        UserError: nothing was driven (in that stretch), the circuit is not there any more, the
+        UserError: nothing was driven (in that stretch), the circuit is no longer there, the
             video cannot be written, or there is no OpenGL to redraw with.
     """
     path = folder.path / "run.mp4" if out is None else out
@@ -67,18 +65,19 @@ def write_video(
         held = round(_OUTCOME_S * fps)
         times = np.append(times, end_s)
     laps = figures.get("laps_asked")
-    run_at = moments(rows, circuit, laps if isinstance(laps, int) else 0, times)
+    rules = Rules(laps=laps if isinstance(laps, int) else 0)
+    run_at = moments(rows, circuit, rules, times)
     count = len(times) - 1 + held if held else len(times)
     size = (width // 2 * 2, width * 9 // 32 * 2)
     check_length(path, size, count)
-    camera = _camera(folder, circuit, float(rows[0, 0]))
+    camera = camera_of(folder, circuit, float(rows[0, 0]))
     try:
         with video_file(path, size, fps) as add:
             pictures = VideoPicture(circuit, rows, figures, camera.caption)
             for done in range(1, count + 1):
                 if done <= len(times):
                     moment = next(run_at)
-                    picture = pictures.draw(moment, camera.frame_at(moment))
+                    picture = pictures.draw(moment, camera.frame_at(moment.pose))
                     if held and done == len(times):
                         picture = pictures.with_outcome(picture)
                     picture = _resized(picture, size)
@@ -96,22 +95,10 @@ def _driven(folder: RunFolder) -> NDArray[np.float64]:
             f"{folder.path}: no trajectory.csv in it, so there is nothing to show; give the folder "
             "of a run (runs/latest is the newest)"
         )
-    rows = last_epoch(read_trajectory(folder.trajectory_csv))
-    rows = rows[np.isfinite(rows[:, : COLUMNS.index("command_speed")]).all(axis=1)]
+    rows = driven_rows(folder)
     if len(rows) < 2:
         raise UserError(f"{folder.trajectory_csv}: nothing was driven, so there is nothing to show")
     return rows
-
-
-def _camera(folder: RunFolder, circuit: Circuit, since_s: float) -> Camera:
-    parameters = folder.read_record().get("spec")
-    parameters = parameters if isinstance(parameters, dict) else {}
-    topic = parameters.get("camera_topic")
-    recorded = recorded_camera(folder.bag, topic if isinstance(topic, str) else None, since_s)
-    if recorded is not None:
-        return recorded
-    seed = parameters.get("looks_seed")
-    return RedrawnCamera(circuit, random_looks(seed) if isinstance(seed, int) and seed else PLAIN)
 
 
 def _resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

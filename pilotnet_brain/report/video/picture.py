@@ -1,9 +1,11 @@
-"""One picture of a run's video: camera, map, gauges, graphs and the figures up to the moment."""
+"""The pictures of a run's video: the run at their times, and what each shows: camera, map, gauges,
+graphs and the figures so far."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -11,23 +13,90 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS
-from pilotnet_brain.report.figure_texts import outcome
+from pilotnet_brain.report.cameras import CarPose
+from pilotnet_brain.report.figures import outcome, run_by
 from pilotnet_brain.report.track_drawing import deviation_norm
 from pilotnet_brain.report.video import canvas
-from pilotnet_brain.report.video.gauges import SpeedGauge, SteeringGauge
-from pilotnet_brain.report.video.graph import VideoGraph
-from pilotnet_brain.report.video.map import VideoMap
-from pilotnet_brain.report.video.moments import Moment
+from pilotnet_brain.report.video.instruments import Gauge, VideoGraph, VideoMap
 
 WIDTH, HEIGHT = 1280, 720
 _CAMERA = (24, 64, 704, 528)
 _MAP = (740, 64, 516, 308)
 _SPEED = (740, 384, 252, 208)
-_STEERING = (1004, 384, 252, 208)
+_YAW_RATE = (1004, 384, 252, 208)
 _GRAPHS = ((24, 604, 610, 100), (646, 604, 610, 100))
 _BAND = 62
-"""Of the figures at the camera's foot, pixels."""
+"""Height of the figures at the camera's foot, pixels."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known of the run at one picture's time.
+
+    Attributes:
+        pose: of the car, between two rows of the trajectory.
+        row: the newest row of the trajectory at that time.
+        values: that row's columns by name (see `COLUMNS`); no command yet is NaN.
+        progress: the run's figures up to here, see ``RunMetrics.progress``.
+    """
+
+    pose: CarPose
+    row: int
+    values: dict[str, float]
+    progress: dict[str, Any]
+
+
+def picture_times(
+    rows: NDArray[np.float64], from_s: float, until_s: float | None, fps: float
+) -> NDArray[np.float64]:
+    """Return the simulated times of a video's pictures, s.
+
+    Args:
+        rows: (N, 10) as in trajectory.csv, N >= 1.
+        from_s: of the stretch, s after the first row.
+        until_s: its end; None: that of the run.
+        fps: pictures a second.
+
+    Raises:
+        UserError: the stretch lies outside the run or is empty.
+    """
+    start_s, length_s = float(rows[0, 0]), float(rows[-1, 0] - rows[0, 0])
+    end_s = length_s if until_s is None else min(until_s, length_s)
+    if from_s < 0.0 or end_s < from_s or from_s > length_s:
+        stretch = f"{from_s:g} s to " + ("the end" if until_s is None else f"{until_s:g} s")
+        raise UserError(f"nothing was driven from {stretch}: the run took {length_s:.2f} s")
+    count = int((end_s - from_s) * fps + 1e-6) + 1
+    return start_s + from_s + np.arange(count) / fps
+
+
+def moments(
+    rows: NDArray[np.float64], circuit: Circuit, rules: Rules, times: NDArray[np.float64]
+) -> Iterator[Moment]:
+    """Yield the run at each of the times, which ascend.
+
+    Args:
+        rows: (N, 10) as in trajectory.csv, N >= 1.
+        circuit: that was driven on.
+        rules: of the run.
+        times: simulated times, s.
+    """
+    metrics = RunMetrics(circuit, rules)
+    yaws = np.unwrap(rows[:, COLUMNS.index("yaw")])
+    newest = -1
+    for time in times.tolist():
+        while newest + 1 < len(rows) and (newest < 0 or rows[newest + 1, 0] <= time + 1e-6):
+            newest += 1
+            metrics.add_pose(*rows[newest, :6].tolist())
+        x, y, yaw = (
+            float(np.interp(time, rows[:, 0], column)) for column in (rows[:, 1], rows[:, 2], yaws)
+        )
+        values = dict(zip(COLUMNS, rows[newest].tolist(), strict=True))
+        pose = CarPose(time, x, y, yaw, values["arc_length"])
+        yield Moment(pose, newest, values, dict(metrics.progress()))
 
 
 class VideoPicture:
@@ -37,7 +106,7 @@ class VideoPicture:
         circuit: that was driven on.
         rows: (N, 10) as in trajectory.csv, of the whole run.
         figures: as in metrics.json, as far as known.
-        caption: what is to be said of the camera's frames.
+        caption: of the camera's frames.
     """
 
     def __init__(
@@ -53,7 +122,8 @@ class VideoPicture:
         self._figures = figures
         top_speed = _largest(column("speed"), column("command_speed"))
         top_turn = _largest(column("yaw_rate"), column("command_yaw_rate"))
-        self._speed_gauge, self._steering_gauge = SpeedGauge(top_speed), SteeringGauge(top_turn)
+        self._speed_gauge = Gauge.of_speed(top_speed)
+        self._yaw_gauge = Gauge.of_yaw_rate(top_turn)
         self._map = VideoMap(circuit, rows, (_MAP[2] - 8, _MAP[3] - 8))
         reach = float(deviation_norm(column("lateral_deviation")).vmax or 1.0)
         times, size = column("time_s"), _GRAPHS[0][2:]
@@ -70,14 +140,14 @@ class VideoPicture:
         picture = self._background.copy()
         self._draw_camera(picture, frame, moment)
         x, y, width, height = _MAP
-        picture[y + 4 : y + height - 4, x + 4 : x + width - 4] = self._map.at(moment)
+        picture[y + 4 : y + height - 4, x + 4 : x + width - 4] = self._map.at(
+            moment.row, moment.pose
+        )
         values = moment.values
         self._speed_gauge.draw(picture, _SPEED, values["speed"], values["command_speed"])
-        self._steering_gauge.draw(
-            picture, _STEERING, values["yaw_rate"], values["command_yaw_rate"]
-        )
+        self._yaw_gauge.draw(picture, _YAW_RATE, values["yaw_rate"], values["command_yaw_rate"])
         for graph, (x, y, width, height) in zip(self._graphs, _GRAPHS, strict=True):
-            picture[y : y + height, x : x + width] = graph.at(moment.time_s)
+            picture[y : y + height, x : x + width] = graph.at(moment.pose.time_s)
         seconds = moment.progress["time_s"]
         clock = f"{int(seconds // 60)}:{seconds % 60:05.2f}"
         canvas.write(picture, clock, (WIDTH - 24, 44), 28, bold=True, anchor="rs")
@@ -101,13 +171,12 @@ class VideoPicture:
 
     def _static(self, circuit: Circuit, caption: str) -> NDArray[np.uint8]:
         picture = canvas.blank(WIDTH, HEIGHT)
-        for box in (_MAP, _SPEED, _STEERING):
+        for box in (_MAP, _SPEED, _YAW_RATE):
             canvas.card(picture, box)
         canvas.write(picture, circuit.name, (24, 44), 26, bold=True)
         x = 24 + canvas.text_width(circuit.name, 26, bold=True) + 18
-        named = ("model", "device", "simulator")
-        who = " · ".join(str(self._figures[key]) for key in named if self._figures.get(key))
-        canvas.write(picture, who, (x, 43), 16, canvas.QUIET)
+        run = run_by(self._figures, ("model", "device", "simulator"))
+        canvas.write(picture, run, (x, 43), 16, canvas.QUIET)
         canvas.write(picture, caption, (WIDTH - 150, 43), 13, canvas.QUIET, anchor="rs")
         return picture
 

@@ -1,4 +1,4 @@
-"""Starts Gazebo Classic's gzserver (and gzclient), and says in one line why it does not run."""
+"""Starts Gazebo Classic's gzserver (and gzclient), and explains in one line why it does not run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.child_process import start_child
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.child_process import (
+    ament_prefixes,
+    check_display,
+    prepend,
+    start_child,
+)
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
 """gazebo_ros' plugins of the server: clock and resets; spawning."""
@@ -35,11 +40,11 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
 _AN_OPENAL_LINE = "OpenAL.cc"
 
-# What gzserver says when it cannot go on, and what that means.
+# What gzserver prints when it cannot go on, and what that means.
 _FATAL = (
     (
         re.compile(r"Address already in use"),
-        "another Gazebo has taken the port: end it, or set another GAZEBO_MASTER_URI",
+        "another Gazebo uses the port: stop it, or set another GAZEBO_MASTER_URI",
     ),
     (
         re.compile(r"Unable to find uri\[(?P<what>[^\]]*)\]"),
@@ -60,7 +65,7 @@ _FATAL = (
             r"\.so): (?P<why>.*)"
         ),
         "gzserver cannot load {what} ({why}): install gazebo_ros (ROS 2 Humble: "
-        "ros-humble-gazebo-ros-pkgs), or have a car that does without it put into the world: "
+        "ros-humble-gazebo-ros-pkgs), or put a car that does not need it into the world: "
         "pilotnet world CIRCUIT --scenery WORLD --out DIR",
     ),
     (
@@ -112,20 +117,19 @@ def check_gazebo(world: str, gui: bool) -> None:
             raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
     if world and not Path(world).expanduser().is_file():
         raise UserError(f"world {world}: there is no such file")
-    if gui and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        raise UserError("gui: gzclient needs a display; set DISPLAY, or leave gui out")
+    if gui:
+        check_display("gzclient")
     host, port = master_address()
     if _answers(host, port):
         raise UserError(
-            f"simulator gazebo: a Gazebo already runs at {host}:{port}: end it, drive in it with "
+            f"simulator gazebo: a Gazebo already runs at {host}:{port}: stop it, drive in it with "
             f"simulator none, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
         )
 
 
 def ros_prefixes(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Return the prefixes that hold gazebo_ros and its plugins; none where it is not installed."""
-    present = os.environ if environment is None else environment
-    prefixes = [Path(p) for p in present.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    prefixes = ament_prefixes(environment)
     holds = "share/ament_index/resource_index/packages"
     if not any((prefix / holds / "gazebo_ros").exists() for prefix in prefixes):
         return []
@@ -151,16 +155,16 @@ def server_command(plan: ServerPlan) -> list[str]:
 def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict[str, str]:
     """Return gzserver's environment: the given one with the search paths it needs added."""
     added = dict(environment)
-    _prepend(added, "GAZEBO_MODEL_PATH", plan.models)
+    prepend(added, "GAZEBO_MODEL_PATH", plan.models)
     if plan.with_ros:
-        _prepend(added, "GAZEBO_PLUGIN_PATH", [p / "lib" for p in ros_prefixes(environment)])
+        prepend(added, "GAZEBO_PLUGIN_PATH", [p / "lib" for p in ros_prefixes(environment)])
     # Gazebo asks a server on the internet for models otherwise, and waits for it.
     added.setdefault("GAZEBO_MODEL_DATABASE_URI", "")
     return added
 
 
 def explained(line: str) -> str | None:
-    """Return what a line of gzserver's means where it cannot go on, None for any other."""
+    """Return what a line of gzserver's output means if it is fatal, None otherwise."""
     plain = _COLOURS.sub("", line)
     for pattern, meaning in _FATAL:
         if found := pattern.search(plain):
@@ -175,7 +179,7 @@ class GazeboServer:
         plan: what it runs.
 
     Attributes:
-        last_words: the last line that gzserver said; empty before it said one.
+        last_words: the last line that gzserver printed; empty before the first.
     """
 
     def __init__(self, plan: ServerPlan) -> None:
@@ -192,10 +196,10 @@ class GazeboServer:
     def run(self, told_to_end: Callable[[], bool]) -> int:
         """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
 
-        With a camera it may hang on its way out; then it is killed.
+        With a camera it may hang on exit; then it is killed.
 
         Args:
-            told_to_end: asked again and again.
+            told_to_end: polled; once true, gzserver is ended.
 
         Raises:
             UserError: it could not go on; the message says why.
@@ -221,14 +225,14 @@ class GazeboServer:
             return None
 
     def _look_after_client(self) -> None:
-        """Say once that gzclient did not run; the run goes on without it."""
+        """Warn once if gzclient ended; the run goes on without it."""
         if self._client is None or (status := self._client.poll()) is None:
             return
         self._client = None
         if status != 0:  # 0: somebody closed its window
             print(
                 f"gzclient ended with status {status}: the run goes on without it; is DISPLAY a "
-                "screen that can be drawn on, with OpenGL?",
+                "display with OpenGL?",
                 file=sys.stderr,
                 flush=True,
             )
@@ -238,7 +242,7 @@ class GazeboServer:
             self._client.terminate()
 
     def _read(self) -> None:
-        """Pass gzserver's complaints on, and end it at the first that it cannot go on after."""
+        """Pass gzserver's errors on; kill it at the first that it cannot recover from."""
         assert self._server.stdout is not None
         for raw in self._server.stdout:
             line = _COLOURS.sub("", raw.decode(errors="replace")).rstrip()
@@ -256,9 +260,3 @@ def _answers(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _prepend(environment: dict[str, str], variable: str, folders: Sequence[Path]) -> None:
-    present = [environment[variable]] if environment.get(variable) else []
-    if paths := [*map(str, folders), *present]:
-        environment[variable] = os.pathsep.join(paths)

@@ -1,7 +1,8 @@
 """A circuit as a world for Gazebo Classic 11: the road, the car on its start line, light, physics.
 
 The folder that is written holds everything: ``CIRCUIT.world``, and ``models/`` for
-GAZEBO_MODEL_PATH.
+GAZEBO_MODEL_PATH. `write_world_with_our_car` puts the car into an existing world instead, whose
+own car may need another gazebo_ros than there is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
@@ -23,8 +24,8 @@ from pilotnet_brain.simulation.gazebo.circuit import (
     write_circuit_model,
     write_model_files,
 )
-from pilotnet_brain.simulation.gazebo.sdf import document, tag, write_xml
-from pilotnet_brain.simulation.looks import Looks
+from pilotnet_brain.simulation.gazebo.sdf import document, read_xml, tag, write_xml
+from pilotnet_brain.simulation.looks import PLAIN, Looks
 
 _LOOSE_CFM = 1e12
 
@@ -62,7 +63,7 @@ class WorldFiles:
 def bare() -> Flavour:
     """Return what a world needs that is driven over Gazebo's own transport."""
     # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
-    # Contacts have a CFM of their own and hold.
+    # Contacts have their own CFM and hold.
     loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
     return Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
 
@@ -138,6 +139,72 @@ def _write_world(
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
     return WorldFiles(world, models)
+
+
+def write_world_with_our_car(
+    scenery: Path, replaced: str, circuit: Circuit, folder: Path, flavour: Flavour
+) -> WorldFiles:
+    """Write a copy of a world file with the car of the contract on the circuit's start line.
+
+    The car that it replaces, gazebo_ros' plugins and the physics' settings of the world are left
+    out; everything else, so everything that is seen, stays. The models that the world includes
+    are not copied: they must be on GAZEBO_MODEL_PATH, as for the original.
+
+    Args:
+        scenery: the world file.
+        replaced: the car in it, by its name or the folder that it is included from.
+        circuit: whose start line the car stands on.
+        folder: to write into.
+        flavour: how the car is driven.
+
+    Raises:
+        UserError: the file cannot be read, holds no world or no such car, or the folder cannot be
+            written.
+    """
+    root = _read(scenery)
+    world = root.find("world")
+    if world is None:
+        raise UserError(f"{scenery}: not a Gazebo world file: it has no <world>")
+    _remove_car(world, replaced, scenery)
+    for part in [*world.findall("physics"), *world.findall("plugin")]:
+        if part.tag == "physics" or part.get("filename", "").startswith("libgazebo_ros"):
+            world.remove(part)
+    # Of that name are the topics of the car and of its camera.
+    world.set("name", "default")
+    world.extend([physics(flavour), include_car(flavour, circuit.start_pose()), *flavour.to_world])
+    models = folder / "models"
+    written = folder / f"{scenery.stem}.world"
+    if written.resolve() == scenery.resolve():
+        raise UserError(f"{written}: would overwrite the world itself; choose another folder")
+    try:
+        write_car(PLAIN, flavour, models)
+        write_xml(written, root)
+    except OSError as problem:
+        raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
+    return WorldFiles(written, models)
+
+
+def _read(path: Path) -> Element:
+    try:
+        return read_xml(path)
+    except (OSError, ParseError, ValueError) as problem:
+        raise UserError(f"{path}: cannot be read as a world file: {problem}") from problem
+
+
+def _remove_car(world: Element, replaced: str, scenery: Path) -> None:
+    present = [*world.findall("include"), *world.findall("model")]
+    cars = [part for part in present if replaced in _names(part)]
+    if not cars:
+        known = ", ".join(sorted({name for part in present for name in _names(part)})) or "none"
+        raise UserError(f"{scenery}: no model {replaced!r} in it; there are {known}")
+    for car in cars:
+        world.remove(car)
+
+
+def _names(part: Element) -> set[str]:
+    """Return what a model in a world is called: its name, and the folder it is included from."""
+    names = [part.get("name"), part.findtext("name"), part.findtext("uri")]
+    return {name.strip().rstrip("/").rsplit("/", 1)[-1] for name in names if name}
 
 
 def scene(looks: Looks) -> Element:

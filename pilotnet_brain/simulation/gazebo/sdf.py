@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from pilotnet_brain.atomic_file import write_atomically
+
+_TAG = re.compile(rb"""<!--.*?-->|<!\[CDATA\[.*?]]>|<\w(?:"[^"]*"|'[^']*'|[^"'<>])*>""", re.DOTALL)
+_VALUE = re.compile(rb""""[^"]*"|'[^']*'|(=\s*)([^\s"'<>]+?)(?=\s|/?>)""")
+"""A quoted value in a tag, or one without quotes and the = before it."""
 
 Content = Element | str | bool | float | Iterable[float]
 
@@ -32,6 +37,29 @@ def tag(element_name: str, /, *content: Content, **attributes: str) -> Element:
 def document(version: str, content: Element) -> Element:
     """Return a whole SDF document of a version, as "1.6"."""
     return tag("sdf", content, version=version)
+
+
+def read_xml(path: Path) -> Element:
+    """Return a file's root element; attribute values without quotes pass, as Gazebo takes them.
+
+    Raises:
+        OSError: the file cannot be read.
+        ParseError: it is no XML.
+    """
+    data = path.read_bytes()
+    try:
+        return ElementTree.fromstring(data)
+    except ElementTree.ParseError:
+        return ElementTree.fromstring(_TAG.sub(_with_quotes, data))
+
+
+def _with_quotes(tag_found: re.Match[bytes]) -> bytes:
+    text = tag_found[0]
+    if text.startswith(b"<!"):
+        return text
+    return _VALUE.sub(
+        lambda value: value[0] if value[2] is None else b'%b"%b"' % value.groups(), text
+    )
 
 
 def write_xml(path: Path, root: Element) -> None:

@@ -11,9 +11,9 @@ _CIRCUIT = "many_curves"
 
 
 def example_frames(count: int = 32, seed: int = 0) -> tuple[NDArray[np.uint8], str]:
-    """Return frames uint8 (count, 480, 640, 3), RGB, and where they come from, in words.
+    """Return frames uint8 (count, 480, 640, 3), RGB, and a text that says where they come from.
 
-    They are views from all around a training circuit, some beside the line, by the embedded
+    They are views from all around a training circuit, some off the line, by the embedded
     simulator; without it (no MuJoCo, no EGL) they are noise, which takes the network as long.
     """
     try:

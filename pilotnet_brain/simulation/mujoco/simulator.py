@@ -35,7 +35,7 @@ from pilotnet_brain.simulation.mujoco.world import (
     HIDDEN_GROUP,
     build_world,
 )
-from pilotnet_brain.simulation.road_surfaces import chunk_count
+from pilotnet_brain.simulation.road import chunk_count
 
 __all__ = ["TIME_STEP_S", "MujocoSimulator"]
 
@@ -74,7 +74,7 @@ class MujocoSimulator:
     def reset(
         self, arc_length: float = 0.0, lateral: float = 0.0, heading_error: float = 0.0
     ) -> CarState:
-        """Put the car beside the line, standing, at time 0.
+        """Put the car at a standstill on the circuit, at time 0.
 
         Args:
             arc_length: from the start line, m.
@@ -112,7 +112,7 @@ class MujocoSimulator:
 
     @property
     def state(self) -> CarState:
-        """The car's true state now; its speed is what it does, not what it was told."""
+        """The car's true state now; its speed is the actual one, not the commanded."""
         x, y, yaw = self._data.qpos.tolist()
         vx, vy, yaw_rate = self._data.qvel.tolist()
         return CarState(

@@ -11,21 +11,21 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import Looks
-from pilotnet_brain.simulation.road_strips import wall_boxes
-from pilotnet_brain.simulation.road_surfaces import (
+from pilotnet_brain.simulation.road import (
     WALL_THICKNESS_M,
     Surface,
     asphalt_half_width,
     ground_square,
     road_surfaces,
     surface_pictures,
+    wall_boxes,
 )
 
 HIDDEN_GROUP = 5
 """Geom group that is never drawn: what collides, and what is out of sight."""
 CAMERA_NAME = "camera"
 CAR_BODY = "base_link"
-# The car's velocity is set anew before every step: a soft wall would be pushed through.
+# The car's velocity is set again before every step: a soft wall would be pushed through.
 _STIFF_CONTACT = (2.0 * TIME_STEP_S, 1.0)
 _HARD_CONTACT = (0.99, 0.999, 0.001, 0.5, 2.0)
 _SKY_BANDS = 24
@@ -44,7 +44,7 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     _add_light(spec, looks)
     _add_materials(spec, looks)
     # Geoms are drawn in this order. What lies on top comes first, so that what it hides is not
-    # shaded at all: a software renderer pays by the pixel.
+    # shaded: a software renderer pays by the pixel.
     for surface in road_surfaces(circuit, looks):
         _add_surface(spec, surface)
     _add_ground(spec, circuit)

@@ -13,8 +13,7 @@ from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.compare.sides import sides_by_circuit
-from pilotnet_brain.report.compare.spread import difference
-from pilotnet_brain.report.compare.tables import difference_cells, value_cells
+from pilotnet_brain.report.compare.tables import difference, differences_table, values_table
 from pilotnet_brain.runs.folder import RunFolder
 
 # As BehaviorMetrics writes them, with the figures that it published for its PilotNet.
@@ -77,6 +76,10 @@ def make_run(root, name, offset, model="baseline", begin=0.0):
     return folder.path.rename(path)
 
 
+def texts(table):
+    return [[cell.plain for cell in row.cells] for row in table.rows]
+
+
 def write_json(path, content):
     path.write_text(json.dumps(content))
     return path
@@ -86,7 +89,7 @@ def test_two_runs_stand_side_by_side_with_their_driven_lines(tmp_path, capsys):
     # The second begins 10 m before the start line and crosses it.
     runs = [make_run(tmp_path, "a", 0.1), make_run(tmp_path, "b", -0.2, "qat", begin=-10.0)]
     out = tmp_path / "compared"
-    assert main(["compare", *map(str, runs), "--out", str(out)]) == 0
+    assert main(["report", *map(str, runs), "--out", str(out)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "position deviation (MAE), m 0.1000 0.2000" in shown
     assert "+0.1000: no spread" in shown
@@ -112,7 +115,7 @@ def test_a_folder_of_runs_and_a_benchmark_have_a_spread(tmp_path, capsys):
     write_json(tmp_path / "bench" / "results.json", {"rows": rows})
     out = tmp_path / "out"
     paths = [str(tmp_path / "mine"), str(tmp_path / "bench")]
-    assert main(["compare", *paths, "--out", str(out)]) == 0
+    assert main(["report", *paths, "--out", str(out)]) == 0
     assert "no spread" not in capsys.readouterr().out
     table = {
         (row["side"], row["figure"]): row
@@ -140,7 +143,7 @@ def test_behavior_metrics_results_stand_beside_ours(tmp_path):
     assert theirs.values("lap_times_s") == [51.0]
     assert theirs.values("mean_inference_time") == [0.124]
     assert theirs.values("real_time_factor") == [], "zero is what it did not measure"
-    assert ["laps finished", "0 of 1", "1 of 1"] in value_cells(sides)
+    assert ["laps finished", "0 of 1", "1 of 1"] in texts(values_table(sides))
 
 
 def test_repetitions_of_behavior_metrics_are_a_folder(tmp_path):
@@ -153,7 +156,7 @@ def test_repetitions_of_behavior_metrics_are_a_folder(tmp_path):
             }
             write_json(tmp_path / name / f"{number}.json", result)
     paths = [tmp_path / "theirs", tmp_path / "others"]
-    with pytest.raises(UserError, match="do not say where they were driven; name it with"):
+    with pytest.raises(UserError, match="do not name the circuit; give it with --circuit"):
         sides_by_circuit(paths)
     by_circuit = sides_by_circuit(paths, "montreal")
     theirs, others = by_circuit["montreal"]
@@ -171,11 +174,23 @@ def test_what_cannot_be_compared_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty: neither a run's folder"):
         sides_by_circuit([run, tmp_path / "empty"])
-    with pytest.raises(UserError, match="no result of BehaviorMetrics"):
+    with pytest.raises(UserError, match="not a result of BehaviorMetrics"):
         sides_by_circuit([run, write_json(tmp_path / "x.json", {"a": 1})])
     (tmp_path / "y.json").write_text("{")
     with pytest.raises(UserError, match="y.json: cannot be read as JSON"):
         sides_by_circuit([run, tmp_path / "y.json"])
+
+
+def test_no_name_and_no_figure_is_cut_off(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ["a_network_with_a_very_long_name_" + end for end in "abcdef"]
+    runs = [make_run(tmp_path, name, 0.1, name) for name in names]
+    for count in (2, 3, 6):
+        assert main(["report", *map(str, runs[:count])]) == 0
+        shown = capsys.readouterr().out
+        assert "…" not in shown
+        assert all(name in shown for name in names[:count])
+        assert shown.count("+0.0000: no spread") >= count - 1
 
 
 def test_a_run_compared_with_itself_is_numbered(tmp_path):
@@ -195,8 +210,9 @@ def test_two_benchmarks_are_compared_model_by_model(tmp_path):
         write_json(tmp_path / name / "results.json", {"rows": rows})
     sides = sides_by_circuit([tmp_path / "monday", tmp_path / "tuesday"])["montreal"]
     # Four sides: each is a row.
-    head, *rows = difference_cells(sides)
-    assert head == ["", "average speed, m/s"]
+    table = differences_table(sides)
+    rows = texts(table)
+    assert [column.head for column in table.columns] == ["", "average speed, m/s"]
     found = {name: cell for name, cell in rows}
     # Variance 0.0001 on both sides, three runs each: t with 4 degrees of freedom is 2.776, and
     # the half width 2.776 * sqrt(2 * 0.0001 / 3) = 0.0227.

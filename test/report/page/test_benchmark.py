@@ -9,13 +9,13 @@ from driven_runs import driven_run
 
 from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.report.disturbances import disturbance_curves
 from pilotnet_brain.report.page.benchmark import (
     MOST_MAPS,
     write_benchmark_page,
     write_missing_run_pages,
 )
-from pilotnet_brain.report.page.curves import disturbance_curves
-from pilotnet_brain.report.page.small_map import scale_top
+from pilotnet_brain.report.page.driven_line import scale_top
 
 HOSTILE = '"><script>window.hacked = 1</script>'
 MODELS = {"tiny": 0.01, "baseline": 0.03}
@@ -122,29 +122,23 @@ def test_a_large_benchmark_stays_light(tmp_path):
     assert "2000 of 5000 runs are listed" in page
 
 
-def test_it_draws_and_fits(browser, folder):
-    browser.prefer("light")
-    for width, height, phone in ((1280, 900, False), (360, 740, True)):
-        browser.resize(width, height, phone)
-        browser.open((folder / "report.html").as_uri())
-        assert browser.problems == []
-        assert browser.requests == []
-        assert browser.evaluate("document.documentElement.scrollWidth") == width
+@pytest.mark.parametrize("phone", [False, True])
+def test_it_draws_and_fits(open_page, folder, phone):
+    page = open_page((folder / "report.html").as_uri(), phone=phone)
     maps = "[...document.querySelectorAll('.maps svg')].map((m) => m.querySelectorAll('.driven')"
-    assert all(browser.evaluate(f"{maps}.length)"))
+    assert all(page.evaluate(f"{maps}.length)"))
     drawn = "[...document.querySelectorAll('.curve')].map((c) => c.querySelectorAll('path').length)"
-    assert browser.evaluate(drawn) == [2, 2]
-    assert OFF_THE_ROAD in browser.evaluate("document.querySelector('.unfinished').textContent")
+    assert page.evaluate(drawn) == [2, 2]
+    assert OFF_THE_ROAD in page.evaluate("document.querySelector('.unfinished').textContent")
 
 
-def test_the_summary_sorts_by_its_means(browser, folder):
-    browser.resize(1280, 900)
-    browser.open((folder / "report.html").as_uri())
+def test_the_summary_sorts_by_its_means(open_page, folder):
+    page = open_page((folder / "report.html").as_uri())
     table = "document.querySelector('table.sortable')"
-    heads = browser.evaluate(f"[...{table}.tHead.rows[0].cells].map((c) => c.textContent)")
+    heads = page.evaluate(f"[...{table}.tHead.rows[0].cells].map((c) => c.textContent)")
     index = next(i for i, head in enumerate(heads) if "deviation (MAE)" in head)
-    browser.evaluate(f"{table}.tHead.rows[0].cells[{index}].querySelector('button').click()")
-    cells = browser.evaluate(
+    page.evaluate(f"{table}.tHead.rows[0].cells[{index}].querySelector('button').click()")
+    cells = page.evaluate(
         f"[...{table}.tBodies[0].rows].map((r) => r.cells[{index}].textContent.trim())"
     )
     known = [float(cell.split()[0]) for cell in cells if cell != "–"]
@@ -154,15 +148,14 @@ def test_the_summary_sorts_by_its_means(browser, folder):
     assert cells[-1] == "–"
 
 
-def test_hostile_names_stay_text(browser, tmp_path):
+def test_hostile_names_stay_text(open_page, tmp_path):
     row = {"model": HOSTILE, "circuit": HOSTILE, "reason": HOSTILE, "run": f"runs/{HOSTILE}",
            "disturbance": HOSTILE, "amount": 1.0}  # fmt: skip
     results = {"rows": [row], "summary": [row], "plan": {HOSTILE: HOSTILE}}
     (tmp_path / "results.json").write_text(json.dumps(results))
-    browser.open(write_benchmark_page(tmp_path).as_uri())
-    assert browser.evaluate("window.hacked === undefined")
-    assert browser.problems == []
-    assert HOSTILE in browser.evaluate("document.querySelector('.unfinished').textContent")
+    page = open_page(write_benchmark_page(tmp_path).as_uri())
+    assert page.evaluate("window.hacked === undefined")
+    assert HOSTILE in page.evaluate("document.querySelector('.unfinished').textContent")
 
 
 def test_the_command_makes_either_page(tmp_path, folder, capsys):

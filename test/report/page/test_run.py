@@ -21,11 +21,10 @@ from rosbags.typesys import Stores, get_typestore
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, read_trajectory
-from pilotnet_brain.report.page.frames import brain_times, histogram
-from pilotnet_brain.report.page.line import MOST_LAPS, MOST_POINTS, driven_line, thinned
-from pilotnet_brain.report.page.run import write_run_page
+from pilotnet_brain.report.cameras import worst_frame
+from pilotnet_brain.report.page.driven_line import MOST_LAPS, MOST_POINTS, driven_line, thinned
+from pilotnet_brain.report.page.run import brain_times, histogram, write_run_page
 from pilotnet_brain.report.page.template import script_json
-from pilotnet_brain.report.page.worst_frame import worst_frame
 from pilotnet_brain.runs.folder import RunFolder
 
 
@@ -73,7 +72,7 @@ def test_a_folder_with_next_to_nothing_has_a_page(tmp_path):
     page = write_run_page(run).read_text(encoding="utf-8")
     assert "Nothing was driven" in page
     assert "no readable run.yaml" in page
-    assert "Nothing was published for montmelo" in page
+    assert "No figures were published for montmelo" in page
 
 
 def test_a_run_cut_short_says_why(tmp_path):
@@ -188,7 +187,9 @@ def write_camera_bag(path, stamps, colours):
     store = get_typestore(Stores.ROS2_JAZZY)
     kinds = store.types
     with Writer(path, version=9) as writer:
-        camera = writer.add_connection("/camera", "sensor_msgs/msg/Image", typestore=store)
+        camera = writer.add_connection(
+            "/F1ROS/cameraL/image_raw", "sensor_msgs/msg/Image", typestore=store
+        )
         for i, (stamp, colour) in enumerate(zip(stamps, colours, strict=True)):
             seconds = kinds["builtin_interfaces/msg/Time"](int(stamp), int(stamp % 1.0 * 1e9))
             data = np.tile(np.array(colour, np.uint8), 48 * 64)
@@ -212,20 +213,21 @@ def test_the_worst_frame_is_the_recorded_one(tmp_path, was_reset):
         run.write_metrics(run.read_metrics() | {"epoch": 1})
         stamps, colours = stamps * 2, [BLUE] * 5 + colours
     write_camera_bag(run.bag, stamps, colours)
-    shown = worst_frame(run, load_circuit("simple_circuit"), rows, 0)
+    shown = worst_frame(run, load_circuit("simple_circuit"), rows)
     assert decoded(shown.image).mean(axis=(0, 1)) == pytest.approx(RED, abs=6)
     assert shown.caption.startswith("Recorded while driving")
     assert shown.deviation == pytest.approx(WORST, abs=0.01)
 
 
-def test_a_frame_that_was_not_recorded_is_drawn_anew(tmp_path):
+def test_a_frame_that_was_not_recorded_is_redrawn(tmp_path):
     run = driven_run(tmp_path / "run", looks_seed=7)
     rows = read_trajectory(run.trajectory_csv)
     circuit = load_circuit("simple_circuit")
-    shown = worst_frame(run, circuit, rows, 7)
+    shown = worst_frame(run, circuit, rows)
     assert decoded(shown.image).shape == (480, 640, 3)
     assert "looks_seed 7" in shown.caption
-    assert worst_frame(run, circuit, rows, 0).image != shown.image
+    run.add_to_record(spec={"looks_seed": 0})
+    assert worst_frame(run, circuit, rows).image != shown.image
 
 
 def test_a_machine_that_cannot_draw_still_makes_the_page(tmp_path):

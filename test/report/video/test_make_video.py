@@ -19,7 +19,7 @@ from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.video import canvas
-from pilotnet_brain.report.video.gauges import SpeedGauge, SteeringGauge
+from pilotnet_brain.report.video.instruments import Gauge
 from pilotnet_brain.report.video.make_video import write_video
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
@@ -66,7 +66,7 @@ def write_frames(bag, stamped_levels):
     store = get_typestore(Stores.ROS2_JAZZY)
     time_type = store.types["builtin_interfaces/msg/Time"]
     with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        image = writer.add_connection("/car/image_raw", IMAGE, typestore=store)
+        image = writer.add_connection("/F1ROS/cameraL/image_raw", IMAGE, typestore=store)
         clock = writer.add_connection("/clock", CLOCK, typestore=store)
         for number, (stamp, level) in enumerate(stamped_levels):
             log_ns = BEGIN_NS + number * 10**7
@@ -114,6 +114,14 @@ def test_recorded_frames_are_shown_at_their_stamps(folder):
     shown = pictures(write_video(folder))
     for k in (0, 7, 20, 39):
         assert shown[k][CAMERA_MIDDLE].mean() == pytest.approx(40 + 4 * k, abs=2.0)
+
+
+@pytest.mark.parametrize(("topic", "recorded"), [("car/image_raw", True), ("/other", False)])
+def test_the_frames_are_those_of_the_runs_camera(folder, topic, recorded):
+    folder.write_run_record({"parameters": {"circuit": "simple_circuit", "camera_topic": topic}})
+    write_frames(folder.bag, [(k / 20.0, 200) for k in range(41)])
+    shown = pictures(write_video(folder, until_s=0.1))
+    assert bool(shown[0][CAMERA_MIDDLE].std() < 3.0) is recorded
 
 
 def test_after_a_reset_the_last_drives_frames_are_shown(tmp_path):
@@ -183,7 +191,7 @@ def test_an_interrupted_video_leaves_the_old_one_and_no_half(folder, error, name
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_end_the_command_leaves_no_half_file(folder, number):
     keep(folder, ticks(200.0, 20, begin_s=2.05))
-    command = [sys.executable, "-m", "pilotnet_brain.cli", "video", str(folder.path)]
+    command = [sys.executable, "-m", "pilotnet_brain.cli", "report", "--video", str(folder.path)]
     making = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
@@ -215,15 +223,15 @@ def test_a_moving_picture_that_fits_into_no_memory_is_refused_at_once(folder):
 
 
 def test_what_cannot_be_shown_is_told(tmp_path, folder, capsys):
-    assert main(["video", str(tmp_path / "nowhere")]) == 2
+    assert main(["report", "--video", str(tmp_path / "nowhere")]) == 2
     assert "no such run folder" in capsys.readouterr().err
-    assert main(["video", str(folder.path), "--out", str(tmp_path / "run.avi")]) == 2
+    assert main(["report", "--video", str(folder.path), "--out", str(tmp_path / "run.avi")]) == 2
     assert "run.avi: a video's name ends with one of .mp4, .webp, .gif" in capsys.readouterr().err
     folder.trajectory_csv.write_text(folder.trajectory_csv.read_text().splitlines()[0] + "\n")
-    assert main(["video", str(folder.path)]) == 2
+    assert main(["report", "--video", str(folder.path)]) == 2
     assert "nothing was driven" in capsys.readouterr().err
     folder.trajectory_csv.unlink()
-    assert main(["video", str(folder.path)]) == 2
+    assert main(["report", "--video", str(folder.path)]) == 2
     assert "no trajectory.csv" in capsys.readouterr().err
 
 
@@ -236,12 +244,12 @@ def test_the_gauges_show_what_is_driven():
     box = (0, 0, 252, 208)
     for yaw_rate, to_the_left in ((2.0, True), (-2.0, False)):
         picture = canvas.blank(252, 208)
-        SteeringGauge(4.0).draw(picture, box, yaw_rate, float("nan"))
+        Gauge.of_yaw_rate(4.0).draw(picture, box, yaw_rate, float("nan"))
         driven = lit(picture, canvas.DRIVEN)
         assert (driven.mean() < 110) if to_the_left else (driven.mean() > 142)
     lengths = []
     for speed in (0.0, 5.0, 10.0):
         picture = canvas.blank(252, 208)
-        SpeedGauge(20.0).draw(picture, box, speed, 10.0)
+        Gauge.of_speed(20.0).draw(picture, box, speed, 10.0)
         lengths.append(len(lit(picture, canvas.DRIVEN)))
     assert lengths[0] == 0 < lengths[1] < lengths[2]

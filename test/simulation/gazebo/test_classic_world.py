@@ -19,7 +19,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world
-from pilotnet_brain.simulation.gazebo.sim_world import write_gz_world
+from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
 WRITERS = [write_bare_world, write_ros_world, write_gz_world]

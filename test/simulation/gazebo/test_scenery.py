@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
-from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+from pilotnet_brain.simulation.gazebo.classic_world import (
+    bare,
+    with_gazebo_ros,
+    write_world_with_our_car,
+)
 
 CIRCUIT = load_circuit("simple_circuit")
 THEIRS = """<?xml version="1.0"?>
@@ -83,6 +86,18 @@ def test_the_world_itself_is_never_overwritten(tmp_path):
 def test_what_is_no_world_is_refused(tmp_path, text):
     with pytest.raises(UserError, match=r"race\.world"):
         world_of(tmp_path, text)
+
+
+def test_a_world_with_values_without_quotes_is_read_as_gazebo_does(tmp_path):
+    loose = THEIRS.replace(
+        '<world name="race">',
+        '<!-- <a b=c> --><world name=race><gui fullscreen=1 title="a=b c=d"></gui>'
+        "<light type = 'point' name=lamp/>",
+    )
+    _, world = world_of(tmp_path, loose)
+    assert world.find("gui").attrib == {"fullscreen": "1", "title": "a=b c=d"}
+    assert world.find("light").attrib == {"type": "point", "name": "lamp"}
+    assert world.find("model").get("name") == "bystander"
 
 
 @given(junk=st.binary(max_size=200))

@@ -36,7 +36,7 @@ class LapGraph {
     this.toY = scale(this.range[0], this.range[1], box.bottom, box.top);
     this.box = box;
     drawValueAxis(this.picture, box, this.range[0], this.range[1], this.toY, 4);
-    drawAlongAxis(this.picture, box, 0, this.length, this.toX, this.options.last ? "distance along the line since the lap began, m" : "");
+    drawAlongAxis(this.picture, box, 0, this.length, this.toX, this.options.last ? "distance along the line since the start of the lap, m" : "");
     for (const edge of this.options.edges || []) {
       if (edge > this.range[0] && edge < this.range[1]) {
         svgElement(this.picture, "line", { class: "edge", x1: box.left, x2: box.right, y1: this.toY(edge), y2: this.toY(edge) });
@@ -56,7 +56,7 @@ class LapGraph {
       if (lap !== this.lap) this.drawLine(lap, main, "other");
     }
     if (this.options.fill) this.drawArea(main.key);
-    // What was commanded lies under what was driven, which mostly hides it.
+    // The commanded line lies, wider, under the driven one: the two are often the same.
     [...this.series].reverse().forEach((series) => this.drawLine(this.lap, series, series === this.series[0] ? "" : "under"));
     this.moveHair();
   }

@@ -23,7 +23,7 @@ class LapMap {
     // What is taller than wide lies on its side: screens have more room that way.
     this.turned = high[1] - low[1] > 1.25 * (high[0] - low[0]);
     const span = this.turned ? [high[1] - low[1], high[0] - low[0]] : [high[0] - low[0], high[1] - low[1]];
-    // The start's arrow reaches 24 pixels beside the line, on a phone too.
+    // The start's arrow reaches 24 pixels off the line, on a phone too.
     const across = this.host.clientWidth || 640;
     const margin = Math.max(0.05 * Math.max(...span), (26 * span[0]) / (across - 52));
     this.place = this.turned
@@ -78,13 +78,13 @@ class LapMap {
     this.lap = lap;
     this.xy = lap.x.map((x, i) => this.place(x, lap.y[i]));
     this.lines.textContent = this.marks.textContent = "";
-    let begin = 0;
+    let first = 0;
     for (let i = 1; i <= levels.length; i++) {
-      if (i < levels.length && levels[i] === levels[begin]) continue;
-      const piece = this.xy.slice(Math.max(0, begin - 1), i);
+      if (i < levels.length && levels[i] === levels[first]) continue;
+      const piece = this.xy.slice(Math.max(0, first - 1), i);
       const d = piece.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(2)},${y.toFixed(2)}`).join("");
-      svgElement(this.lines, "path", { class: `driven level-${levels[begin]}`, d });
-      begin = i;
+      svgElement(this.lines, "path", { class: `driven level-${levels[first]}`, d });
+      first = i;
     }
     if (worst !== null) {
       const [cx, cy] = this.xy[worst];

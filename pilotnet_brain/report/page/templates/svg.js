@@ -10,7 +10,7 @@ function svgElement(parent, name, attributes, text) {
   return element;
 }
 
-/* An SVG as wide as its host, in CSS pixels; described to who does not see it. */
+/* An SVG as wide as its host, in CSS pixels; with a description for screen readers. */
 function svgPicture(host, width, height, title) {
   host.textContent = "";
   const picture = svgElement(host, "svg", {

@@ -1,7 +1,7 @@
 """A client of Gazebo Classic's transport: topics in and out, without Gazebo's libraries.
 
-The master (in gzserver) tells who publishes what; the messages themselves go from the publisher
-straight to each subscriber, over a TCP connection of their own.
+The master (in gzserver) knows who publishes what; the messages themselves go from the publisher
+straight to each subscriber, over a separate TCP connection.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.transport.framed_socket import ConnectionLost, FramedSocket
+from pilotnet_brain.simulation.gazebo.transport.connection import ConnectionLost, FramedSocket
 from pilotnet_brain.simulation.gazebo.transport.messages import (
     BrokenMessage,
     new_message,
@@ -26,8 +26,8 @@ _SPOKEN = (9, 10, 11)
 """Gazebo's major versions that speak this transport with these messages."""
 
 _LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
-"""The master's other news: namespaces (so misspelled), and that someone left a topic of ours, whose
-connection closes as well."""
+"""The master's other messages: namespaces (misspelled so), and that a peer left one of our topics,
+whose connection closes as well."""
 
 Handler = Callable[[memoryview], None]
 
@@ -53,8 +53,8 @@ class GazeboClient:
         port: of the master.
 
     Raises:
-        GazeboUnreachable: nobody answers there.
-        UserError: whoever answers is no Gazebo that is understood.
+        GazeboUnreachable: nothing answers there.
+        UserError: what answers is not a supported Gazebo.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -129,7 +129,7 @@ class GazeboClient:
         }
 
     def subscribe(self, name: str, message_type: str, handler: Handler) -> None:
-        """Have `handler` called with every message of a topic, as bytes that are valid in the call.
+        """Call `handler` with every message of a topic, as bytes that are valid during the call.
 
         What the handler raises as BrokenMessage is counted in `broken`. Subscribing again changes
         the handler.
@@ -180,16 +180,18 @@ class GazeboClient:
             raise
         if not heard:
             self.close()
-            raise UserError(f"whoever listens at {self.address} is no Gazebo: it says nothing")
+            raise UserError(
+                f"{self.address} is not a Gazebo: it accepts connections but sends nothing"
+            )
         words = self.version.split()
         major = words[1].partition(".")[0] if len(words) == 2 else ""
         if words[0] != "gazebo" or not major.isdecimal() or int(major) not in _SPOKEN:
             self.close()
             raise UserError(
-                f"{self.address} is {self.version!r}: Gazebo Classic 9 to 11 is understood"
+                f"{self.address} is {self.version!r}: only Gazebo Classic 9 to 11 is supported"
             )
 
-    # What the master says.
+    # Messages from the master.
 
     def _hear_master(self) -> None:
         try:
@@ -201,11 +203,11 @@ class GazeboClient:
     def _take_packet(self, frame: memoryview) -> None:
         try:
             packet = parse("Packet", frame)
-            self._take_news(packet.type, packet.serialized_data)
+            self._take_message(packet.type, packet.serialized_data)
         except BrokenMessage:
             self.broken += 1
 
-    def _take_news(self, kind: str, data: bytes) -> None:
+    def _take_message(self, kind: str, data: bytes) -> None:
         if kind == "version_init":
             self.version = parse("GzString", data).data
         elif kind == "publishers_init":
@@ -245,7 +247,7 @@ class GazeboClient:
         source.send(packet)
         self._watch_for_writing(source)
 
-    # What publishers and subscribers say.
+    # Messages from publishers and subscribers.
 
     def _hear_publisher(self, source: FramedSocket, topic: str) -> None:
         try:

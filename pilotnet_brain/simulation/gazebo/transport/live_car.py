@@ -10,9 +10,13 @@ from typing import Any
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
-from pilotnet_brain.simulation.gazebo.transport.camera_frame import CameraFrame, camera_frame
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
-from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse
+from pilotnet_brain.simulation.gazebo.transport.messages import (
+    CameraFrame,
+    camera_frame,
+    new_message,
+    parse,
+)
 
 _WORLD_LIMIT_S = 60.0
 """A gzserver that was just started loads its world's meshes first."""
@@ -30,7 +34,7 @@ class LiveCar:
         client: a connection to the Gazebo.
         name: the model's.
         on_state: called with the car's state after every step of the physics.
-        on_frame: called with every camera frame, whose pixels are valid in the call only.
+        on_frame: called with every camera frame.
 
     Raises:
         GazeboUnreachable: the Gazebo went away, or loads no world.
@@ -132,18 +136,18 @@ class LiveCar:
 
     def _camera_topic(self) -> str:
         """Return the topic of the car's camera, once its sensor runs."""
-        begin = f"/gazebo/{self._client.world}/{self._name}/"
+        prefix = f"/gazebo/{self._client.world}/{self._name}/"
 
         def topics() -> list[str]:
             return sorted(
                 topic
                 for topic, message_type in self._client.published.items()
-                if topic.startswith(begin) and message_type == "ImageStamped"
+                if topic.startswith(prefix) and message_type == "ImageStamped"
             )
 
         if not self._client.poll_until(lambda: bool(topics()), _ANSWER_LIMIT_S):
             raise UserError(
-                f"{self._name} in the Gazebo at {self._client.address} has no camera that runs: "
+                f"{self._name} in the Gazebo at {self._client.address} has no running camera: "
                 "its world needs a <sensor type='camera'> on the car, and gzserver a display "
                 "(DISPLAY, xvfb-run) with OpenGL to draw"
             )
@@ -191,7 +195,7 @@ def _ask(client: GazeboClient, request: str, data: str) -> Any:
     """Return the world's answer to a request.
 
     Raises:
-        GazeboUnreachable: there is none.
+        GazeboUnreachable: no answer came.
     """
     number = time.monotonic_ns() % 2**31
     answers: list[Any] = []
@@ -207,8 +211,8 @@ def _ask(client: GazeboClient, request: str, data: str) -> Any:
     message = new_message("Request", id=number, request=request, data=data)
     until = time.monotonic() + _ANSWER_LIMIT_S
     while time.monotonic() < until:
-        # Asked again: one that comes to a Gazebo that is still starting, or whose answer leaves
-        # before our subscription has reached it, is lost without a word.
+        # Repeated: a request to a Gazebo that is still starting, or whose answer leaves before our
+        # subscription has arrived, is lost silently.
         client.publish(requests, message)
         if client.poll_until(lambda: bool(answers), _ASK_AGAIN_S):
             return answers[0]

@@ -14,7 +14,7 @@ from pilotnet_brain.simulation.gazebo.transport.client import (
     GazeboClient,
     GazeboUnreachable,
 )
-from pilotnet_brain.simulation.gazebo.transport.master_address import master_address
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse
 
 CAMERA = ("/gazebo/default/car/base_link/camera/image", "gazebo.msgs.ImageStamped")

@@ -1,0 +1,134 @@
+"""``pilotnet world``: a circuit and the car as files that Gazebo opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pilotnet_brain.circuits.circuit import Circuit
+    from pilotnet_brain.simulation.looks import Looks
+
+FORMATS = ("classic", "gz")
+
+
+def world(
+    circuit: Annotated[str, typer.Argument(help="Name, random-SEED or path.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into; created if missing.")],
+    world_format: Annotated[
+        str,
+        typer.Option("--format", help="classic: Gazebo Classic 11. gz: Gazebo Sim, experimental."),
+    ] = "classic",
+    gazebo_ros: Annotated[
+        bool,
+        typer.Option(
+            "--gazebo-ros/--no-gazebo-ros",
+            help="Whether Gazebo Classic's car has gazebo_ros' camera and planar move.",
+        ),
+    ] = False,
+    scenery: Annotated[
+        Path | None,
+        typer.Option(help="An existing Gazebo Classic world in which to replace the car."),
+    ] = None,
+    replace: Annotated[
+        str, typer.Option(help="With --scenery: which car to replace, by its name or folder.")
+    ] = "f1_renault",
+    looks_seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the colours and markings; 0 is the plain look.")
+    ] = 0,
+) -> None:
+    """Write a circuit as a Gazebo world: road, line, walls, light, and the car on the start line.
+
+    The files do not need this package: gzserver (or gz sim) and the folder are enough. The command
+    that runs the world is printed.
+
+    \b
+    Examples:
+      pilotnet world montreal --out worlds/montreal
+      pilotnet world montreal --out worlds/montreal --gazebo-ros   ROS 2 Humble's gazebo_ros
+      pilotnet world random-7 --out worlds/seven --looks-seed 3
+      pilotnet world montreal --out worlds/montreal --format gz    Gazebo Sim, experimental
+      pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
+    """
+    from pilotnet_brain.circuits.catalogue import load_circuit
+    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.simulation.looks import looks_of_seed
+
+    if world_format not in FORMATS:
+        raise UserError(f"--format is {world_format}: it must be one of {', '.join(FORMATS)}")
+    if gazebo_ros and world_format == "gz":
+        raise UserError(
+            "--gazebo-ros belongs to Gazebo Classic: leave it out, or use --format classic"
+        )
+    loaded = load_circuit(circuit)
+    looks = looks_of_seed(looks_seed)
+    if scenery is not None:
+        if world_format == "gz" or looks_seed:
+            raise UserError(
+                "--scenery takes a Gazebo Classic world, which has its own looks: leave out "
+                "--format gz and --looks-seed"
+            )
+        _write_around(loaded, scenery, replace, gazebo_ros, out)
+    elif world_format == "gz":
+        _write_gz(loaded, looks, out)
+    elif gazebo_ros:
+        _write_ros(loaded, looks, out)
+    else:
+        _write_bare(loaded, looks, out)
+
+
+def _write_around(
+    circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
+) -> None:
+    from pilotnet_brain.simulation.gazebo.classic_world import (
+        bare,
+        with_gazebo_ros,
+        write_world_with_our_car,
+    )
+
+    flavour = with_gazebo_ros() if gazebo_ros else bare()
+    files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
+    typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
+    typer.echo(
+        f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS pilotnet drive "
+        f"--simulator gazebo --circuit {circuit.name} --world {files.world}"
+    )
+
+
+def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
+    from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
+
+    files = write_bare_world(circuit, looks, out)
+    typer.echo(f"{files.world}\nrun it (gzclient shows it):")
+    typer.echo(f"  GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}")
+
+
+def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
+    from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
+    from pilotnet_brain.simulation.gazebo.classic_world import write_ros_world
+
+    files = write_ros_world(circuit, looks, out)
+    typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
+    # With Fast DDS's own profile almost no camera frame reaches another process.
+    profile = " ".join(
+        f"{name}={value}" for name, value in dds_environment(IMAGE_PUBLISHER).items()
+    )
+    typer.echo(
+        f"  {profile} GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
+        " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so"
+        " --ros-args --param publish_rate:=200.0"
+    )
+
+
+def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
+    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
+
+    files = write_gz_world(circuit, looks, out)
+    typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), together with its bridge:")
+    typer.echo(f"  GZ_SIM_RESOURCE_PATH={files.models.resolve()} gz sim -r {files.world}")
+    typer.echo(
+        "  ros2 run ros_gz_bridge parameter_bridge --ros-args "
+        f"-p config_file:={files.bridge.resolve()}"
+    )
