@@ -56,7 +56,8 @@ class StartingPublisher:
     marks itself in the graph by a hidden topic, TOPIC/_starting_NUMBER, the number drawn at random
     (rclpy does not tell a publisher its own GID). Where there are more other publishers than marks
     of others, one of them has been publishing for longer and goes on; else the smallest number
-    does. Every node that is starting comes to the same answer from the graph alone.
+    does. Every node that is starting comes to the same answer from the graph alone, once it sees
+    all of it: an answer counts that stays for a while.
 
     Made before the node's publisher on the topic, closed after it: what other nodes see of the two
     comes in that order.
