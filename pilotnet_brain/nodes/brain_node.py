@@ -37,7 +37,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from pilotnet_brain.bags.images import BrokenFrame, rgb_frame
+from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.frame_gaps import FrameGaps
@@ -53,6 +53,7 @@ from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
 from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
+from pilotnet_brain.nodes.ros.images import frame_of
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
 from pilotnet_brain.runs.fast_dds import profile_warning
@@ -288,7 +289,7 @@ class BrainNode(LifecycleNode):
         assert self._pilot is not None
         start_ns = time.perf_counter_ns()
         try:
-            frame = rgb_frame(message)
+            frame = frame_of(message)
             conversion_s = (time.perf_counter_ns() - start_ns) * 1e-9
             self._see_clock()
             verdict = self._watchdog.judge(stamp_s)

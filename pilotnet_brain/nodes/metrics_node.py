@@ -1,4 +1,20 @@
-"""Measures a run while it is driven, shows it, keeps it, and ends it."""
+"""Measures a run while it is driven, shows it, keeps it, and ends it.
+
+Subscribes to
+  odom              nav_msgs/Odometry, or /gazebo/model_states (parameter pose_source)
+  cmd_vel           geometry_msgs/Twist
+  brain/frames      sensor_msgs/JointState        the brain's figures of each frame
+  camera/camera_info                              what the camera published
+Publishes
+  centerline        nav_msgs/Path                 latched
+  driven_line       visualization_msgs/Marker     1 Hz
+  /diagnostics      diagnostic_msgs/DiagnosticArray  1 Hz
+Services
+  ~/save, ~/reset   std_srvs/Trigger
+Example
+  ros2 run pilotnet_brain metrics --ros-args -p circuit:=montreal -p laps:=2 \\
+      -r cmd_vel:=/F1ROS/cmd_vel -r odom:=/F1ROS/odom
+"""
 
 from __future__ import annotations
 
@@ -19,6 +35,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
 from pilotnet_brain.bags.messages import seconds
+from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
@@ -26,7 +43,7 @@ from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS
 from pilotnet_brain.nodes.ros.car_placing import CarPlacing
-from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.pose_messages import (
     DrivenLine,
     TruePose,
@@ -78,14 +95,12 @@ class MetricsNode(Node):
             start = self._metrics.circuit.start_pose()
             self._placing = CarPlacing(self, self._spec.car, start, self._start_over)
 
-    def _open_folder(self) -> RunFolder:
-        """Return the run's folder; by hand (`ros2 run`) a new one of what the parameters say."""
-        run_dir: str = declare(
-            self, "run_dir", "", "The run's directory; empty: a new one, by the other parameters"
-        )
-        asked = {
-            name: declare(self, name, getattr(RunSpec(), name), text)
+    def _declare_parameters(self) -> None:
+        defaults = {"run_dir": "", **RunSpec().to_dict()}
+        self._parameters = {
+            name: declare(self, name, defaults[name], text)
             for name, text in (
+                ("run_dir", "The run's directory; empty: a new one, by the other parameters"),
                 ("circuit", "Circuit: name or path"),
                 ("laps", "Laps after which the run ends"),
                 ("time_limit", "Simulated seconds that end the run; 0: none"),
@@ -96,10 +111,16 @@ class MetricsNode(Node):
                 ("model", "Model, for the results where the brain does not name it"),
             )
         }
+
+    def _open_folder(self) -> RunFolder:
+        """Return the run's folder; by hand (`ros2 run`) a new one of what the parameters say."""
+        self._declare_parameters()
+        run_dir: str = self._parameters.pop("run_dir")
         if run_dir:
             folder = RunFolder.open(run_dir)
         else:
-            spec = RunSpec(simulator="none", **asked)
+            spec = RunSpec(simulator="none", **self._parameters)
+            load_circuit(spec.circuit)  # an unknown one is refused before a folder is made
             folder = RunFolder.create(spec.output, spec.circuit, spec.model)
             folder.add_to_record(spec=spec.with_absolute_paths().to_dict(), **made_by())
         if not folder.circuit_csv.exists():
@@ -267,6 +288,7 @@ class MetricsNode(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node; return the exit status."""
+    check_command_line(MetricsNode, __doc__, args)
     return run(MetricsNode, args)
 
 
