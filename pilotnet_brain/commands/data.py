@@ -111,12 +111,7 @@ def show_data(
     for line in lines:
         typer.echo(line)
     replaced = " (replaced)" if path.exists() else ""
-    try:
-        draw_dataset(path, data, folder.resolve().name, " · ".join(lines[:4]))
-    except OSError as problem:
-        raise UserError(
-            f"{path}: cannot be written: {problem.strerror}; --out names another picture"
-        ) from problem
+    draw_dataset(path, data, folder.resolve().name, " · ".join(lines[:4]))
     typer.echo(f"{path}{replaced}")
 
 

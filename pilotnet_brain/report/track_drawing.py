@@ -162,7 +162,9 @@ def save_picture(figure: Figure, path: str | Path) -> Path:
     try:
         figure.savefig(path, dpi=figure.dpi)
     except OSError as problem:
-        raise UserError(f"{path}: cannot be written: {problem}") from problem
+        raise UserError(
+            f"{path}: cannot be written: {problem.strerror}; --out names another picture"
+        ) from problem
     return path
 
 

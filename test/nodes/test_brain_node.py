@@ -34,14 +34,14 @@ SPOILED = """
 import sys
 from pilotnet_brain.nodes import brain_node
 
-convert = brain_node.rgb_frame
+convert = brain_node.frame_of
 
-def rgb_frame(message):
+def frame_of(message):
     if message.data[0] == 7:
         raise KeyError("a bug")
     return convert(message)
 
-brain_node.rgb_frame = rgb_frame
+brain_node.frame_of = frame_of
 sys.exit(brain_node.main())
 """
 

@@ -14,7 +14,7 @@ from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Empty  # noqa: E402
 
 from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers  # noqa: E402
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
 TOPIC = "/cmd_vel"
 DOMAIN_ID = 40 + os.getpid() % 30
