@@ -17,23 +17,15 @@ _PROFILE_SPACING_M = 0.25
 
 @dataclass(frozen=True)
 class DrivingStyle:
-    """How hard the expert drives.
+    """How hard the expert drives."""
 
-    Attributes:
-        max_speed: on straights, m/s.
-        min_speed: kept even in the tightest bend, m/s.
-        lateral_acceleration: allowed in bends where min_speed does not need more, m/s^2.
-        braking: with which speed falls before a bend, m/s^2.
-        pursuit_time_s: how far ahead the pursued point lies, in seconds of driving.
-        min_pursuit_m: the least distance to the pursued point, m.
-    """
-
-    max_speed: float = 16.0
-    min_speed: float = 6.5
+    max_speed: float = 16.0  #: on straights, m/s
+    min_speed: float = 6.5  #: kept even in the tightest bend, m/s
+    #: allowed in bends where min_speed does not need more, m/s^2
     lateral_acceleration: float = 12.0
-    braking: float = 25.0
-    pursuit_time_s: float = 0.2
-    min_pursuit_m: float = 1.3
+    braking: float = 25.0  #: with which speed falls before a bend, m/s^2
+    pursuit_time_s: float = 0.2  #: how far ahead the pursued point lies, in seconds of driving
+    min_pursuit_m: float = 1.3  #: the least distance to the pursued point, m
 
 
 STANDARD = DrivingStyle()

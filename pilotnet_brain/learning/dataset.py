@@ -35,15 +35,10 @@ class DataSetError(UserError):
 
 @dataclass(frozen=True)
 class DataSet:
-    """Preprocessed frames and their labels.
+    """Preprocessed frames and their labels."""
 
-    Attributes:
-        frames: uint8 (N, 66, 200, 3), RGB; may be mapped from disk.
-        table: N rows with at least the columns v and w.
-    """
-
-    frames: NDArray[np.uint8]
-    table: pd.DataFrame
+    frames: NDArray[np.uint8]  #: uint8 (N, 66, 200, 3), RGB; may be mapped from disk
+    table: pd.DataFrame  #: N rows with at least the columns v and w
 
     def __len__(self) -> int:
         return len(self.frames)

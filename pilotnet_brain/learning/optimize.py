@@ -51,32 +51,21 @@ _CALIBRATION_FRAMES, _CALIBRATION_BATCH = 1024, 128
 
 @dataclass(frozen=True)
 class OptimizationTask:
-    """The baseline, the data and the settings that the methods share.
+    """The baseline, the data and the settings that the methods share."""
 
-    Attributes:
-        weights: the baseline's, by name.
-        origin: the baseline file's sha256.
-        training: frames to calibrate with and to learn from.
-        validation: frames of other circuits; choose the best epoch.
-        folder: for the checkpoints, a folder for each method.
-        sources: where the data came from, for the models' records. Checkpoints of another baseline
-            or of other data are not resumed.
-        seed: of order, augmentation and new weights.
-        threads: of torch on the CPU.
-        reported: called after every epoch, with the method's name.
-        progress: called at every tenth step.
-    """
-
-    weights: dict[str, torch.Tensor]
-    origin: str
-    training: DataSet
-    validation: DataSet
-    folder: Path
+    weights: dict[str, torch.Tensor]  #: the baseline's, by name
+    origin: str  #: the baseline file's sha256
+    training: DataSet  #: frames to calibrate with and to learn from
+    validation: DataSet  #: frames of other circuits; choose the best epoch
+    folder: Path  #: for the checkpoints, a folder for each method
+    #: where the data came from, for the models' records. Checkpoints of another baseline or of
+    #: other data are not resumed.
     sources: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 1
-    threads: int = 2
+    seed: int = 1  #: of order, augmentation and new weights
+    threads: int = 2  #: of torch on the CPU
+    #: called after every epoch, with the method's name
     reported: Callable[[str, EpochReport], None] = lambda method, report: None
-    progress: Progress | None = None
+    progress: Progress | None = None  #: called at every tenth step
 
     def baseline(self) -> PilotNet:
         """Return a new copy of the trained baseline, in evaluation mode."""
@@ -150,14 +139,10 @@ def baseline_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to optimize.
+    """A way to optimize."""
 
-    Attributes:
-        description: what it does, in a line.
-        make: from the task to a network on the CPU, in evaluation mode, ready to be traced.
-    """
-
-    description: str
+    description: str  #: what it does, in a line
+    #: from the task to a network on the CPU, in evaluation mode, ready to be traced
     make: Callable[[OptimizationTask], nn.Module]
 
 

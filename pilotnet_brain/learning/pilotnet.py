@@ -13,15 +13,11 @@ from pilotnet_brain.driving.preprocess import JDEROBOT
 
 @dataclass(frozen=True)
 class Shape:
-    """How wide and deep a network is.
+    """How wide and deep a network is."""
 
-    Attributes:
-        convolutions: channels, kernel and stride of each, from the picture on.
-        hidden: widths of the fully connected layers before the two outputs.
-    """
-
+    #: channels, kernel and stride of each, from the picture on
     convolutions: tuple[tuple[int, int, int], ...]
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...]  #: widths of the fully connected layers before the two outputs
 
 
 PILOTNET = Shape(((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)), (1164, 100, 50, 10))

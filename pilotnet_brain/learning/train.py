@@ -34,30 +34,20 @@ _SHARP_CURVATURE = 0.2
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How to train.
+    """How to train."""
 
-    Attributes:
-        epochs: at the most; the learning rate falls to zero over them (cosine).
-        batch: frames in a step.
-        learning_rate: of Adam, at its highest.
-        polish_epochs: last epochs in float32; the epochs before run the convolutions in bfloat16
-            if the device computes in it.
-        bend_weight: how many times a frame in a sharp bend weighs over one on a straight.
-        patience: epochs without a better validation loss before training stops.
-        seed: of weights, order and augmentation.
-        threads: of torch on the CPU.
-        origin: what the network starts from and learns from, in words; may be empty.
-    """
-
-    epochs: int = 14
-    batch: int = 128
-    learning_rate: float = 1e-3
+    epochs: int = 14  #: at the most; the learning rate falls to zero over them (cosine)
+    batch: int = 128  #: frames in a step
+    learning_rate: float = 1e-3  #: of Adam, at its highest
+    #: last epochs in float32; the epochs before run the convolutions in bfloat16 if the device
+    #: computes in it
     polish_epochs: int = 2
+    #: how many times a frame in a sharp bend weighs over one on a straight
     bend_weight: float = 3.0
-    patience: int = 5
-    seed: int = 1
-    threads: int = 2
-    origin: str = ""
+    patience: int = 5  #: epochs without a better validation loss before training stops
+    seed: int = 1  #: of weights, order and augmentation
+    threads: int = 2  #: of torch on the CPU
+    origin: str = ""  #: what the network starts from and learns from, in words; may be empty
 
 
 @dataclass(frozen=True)

@@ -32,20 +32,14 @@ class ManifestError(UserError):
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """One model of the manifest.
+    """One model of the manifest."""
 
-    Attributes:
-        file: the file's name in the manifest's folder.
-        sha256: of the file, in hexadecimal.
-        bytes: the file's size.
-        record: the file's record as JSON's types, without its self-test; empty if it has none.
-        scores: figures of the model by name, e.g. from its laps.
-    """
-
-    file: str
-    sha256: str
-    bytes: int
+    file: str  #: the file's name in the manifest's folder
+    sha256: str  #: of the file, in hexadecimal
+    bytes: int  #: the file's size
+    #: the file's record as JSON's types, without its self-test; empty if it has none
     record: Mapping[str, Any] = field(default_factory=dict)
+    #: figures of the model by name, e.g. from its laps
     scores: Mapping[str, Any] = field(default_factory=dict)
 
 

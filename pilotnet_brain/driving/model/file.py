@@ -46,22 +46,14 @@ QUANTIZED_TOLERANCE = 2e-2
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Runnable):
-    """A network ready to drive with.
+    """A network ready to drive with."""
 
-    Attributes:
-        record: what the file says of itself (JdeRobot's format if it says nothing).
-        path: the file.
-        sha256: of the file's bytes, in hexadecimal.
-        device: "cpu" or "cuda".
-        quantized: it runs int8 kernels.
-        note: what the user should know, e.g. why it runs on another device than asked; or empty.
-    """
-
-    record: ModelRecord
-    path: Path
-    sha256: str
-    device: str
-    quantized: bool
+    record: ModelRecord  #: what the file says of itself (JdeRobot's format if it says nothing)
+    path: Path  #: the file
+    sha256: str  #: of the file's bytes, in hexadecimal
+    device: str  #: "cpu" or "cuda"
+    quantized: bool  #: it runs int8 kernels
+    #: what the user should know, e.g. why it runs on another device than asked; or empty
     note: str = ""
 
     @property

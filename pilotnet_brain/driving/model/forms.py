@@ -42,18 +42,13 @@ _BLOCKS, _CALLS_PER_BLOCK = 4, 25
 
 @dataclass(frozen=True)
 class Runnable:
-    """A network in one form.
+    """A network in one form."""
 
-    Attributes:
-        module: takes float32 (1, 3, height, width), 0..1; gives float32 (1, 2), both on its device.
-        form: what was done to the network, e.g. "frozen, input norm folded, channels last".
-        channels_last: the memory layout that ``module`` wants its input in.
-        batch: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor.
-    """
-
+    #: takes float32 (1, 3, height, width), 0..1; gives float32 (1, 2), both on its device
     module: Network
-    form: str
-    channels_last: bool
+    form: str  #: what was done to the network, e.g. "frozen, input norm folded, channels last"
+    channels_last: bool  #: the memory layout that ``module`` wants its input in
+    #: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor
     batch: torch.Tensor | None = None
 
 

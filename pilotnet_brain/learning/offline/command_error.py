@@ -22,19 +22,12 @@ BATCH = 1024
 
 @dataclass(frozen=True)
 class CommandError:
-    """Mean squared errors over a data set.
+    """Mean squared errors over a data set."""
 
-    Attributes:
-        mse: of the normalized outputs, both together; in JdeRobot's range for every model.
-        speed_mse: (m/s)^2.
-        yaw_rate_mse: (rad/s)^2.
-        frames: how many.
-    """
-
-    mse: float
-    speed_mse: float
-    yaw_rate_mse: float
-    frames: int
+    mse: float  #: of the normalized outputs, both together; in JdeRobot's range for every model
+    speed_mse: float  #: (m/s)^2
+    yaw_rate_mse: float  #: (rad/s)^2
+    frames: int  #: how many
 
 
 def command_error(

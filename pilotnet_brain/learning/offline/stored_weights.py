@@ -17,37 +17,25 @@ from pilotnet_brain.driving.model.torchscript import CONVOLUTIONS, graph_of
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One convolution or linear layer.
+    """One convolution or linear layer."""
 
-    Attributes:
-        kind: "convolution" or "linear".
-        weight: float32, as the file holds it; an int8 weight dequantized, its zeros exact.
-        bias: float32, or None.
-        int8: the weight is stored as int8.
-    """
-
-    kind: str
+    kind: str  #: "convolution" or "linear"
+    #: float32, as the file holds it; an int8 weight dequantized, its zeros exact
     weight: torch.Tensor
-    bias: torch.Tensor | None
-    int8: bool
+    bias: torch.Tensor | None  #: float32, or None
+    int8: bool  #: the weight is stored as int8
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """The weights of a file, counted.
+    """The weights of a file, counted."""
 
-    Attributes:
-        parameters: weights and biases, those of batch norms included, zeros too.
-        sparsity: share of weights that are exactly zero, 0..1 (without biases); None if the
-            network has no such layers.
-        sparsity_convolution: the same of the convolutions...
-        sparsity_linear: ...and of the linear layers.
-    """
-
-    parameters: int
+    parameters: int  #: weights and biases, those of batch norms included, zeros too
+    #: share of weights that are exactly zero, 0..1 (without biases); None if the network has no
+    #: such layers
     sparsity: float | None
-    sparsity_convolution: float | None
-    sparsity_linear: float | None
+    sparsity_convolution: float | None  #: the same of the convolutions...
+    sparsity_linear: float | None  #: ...and of the linear layers
 
 
 def stored_weights(module: torch.jit.ScriptModule) -> StoredWeights:

@@ -42,17 +42,11 @@ class Durations:
 
 @dataclass(frozen=True)
 class InferenceTimes:
-    """The times of one call, copies to and from the device included.
+    """The times of one call, copies to and from the device included."""
 
-    Attributes:
-        one_thread: warm, on one thread.
-        all_threads: warm, on all threads of the processor.
-        paced: at the camera's rate, on one thread.
-    """
-
-    one_thread: Durations
-    all_threads: Durations
-    paced: Durations
+    one_thread: Durations  #: warm, on one thread
+    all_threads: Durations  #: warm, on all threads of the processor
+    paced: Durations  #: at the camera's rate, on one thread
 
     def figures(self) -> dict[str, Any]:
         """Return the times by the names of an evaluation's row, seconds."""
@@ -68,17 +62,11 @@ class InferenceTimes:
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """How much to time.
+    """How much to time."""
 
-    Attributes:
-        rounds: of every network.
-        calls: measured calls in a round, after a few that are not.
-        paced_calls: calls at the camera's rate, in one round.
-    """
-
-    rounds: int = 20
-    calls: int = 50
-    paced_calls: int = 100
+    rounds: int = 20  #: of every network
+    calls: int = 50  #: measured calls in a round, after a few that are not
+    paced_calls: int = 100  #: calls at the camera's rate, in one round
 
 
 class TimedNetwork:
