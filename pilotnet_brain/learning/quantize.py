@@ -17,9 +17,11 @@ How the int8 networks are built:
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import statistics
-import time
+import timeit
 import warnings
 from collections.abc import Iterable
 
@@ -216,40 +218,17 @@ def engines_by_speed(network: torch.jit.ScriptModule, image: torch.Tensor) -> tu
             expected = network(image)
             runners = {}
             for engine in torch.backends.quantized.supported_engines:
-                loaded = _loaded(data, engine)
-                if loaded is not None and _agrees(loaded, image, expected):
-                    runners[engine] = loaded
+                with contextlib.suppress(RuntimeError):  # one that cannot run the network
+                    torch.backends.quantized.engine = engine
+                    loaded = freeze(load_bytes(data))  # packs the weights for the engine
+                    if float((loaded(image) - expected).abs().max()) <= QUANTIZED_TOLERANCE:
+                        runners[engine] = functools.partial(loaded, image)
             medians: dict[str, list[float]] = {engine: [] for engine in runners}
             for _ in range(_ROUNDS):
-                for engine, loaded in runners.items():
-                    medians[engine].append(_median_call(loaded, image))
+                for engine, run in runners.items():
+                    calls = timeit.repeat(run, number=1, repeat=_CALLS)
+                    medians[engine].append(statistics.median(calls))
     finally:
         torch.backends.quantized.engine = before
         torch.set_num_threads(threads)
     return tuple(sorted(medians, key=lambda engine: statistics.median(medians[engine])))
-
-
-def _loaded(data: bytes, engine: str) -> torch.jit.ScriptModule | None:
-    """Return the network with its weights packed for an engine, or None where that cannot be."""
-    try:
-        torch.backends.quantized.engine = engine
-        return freeze(load_bytes(data))
-    except RuntimeError:
-        return None
-
-
-def _agrees(network: torch.jit.ScriptModule, image: torch.Tensor, expected: torch.Tensor) -> bool:
-    try:
-        return float((network(image) - expected).abs().max()) <= QUANTIZED_TOLERANCE
-    except RuntimeError:
-        return False
-
-
-def _median_call(network: torch.jit.ScriptModule, image: torch.Tensor) -> float:
-    """Return the median duration of a call, s, in one round."""
-    durations = []
-    for _ in range(_CALLS):
-        start = time.perf_counter()
-        network(image)
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations)

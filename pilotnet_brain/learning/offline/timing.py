@@ -7,6 +7,7 @@ rate, a call finds the caches as driving leaves them.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -128,10 +129,11 @@ def time_networks(
         with torch.inference_mode():
             torch.set_num_threads(1)
             networks = load()
-            one = _in_rounds(networks, frames, plan, lambda text: tell(f"one thread, {text}"))
-            paced = _paced(networks, frames, plan, tell)
+            rate = f"paced at {CAMERA_HZ:g} Hz"
+            one = _timed("one thread", networks, frames, plan.rounds, plan.calls, tell)
+            paced = _timed(rate, networks, frames, 1, plan.paced_calls, tell, 1.0 / CAMERA_HZ)
             torch.set_num_threads(all_threads())
-            every = _in_rounds(load(), frames, plan, lambda text: tell(f"all threads, {text}"))
+            every = _timed("all threads", load(), frames, plan.rounds, plan.calls, tell)
     finally:
         torch.set_num_threads(before)
     return [InferenceTimes(*times) for times in zip(one, every, paced, strict=True)]
@@ -144,35 +146,25 @@ def all_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _in_rounds(
+def _timed(
+    what: str,
     networks: Sequence[TimedNetwork],
     frames: NDArray[np.uint8],
-    plan: TimingPlan,
+    rounds: int,
+    calls: int,
     tell: Callable[[str], None],
+    period_s: float = 0.0,
 ) -> list[Durations]:
+    """Time every network in each round, one call a period at the most."""
     seconds: list[list[float]] = [[] for _ in networks]
-    for number in range(plan.rounds):
-        tell(f"round {number + 1} of {plan.rounds}")
-        for network, taken in zip(networks, seconds, strict=True):
-            taken += _calls(network, frames, plan.calls)
+    for round_, number in itertools.product(range(rounds), range(len(networks))):
+        tell(f"{what}, round {round_ + 1} of {rounds}, network {number + 1} of {len(networks)}")
+        seconds[number] += _calls(networks[number], frames, calls, period_s)
     return [Durations.of(taken) for taken in seconds]
 
 
-def _paced(
-    networks: Sequence[TimedNetwork],
-    frames: NDArray[np.uint8],
-    plan: TimingPlan,
-    tell: Callable[[str], None],
-) -> list[Durations]:
-    found = []
-    for number, network in enumerate(networks, start=1):
-        tell(f"paced at {CAMERA_HZ:g} Hz, network {number} of {len(networks)}")
-        found.append(Durations.of(_calls(network, frames, plan.paced_calls, 1.0 / CAMERA_HZ)))
-    return found
-
-
 def _calls(
-    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float = 0.0
+    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float
 ) -> list[float]:
     """Return the seconds that calls took, after a few warm ones; one call a period at the most."""
     for call in range(WARM_CALLS):
