@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, print_tables, show
+from pilotnet_brain.commands.progress import clear, show
 from pilotnet_brain.errors import UserError
 
 _CHECKED_FRAMES = 16
@@ -116,6 +116,7 @@ def time_models(
     )
     from pilotnet_brain.learning.offline.timing import TimingPlan
     from pilotnet_brain.report.offline_report import offline_csv, offline_markdown, offline_tables
+    from pilotnet_brain.report.tables import print_tables
 
     folder = models_dir() if out is None else out
     earlier = read_rows(folder / "evaluation.json")
@@ -129,7 +130,7 @@ def time_models(
         progress=show,
     )
     clear()
-    print_tables(offline_tables(rows))
+    print_tables(*offline_tables(rows))
     merged = merge_rows(earlier, rows)
     try:
         folder.mkdir(parents=True, exist_ok=True)

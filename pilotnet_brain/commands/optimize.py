@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pilotnet_brain.commands.progress import clear, epoch_line, show_step
 from pilotnet_brain.commands.train import rebuild_command
-from pilotnet_brain.commands.training_progress import clear, epoch_line, show_step
 from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:

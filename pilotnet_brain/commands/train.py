@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, epoch_line, show_step
+from pilotnet_brain.commands.progress import clear, epoch_line, show_step
 from pilotnet_brain.errors import UserError
 
 

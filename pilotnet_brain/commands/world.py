@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pilotnet_brain.errors import UserError
+
 if TYPE_CHECKING:
     from pilotnet_brain.circuits.circuit import Circuit
     from pilotnet_brain.simulation.looks import Looks
@@ -53,7 +55,6 @@ def world(
       pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.errors import UserError
     from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
