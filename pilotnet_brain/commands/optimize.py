@@ -14,7 +14,6 @@ from pilotnet_brain.commands.train import rebuild_command
 from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
-    from pilotnet_brain.learning.optimize import OptimizationTask
     from pilotnet_brain.learning.train import EpochReport
 
 _ALL = "all"
@@ -59,38 +58,20 @@ def optimize(
       pilotnet optimize all
       pilotnet optimize qat tiny_quant --baseline models/mine.pt --out mine
     """
-    from pilotnet_brain.learning.optimize import METHODS
+    from pilotnet_brain.learning.dataset import join, load_dataset
+    from pilotnet_brain.learning.optimize import METHODS, OptimizationTask, baseline_weights
     from pilotnet_brain.learning.optimize import optimize as make_model
+    from pilotnet_brain.learning.recipe import check_trainable
 
     for name in method:
         if name not in (*METHODS, _ALL):
             known = ", ".join(METHODS)
             raise UserError(f"unknown method {name!r}; methods: {known}, or {_ALL} of them")
     chosen = list(METHODS) if _ALL in method else method
-    task = _task(baseline, data, validation, folder, seed, threads)
-    options = {"baseline": baseline, "data": data, "validation": validation, "seed": seed}
-    for number, name in enumerate(chosen, start=1):
-        start = time.monotonic()
-        typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
-        path = out / f"{name}.pt"
-        make_model(name, task, out, rebuild_command("optimize", [name], {**options, "out": out}))
-        took = time.monotonic() - start
-        typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
-    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
-
-
-def _task(
-    baseline: Path, data: Path, validation: Path, folder: Path, seed: int, threads: int
-) -> OptimizationTask:
-    """Read the baseline and the data that may be learned from."""
-    from pilotnet_brain.learning.dataset import join, load_dataset
-    from pilotnet_brain.learning.optimize import OptimizationTask, baseline_weights
-    from pilotnet_brain.learning.recipe import check_trainable
-
     weights, origin = baseline_weights(baseline)
     for path in (data, validation):
         check_trainable(path)
-    return OptimizationTask(
+    task = OptimizationTask(
         weights=weights,
         origin=origin,
         training=join([load_dataset(data)]),
@@ -102,6 +83,15 @@ def _task(
         reported=_report,
         progress=show_step,
     )
+    options = {"baseline": baseline, "data": data, "validation": validation, "seed": seed}
+    for number, name in enumerate(chosen, start=1):
+        start = time.monotonic()
+        typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
+        path = out / f"{name}.pt"
+        make_model(name, task, out, rebuild_command("optimize", [name], {**options, "out": out}))
+        took = time.monotonic() - start
+        typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
+    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
 
 
 def _report(method: str, report: EpochReport) -> None:

@@ -124,7 +124,11 @@ def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
             f"{source}: it is int8, whose operators only torch has: export the float model that it "
             "was made from, and quantize that for the runtime"
         )
-    _need_packages()
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise OnnxError(
+            f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
+        )
     data = _with_record(_converted(source, network, record), record)
     difference = _largest_difference(source, data, network, frames)
     if difference > TOLERANCE:
@@ -195,12 +199,3 @@ def _largest_difference(
     except Exception as error:  # its own kinds of error, none of them public
         raise OnnxError(f"{source}: ONNX Runtime cannot run it: {error}") from error
     return max(differences)
-
-
-def _need_packages() -> None:
-    """Refuse in one line if the optional packages are missing."""
-    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise OnnxError(
-            f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
-        )

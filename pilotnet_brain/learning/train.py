@@ -96,6 +96,8 @@ def train(
     Raises:
         UserError: the folder holds a checkpoint of another plan; the loss is not finite.
     """
+    from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
+
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -104,7 +106,7 @@ def train(
     weights = _frame_weights(training, plan)
     targets = torch.from_numpy(training.targets())
     first = learner.resume(folder / CHECKPOINT_FILE)
-    writer = _summary_writer(folder)
+    writer = SummaryWriter(str(folder / "tensorboard"))
     for epoch in range(first, plan.epochs):
         if learner.epochs_without_gain >= plan.patience:
             return
@@ -298,9 +300,3 @@ def _frame_weights(data: DataSet, plan: TrainingPlan) -> torch.Tensor:
     bend = table["curvature"] if "curvature" in table else table["w"] / table["v"].clip(lower=1.0)
     sharpness = (bend.abs() / _SHARP_CURVATURE).clip(upper=1.0).to_numpy(np.float64)
     return torch.from_numpy(1.0 + (plan.bend_weight - 1.0) * sharpness)
-
-
-def _summary_writer(folder: Path) -> torch.utils.tensorboard.SummaryWriter:
-    from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
-
-    return SummaryWriter(str(folder / "tensorboard"))

@@ -122,18 +122,14 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
             f"models: {known}"
         )
     if not trust and path.resolve().parent == folder.resolve():
-        _check_listed(path)
+        for name, entry in read_manifest(path.parent).items():
+            if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
+                raise ManifestError(
+                    f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} "
+                    f"in {MANIFEST}: restore the file, or enter the new one: "
+                    f"pilotnet models sign {name}"
+                )
     return path
-
-
-def _check_listed(path: Path) -> None:
-    """Compare a file with the checksum in its folder's manifest; a file not listed there passes."""
-    for name, entry in read_manifest(path.parent).items():
-        if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
-            raise ManifestError(
-                f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} in "
-                f"{MANIFEST}: restore the file, or enter the new one: pilotnet models sign {name}"
-            )
 
 
 def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:

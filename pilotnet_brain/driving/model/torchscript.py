@@ -76,14 +76,9 @@ def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
         return torch.jit.freeze(module)
 
 
-def graph_of(module: torch.jit.ScriptModule) -> Any:
-    """Return the graph of the module's forward, calls inlined (torch._C.Graph, untyped)."""
-    return module.inlined_graph
-
-
 def holds_quantized_kernels(module: torch.jit.ScriptModule) -> bool:
     """Return whether the module calls int8 operators, which exist on the CPU only."""
-    return any(node.kind().startswith("quantized::") for node in _all_nodes(graph_of(module)))
+    return any(node.kind().startswith("quantized::") for node in _all_nodes(module.inlined_graph))
 
 
 def convolve_channels_last(frozen: torch.jit.ScriptModule) -> None:
