@@ -34,9 +34,7 @@ STANDARD = DrivingStyle()
 class Expert:
     """Gives the command for a pose on a circuit. It has no state: same pose, same command.
 
-    Args:
-        circuit: where it drives, in the centerline's direction.
-        style: how hard.
+    It drives in the direction of the circuit's centerline.
     """
 
     def __init__(self, circuit: Circuit, style: DrivingStyle = STANDARD) -> None:
@@ -50,11 +48,8 @@ class Expert:
         Pure pursuit (Coulter, "Implementation of the Pure Pursuit Path Tracking Algorithm", 1992):
         the arc that leaves along the car's heading and meets the line at the pursued point.
 
-        Args:
-            x: of base_link, m.
-            y: of base_link, m.
-            yaw: rad.
-            near: arc length of the last projection, m, where the caller keeps one.
+        The pose is that of base_link (m, rad); ``near`` is the arc length of the last projection,
+        m, where the caller keeps one.
         """
         here = self._line.project(x, y, near)
         speed = self._speed(here, yaw)

@@ -62,14 +62,9 @@ class FrameWatchdog:
         self._newest_s: float | None = None
 
     def see_clock(self, clock_s: float, steady_s: float) -> bool:
-        """Update the time; to be called before each judgement and by a real-time timer.
+        """Update the simulated and the real time; returns whether the clock jumped back.
 
-        Args:
-            clock_s: simulated time now (seconds).
-            steady_s: real time now (seconds).
-
-        Returns:
-            Whether the clock jumped back: a new epoch starts.
+        To be called before each judgement and by a real-time timer. A jump starts a new epoch.
         """
         # A reordered tick or two is not a reset: only a time well before the latest one is.
         jumped = self._clock_s is not None and clock_s < self._latest_s - JUMP_S

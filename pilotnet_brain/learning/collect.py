@@ -49,10 +49,8 @@ _MAX_YAW_RATE = -JDEROBOT_RANGE.yaw_rate_min
 def collect(folder: Path, recipe: Recipe, jobs: int = -1) -> Iterator[tuple[int, int]]:
     """Make a data set in a folder, world by world; yields (worlds finished, worlds in all).
 
-    Args:
-        folder: made if missing; one that holds part of the same data set is completed.
-        recipe: what to collect; exactly so many frames.
-        jobs: processes; -1 for one a core.
+    The folder is made if missing; one that holds part of the same data set is completed. It gets
+    exactly the recipe's number of frames. ``jobs``: processes; -1 for one a core.
 
     Raises:
         DataSetError: the folder holds another data set.

@@ -95,12 +95,8 @@ class OptimizationTask:
     ) -> nn.Module:
         """Train the network by the plan, or resume where it stopped; returns its best epoch.
 
-        Args:
-            method: names the checkpoint's folder.
-            network: to train; it is changed.
-            plan: its seed, threads and origin are the task's.
-            teacher: see `train`.
-            after_step: see `train`.
+        The network is changed. The method names the checkpoint's folder; the plan's seed, threads
+        and origin are the task's. For the teacher and what is called after a step see `train`.
         """
         origin = json.dumps({"baseline": self.origin, **self.sources}, sort_keys=True)
         plan = replace(plan, seed=self.seed, threads=self.threads, origin=origin)
@@ -212,14 +208,8 @@ METHODS = {
 def optimize(method: str, task: OptimizationTask, folder: Path, rebuild: str = "") -> ModelRecord:
     """Make a method's model, write it to ``folder/METHOD.pt`` and enter it in the manifest there.
 
-    Args:
-        method: a key of `METHODS`.
-        task: the baseline, the data and the settings.
-        folder: of the model files.
-        rebuild: the command that makes the file again.
-
-    Returns:
-        The record as written.
+    The method is a key of `METHODS`; ``rebuild`` is the command that makes the file again. Returns
+    the record as written.
 
     Raises:
         ModelError: the file cannot be written.

@@ -30,9 +30,6 @@ class PilotNet(nn.Module):
 
     Input float32 (N, 3, 66, 200), RGB, values 0..1; output float32 (N, 2): normalized speed and
     yaw rate, trained towards 0..1. About 1.6 million parameters in its own shape.
-
-    Args:
-        shape: PilotNet's own by default.
     """
 
     def __init__(self, shape: Shape = PILOTNET) -> None:

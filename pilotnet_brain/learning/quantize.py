@@ -62,9 +62,8 @@ _ROUNDS, _CALLS = 5, 50
 class Quantizable(nn.Module):
     """A PilotNet's layers in the order that int8 wants them: between a quantizer and its inverse.
 
-    Args:
-        network: copied; its input norm is folded, its flattening turned to channels-last order
-            (the layout of int8 convolutions, so that flattening copies nothing).
+    They are copies: the input norm is folded, the flattening turned to channels-last order (the
+    layout of int8 convolutions, so that flattening copies nothing).
     """
 
     def __init__(self, network: PilotNet) -> None:
@@ -95,11 +94,9 @@ def quantize_dynamically(network: PilotNet) -> nn.Module:
 
 
 def quantize_statically(network: PilotNet, calibration: Iterable[torch.Tensor]) -> nn.Module:
-    """Return the network in int8, its ranges those of the calibration images.
+    """Return a trained float32 network in int8, its ranges those of the calibration images.
 
-    Args:
-        network: trained, float32.
-        calibration: batches of float32 (N, 3, 66, 200), 0..1, like those seen in driving.
+    These are batches of float32 (N, 3, 66, 200), 0..1, like those seen in driving.
     """
     with quiet_deprecation():
         prepared = _prepared(Quantizable(network), _static_configs())
@@ -202,11 +199,8 @@ class _FlattenChannelsLast(nn.Module):
 def engines_by_speed(network: torch.jit.ScriptModule, image: torch.Tensor) -> tuple[str, ...]:
     """Return the engines that run the network and agree with it, the fastest here first.
 
-    Timed on one thread, in rounds of warm calls, so that the machine's drift affects all alike.
-
-    Args:
-        network: int8 TorchScript.
-        image: float32 (1, 3, 66, 200), 0..1.
+    Timed on one thread, in rounds of warm calls, so that the machine's drift affects all alike. The
+    network is int8, the image float32 (1, 3, 66, 200), 0..1.
     """
     before, threads = torch.backends.quantized.engine, torch.get_num_threads()
     torch.set_num_threads(1)

@@ -137,12 +137,7 @@ class DataSetSummary:
 
 
 def summarize(data: DataSet, recipe: Recipe | None) -> DataSetSummary:
-    """Return a data set's counts.
-
-    Args:
-        data: any.
-        recipe: that it was collected by, if known; directions and looks follow from it.
-    """
+    """Return a data set's counts; directions and looks follow from its recipe, if that is known."""
     table = data.table
     if not set(COLUMNS) <= set(table.columns):
         return DataSetSummary(len(data))

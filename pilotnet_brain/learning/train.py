@@ -150,9 +150,7 @@ def predict(network: nn.Module, frames: NDArray[np.uint8], batch: int = 512) -> 
 def best_network(folder: Path, network: nn.Module | None = None) -> nn.Module:
     """Return the best network of a training folder, in evaluation mode.
 
-    Args:
-        folder: that was trained into.
-        network: of the build that was trained; its weights are replaced. Default: PilotNet.
+    The weights of the given network (PilotNet by default), of the build trained, are replaced.
 
     Raises:
         UserError: there is no checkpoint.

@@ -135,13 +135,9 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
 def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
     """Enter a model file's checksum and record in its folder's manifest, or renew them.
 
-    Scores stay as long as the checksum does; those of another file are dropped.
-
-    Args:
-        path: the model file; a new entry has the name of the file without its suffix.
-
-    Returns:
-        The entry as written, and the one before it, if there was one.
+    A new entry has the name of the file without its suffix. Scores stay as long as the checksum
+    does; those of another file are dropped. Returns the entry as written, and the one before it, if
+    there was one.
 
     Raises:
         ModelError: the file is not a model.
@@ -160,16 +156,10 @@ def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
 
 
 def enter_scores(folder: Path, name: str, sha256: str, scores: Mapping[str, Any]) -> ManifestEntry:
-    """Add figures of a model to its entry in a folder's manifest; the checksum stays.
+    """Add figures of a model to its entry in a folder's manifest; returns the entry as written.
 
-    Args:
-        folder: with the manifest.
-        name: of the model in the manifest.
-        sha256: of the file that the figures were measured on.
-        scores: figures by name; those of the same name are replaced.
-
-    Returns:
-        The entry as written.
+    The figures were measured on the file with this sha256, and the entry's stays. Those of the same
+    name are replaced.
 
     Raises:
         ManifestError: the manifest does not list the model with this checksum, or cannot be read

@@ -202,13 +202,8 @@ def fastest(
 ) -> _Runnable:
     """Return the form with the lowest median time on a batch, copies in and out included.
 
-    The forms take turns in blocks of warm calls.
-
-    Args:
-        forms: at least one.
-        batch: an input on the host, float32 (1, 3, height, width).
-        device: "cpu" or "cuda", where the networks are.
-        clock: seconds.
+    The forms, at least one, take turns in blocks of warm calls. The batch is float32 (1, 3, height,
+    width), on the host; the networks are on the device, "cpu" or "cuda"; the clock gives seconds.
     """
     times: list[list[float]] = [[] for _ in forms]
     with torch.inference_mode():

@@ -115,13 +115,8 @@ def fold_input_norm(frozen: torch.jit.ScriptModule) -> bool:
     The norm is an affine map of each channel, y = a x + b, and the convolution is linear: its
     weights times a, and its bias plus the weights' sum times b, give the same without a pass over
     the picture. Exact up to rounding where the convolution pads nothing (a padded zero is not
-    normalized). In place.
-
-    Args:
-        frozen: a frozen module that was not run yet (torch keeps the graph of the first run).
-
-    Returns:
-        Whether there was such a pair; otherwise the module is as it was.
+    normalized). In place, on a frozen module that was not run yet (torch keeps the graph of the
+    first run). Returns whether there was such a pair; otherwise the module is as it was.
     """
     graph: Any = frozen.graph  # torch's stubs leave out half of its methods
     norm = graph.findNode("aten::batch_norm")

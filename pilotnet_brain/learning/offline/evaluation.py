@@ -95,13 +95,8 @@ def evaluate(
 ) -> list[OfflineRow]:
     """Measure model files; the reference file also gives a row of its form as saved.
 
-    Args:
-        models: the files.
-        reference: the traced float file that the ratios refer to.
-        data: the test set.
-        device: "cpu" or "cuda"; on CUDA every form of each model gives a row.
-        plan: how much to time.
-        progress: called with what is being done.
+    Ratios refer to the reference, a traced float file. The device is "cpu" or "cuda"; on CUDA every
+    form of each model gives a row. ``progress`` is called with what is being done.
 
     Raises:
         ModelError: a file is not fit to drive with, or there is no such device.
@@ -186,12 +181,8 @@ def command_error(
 ) -> CommandError:
     """Run a model file's network over a data set and compare with its labels.
 
-    Args:
-        path: of the model, for errors.
-        network: as it was saved, on the CPU.
-        record: its input format and output range.
-        data: frames of JdeRobot's input format.
-        progress: called with the frames done and to do.
+    The network is on the CPU, as it was saved; the record has its input format and output range.
+    ``progress`` is called with the frames done and to do. The path is named in errors.
 
     Raises:
         UserError: the network takes other pixels than the data set holds.

@@ -71,12 +71,7 @@ class TimingPlan:
 
 
 class TimedNetwork:
-    """A network with its input, which is filled for every call as it is in driving.
-
-    Args:
-        network: on the device.
-        buffers: of its input.
-    """
+    """A network with the buffers of its input, which are filled for every call as in driving."""
 
     def __init__(self, network: Network, buffers: NetworkInput) -> None:
         self._network, self._input = network, buffers
