@@ -56,7 +56,6 @@ def export_torchscript(
 
     Args:
         network: takes float32 (1, 3, height, width), 0..1; gives (1, 2) normalized outputs.
-        path: of the file.
         record: what the file says of itself; the parameters are counted here, the self-test is
             filled in by ``save_model``.
         self_test_frames: uint8 (4, height, width, 3), as ``network_input`` returns them; real

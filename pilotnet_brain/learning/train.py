@@ -83,9 +83,7 @@ def train(
     number of threads.
 
     Args:
-        training: what is learned from.
         validation: from circuits that are not in it; chooses the best epoch and stops early.
-        plan: how.
         folder: for the checkpoint and TensorBoard's event files.
         progress: called at every tenth step.
         network: PilotNet with the plan's seed if none is given.

@@ -122,7 +122,6 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     patterns. Where it can be run in more than one form (CUDA), the fastest is chosen.
 
     Args:
-        path: of the file.
         device: "auto" (CUDA where there is a GPU that runs the network), "cpu" or "cuda".
             Quantized networks run on the CPU whatever was asked. ``Model.note`` says why it is
             another device than expected.

@@ -115,7 +115,6 @@ def time_networks(
             because int8 weights are packed for the number of threads at load: packed for two and
             run on one, a network takes 1.6 times as long.
         frames: uint8 (N, height, width, 3): their input pixels, one after the other.
-        plan: how much to time.
         progress: called with what is being timed.
     """
     before = torch.get_num_threads()
