@@ -133,7 +133,7 @@ lint: $(DEV_STAMP) ## Check style and types
 .PHONY: colcon-build
 colcon-build: $(DEV_STAMP) ## Build the ROS 2 package into install/
 	@$(VENV)/bin/python -m colcon build --base-paths . --packages-select pilotnet_brain
-	@echo 'now: source install/setup.bash && ros2 launch pilotnet_brain drive.launch.py'
+	@echo 'now: source install/setup.bash$(if $(ROS_FOUND), && ros2 launch pilotnet_brain drive.launch.py)'
 
 .PHONY: clean
 clean: ## Remove what was built (not the runs, not the environment)

@@ -31,7 +31,6 @@ from launch_ros.actions import Node
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.after_run import show_run
-from pilotnet_brain.runs.dds_profile import other_terminals
 from pilotnet_brain.runs.drive import prepare_run, reason_of
 from pilotnet_brain.runs.events import (
     REFUSED,
@@ -40,11 +39,11 @@ from pilotnet_brain.runs.events import (
     process_environment,
     record_event,
 )
-from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs.fast_dds import other_terminals, remove_dead_files
 from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
-from pilotnet_brain.runs.parent_process import leader_environment
+from pilotnet_brain.runs.signals import leader_environment
 from pilotnet_brain.runs.spec import ARGUMENTS, Argument, RunSpec
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}

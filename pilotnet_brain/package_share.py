@@ -1,8 +1,9 @@
-"""Where the package's shared files (models, parameters, launch files, circuits) lie."""
+"""Where the package's shared files (models, launch files, circuits) and its command lie."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,3 +34,19 @@ def share_dir() -> Path:
         f"the shared files of {_PACKAGE} were not found under AMENT_PREFIX_PATH or {sys.prefix}: "
         "source the workspace's install/setup.bash, or run from a checkout"
     )
+
+
+def installed_command() -> Path | None:
+    """Return the ``pilotnet`` that colcon installed; None in a checkout."""
+    program = share_dir().parent.parent / "lib" / _PACKAGE / "pilotnet"
+    return program if program.is_file() else None
+
+
+def pilotnet_command() -> str:
+    """Return how a user starts this ``pilotnet``: by its path where PATH has none."""
+    if shutil.which("pilotnet"):
+        return "pilotnet"
+    for program in (Path(sys.executable).with_name("pilotnet"), installed_command()):
+        if program is not None and program.is_file():
+            return os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)
+    return f"{sys.executable} -m {_PACKAGE}.cli"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pilotnet_brain.circuits.catalogue import circuit_names
+from pilotnet_brain.package_share import pilotnet_command
 
 ROOT = Path(__file__).parent.parent
 EXECUTABLES = ("brain", "metrics", "simulator", "recorder", "pilotnet")
@@ -117,6 +118,14 @@ def test_installed_nodes_start_and_refuse_an_unknown_circuit(prefix: Path, name:
     assert "unknown circuit 'nowhere'" in refused.stderr
 
 
+def test_a_mistyped_pose_source_is_refused(prefix: Path) -> None:
+    pytest.importorskip("rclpy")
+    program = str(prefix / "lib/pilotnet_brain/metrics")
+    refused = run_installed(prefix, program, "--ros-args", "-p", "pose_source:=odometry")
+    assert refused.returncode == 2, refused.stderr
+    assert "odom, model_states" in refused.stderr
+
+
 def test_manifest_names_licence_and_maintainer() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert manifest.findtext("license") == "Apache-2.0"
@@ -185,3 +194,15 @@ def test_gazebo_is_asked_for_only_where_it_exists() -> None:
     conditions = {d.text: d.get("condition") for d in manifest.iter("exec_depend")}
     assert conditions.pop("gazebo_ros") == "$ROS_DISTRO == humble"
     assert set(conditions.values()) == {None}
+
+
+def test_hints_name_a_command_that_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no `pilotnet` is on the path, its path is named, not a word that the shell lacks."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = pilotnet_command().split()[0]
+    assert program != "pilotnet" and os.access(program, os.X_OK)
+    (tmp_path / "pilotnet").write_text("#!/bin/sh\n")
+    (tmp_path / "pilotnet").chmod(0o755)
+    assert pilotnet_command() == "pilotnet"

@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
-from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs.fast_dds import (
+    IMAGE_PUBLISHER,
+    NO_IMAGES,
+    dds_environment,
+    remove_dead_files,
+)
 
 RATES_HZ = (20.0, 60.0, 100.0)
 _START_LIMIT_S = 30.0

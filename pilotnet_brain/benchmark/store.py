@@ -14,6 +14,7 @@ from pilotnet_brain.benchmark.plan import BenchmarkPlan, PlannedRun
 from pilotnet_brain.benchmark.plan_file import plan_of, read_values, write_plan
 from pilotnet_brain.benchmark.row import Row
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.package_share import pilotnet_command
 
 PLAN_FILE = "plan.yaml"
 ROWS_FILE = "rows.jsonl"
@@ -115,7 +116,7 @@ class BenchmarkStore:
                 raise UserError(
                     f"{self.folder} holds another benchmark ({', '.join(differing)} differ): "
                     "choose another folder, or go on with that one: "
-                    f"pilotnet benchmark {path} --out {self.folder}"
+                    f"{pilotnet_command()} benchmark {path} --out {self.folder}"
                 )
         write_atomically(path, write_plan(self.plan).encode())
 

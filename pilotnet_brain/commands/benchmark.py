@@ -173,6 +173,7 @@ def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
 def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     """Drive what is to do, keep and show the results; return the exit status."""
     from pilotnet_brain.machine import made_by
+    from pilotnet_brain.package_share import pilotnet_command
     from pilotnet_brain.report.benchmark_results import write_results
 
     machine = made_by()
@@ -190,7 +191,8 @@ def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     _show(store)
     _write_pages(store, runs=store.plan.mode == "live" and not stopped)
     if stopped:
-        again = f"pilotnet benchmark {store.folder / 'plan.yaml'} --out {store.folder}"
+        plan = store.folder / "plan.yaml"
+        again = f"{pilotnet_command()} benchmark {plan} --out {store.folder}"
         done = f"stopped after {len(store.rows)} of {store.total} runs"
         typer.echo(f"{done}; go on with: {again}", err=True)
         return _STOPPED

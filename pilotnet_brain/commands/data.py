@@ -60,6 +60,7 @@ def collect(
     from pilotnet_brain.driving.expert import DrivingStyle
     from pilotnet_brain.learning.collect import collect as collect_worlds
     from pilotnet_brain.learning.recipe import TRAINING_CIRCUITS, Recipe
+    from pilotnet_brain.package_share import pilotnet_command
 
     recipe = Recipe(
         frames=frames,
@@ -75,7 +76,7 @@ def collect(
     clear()
     typer.echo(
         f"{frames} frames are in {out}; next: "
-        f"pilotnet train {out} --validation OTHER --out models/mine.pt"
+        f"{pilotnet_command()} train {out} --validation OTHER --out models/mine.pt"
     )
 
 

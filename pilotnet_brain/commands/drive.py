@@ -33,9 +33,9 @@ def drive(**arguments: Any) -> None:
     from pilotnet_brain.errors import FAILED, SUCCESS, USER_ERROR
     from pilotnet_brain.report.after_run import show_run
     from pilotnet_brain.report.figures import progress_line
-    from pilotnet_brain.runs.dds_profile import other_terminals
     from pilotnet_brain.runs.drive import RunInterrupted, RunRefused
     from pilotnet_brain.runs.drive import drive as drive_run
+    from pilotnet_brain.runs.fast_dds import other_terminals
 
     spec = RunSpec(**arguments)
 

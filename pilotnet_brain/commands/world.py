@@ -51,7 +51,8 @@ def world(
       pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
+    from pilotnet_brain.package_share import pilotnet_command
+    from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
     from pilotnet_brain.simulation.gazebo import classic_world
     from pilotnet_brain.simulation.gazebo.sim import write_gz_world
     from pilotnet_brain.simulation.looks import looks_of_seed
@@ -74,7 +75,7 @@ def world(
         files = classic_world.write_world_with_our_car(scenery, replace, loaded, out, flavour)
         typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
         typer.echo(
-            f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS pilotnet drive "
+            f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
             f"--simulator gazebo --circuit {loaded.name} --world {files.world}"
         )
     elif world_format == "gz":

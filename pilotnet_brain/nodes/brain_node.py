@@ -54,11 +54,13 @@ from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
 from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
-from pilotnet_brain.runs.dds_profile import profile_warning
+from pilotnet_brain.runs.fast_dds import profile_warning
 
 _WATCHDOG_S = 0.05
 _STARTING_S = 3.0
 """A node that publishes commands may be discovered this late."""
+_SETTLED_S = 0.5
+"""While a node is being discovered, a part of its endpoints is seen without the others."""
 _RCLPY_GIVES_INFO = hasattr(Subscription, "CallbackType")
 """From Iron on a message comes with its info to a callback that takes two arguments."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -77,7 +79,7 @@ class BrainNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("brain")
         self.exit_status: int | None = None
-        self._created = self._activated = time.monotonic()
+        self._created = self._activated = self._winning_at = time.monotonic()
         self._lock = threading.RLock()
         """Held while a frame is driven, and while the model or the lifecycle state changes."""
         self._pilot: Pilot | None = None
@@ -224,7 +226,7 @@ class BrainNode(LifecycleNode):
         # rclpy's types leave the message's info out.
         on_image: Any = self._on_image if _RCLPY_GIVES_INFO else self._on_image_alone
         self._watchdog = FrameWatchdog()
-        self._activated = time.monotonic()
+        self._activated = self._winning_at = time.monotonic()
         self._starting = StartingPublisher(self, topic)
         self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
         self._driving_entities = [
@@ -332,13 +334,15 @@ class BrainNode(LifecycleNode):
         """While starting: stop driving if another node turns out to be the one that drives."""
         if self._starting is None:
             return False
-        if time.monotonic() - self._activated > _STARTING_S:
-            self._end_starting()
+        winners, now = self._starting.winners(), time.monotonic()
+        if not winners:
+            self._winning_at = now
+            if now - self._activated > _STARTING_S:
+                self._end_starting()
+            return False
+        if now - self._winning_at < _SETTLED_S:
             return False
         topic = self.resolve_topic_name("cmd_vel")
-        winners = self._starting.winners()
-        if not winners:
-            return False
         self.trigger_deactivate()
         problem = _multiple_publishers(topic, winners)
         if self.autostart:

@@ -33,8 +33,8 @@ from pilotnet_brain.nodes.ros.graph import SimulatorTopics, Spin, wait_for_comma
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import RunningNode, run
 from pilotnet_brain.nodes.ros.simulator_output import NEWEST, SimulatorOutput, finite_command
-from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, profile_warning
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, profile_warning
+from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
 from pilotnet_brain.simulation.gazebo.transport.client import (

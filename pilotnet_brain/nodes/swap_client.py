@@ -15,7 +15,7 @@ from rclpy.parameter_client import AsyncParameterClient
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros.graph import full_name
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
 
 _BRAINS_TOPIC = "/brain/frames"
 """Ending of the name of the topic that only brains publish."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.package_share import share_dir
+from pilotnet_brain.package_share import installed_command, pilotnet_command
 from pilotnet_brain.runs.events import KILLED, STOPPING, last_reason, read_events
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.parent_process import end_with_parent
+from pilotnet_brain.runs.signals import end_with_parent
 
 
 def show_run(folder: RunFolder) -> bool:
@@ -48,18 +46,6 @@ def show_run(folder: RunFolder) -> bool:
     return bool(figures.get("lap_completed"))
 
 
-def pilotnet_command() -> str:
-    """Return how this installation's ``pilotnet`` is started: by its path where it is on none."""
-    beside = Path(sys.executable).with_name("pilotnet")
-    installed = share_dir().parent.parent / "lib" / "pilotnet_brain" / "pilotnet"
-    if shutil.which("pilotnet"):
-        return "pilotnet"
-    for program in (beside, installed):
-        if program.is_file():
-            return os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)
-    return f"{sys.executable} -m pilotnet_brain.cli"
-
-
 def _make_video(run: Path) -> None:
     """Make run.mp4 in a process that Ctrl-C ends too; what goes wrong, that process says.
 
@@ -67,10 +53,8 @@ def _make_video(run: Path) -> None:
     installed program starts with the Python that built the package.
     """
     print(f"making the video {run / 'run.mp4'}", flush=True)
-    installed = share_dir().parent.parent / "lib" / "pilotnet_brain" / "pilotnet"
-    program = (
-        [str(installed)] if installed.is_file() else [sys.executable, "-m", "pilotnet_brain.cli"]
-    )
+    installed = installed_command()
+    program = [str(installed)] if installed else [sys.executable, "-m", "pilotnet_brain.cli"]
     with contextlib.suppress(KeyboardInterrupt):  # the results are there, and their place is said
         subprocess.run(
             [*program, "report", str(run), "--video"],

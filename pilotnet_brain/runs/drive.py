@@ -19,13 +19,13 @@ from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.check import check_run
 from pilotnet_brain.runs.events import REFUSED, STOPPING, last_reason, record_event
-from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs.fast_dds import remove_dead_files
 from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import run_graph
 from pilotnet_brain.runs.processes import RunProcesses, how_it_ended
+from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.runs.spec import RunSpec
-from pilotnet_brain.runs.stop_signal import StopSignal
 
 
 class RunRefused(UserError):  # noqa: N818  (named by what it is)

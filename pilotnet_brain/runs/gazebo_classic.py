@@ -13,7 +13,7 @@ from pathlib import Path
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.runs.events import DRIVING, FAILED, REFUSED, read_events, record_event
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world

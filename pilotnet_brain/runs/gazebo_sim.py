@@ -15,7 +15,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import USER_ERROR, UserError
 from pilotnet_brain.runs.events import DRIVING, FAILED, REFUSED, read_events, record_event
 from pilotnet_brain.runs.gazebo_classic import topics_of, world_parser
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer, write_gz_world
 from pilotnet_brain.simulation.looks import looks_of_seed
 

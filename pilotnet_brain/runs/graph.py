@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import camera_info_topic, remappings
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes

@@ -18,6 +18,7 @@ from brightness_model import write_brightness_model
 
 from pilotnet_brain.cli import main
 from pilotnet_brain.metrics.trajectory import read_trajectory
+from pilotnet_brain.package_share import pilotnet_command
 from pilotnet_brain.runs import folder as run_folder
 from pilotnet_brain.runs.lockstep import TIMED
 
@@ -114,7 +115,7 @@ def test_stopped_by_hand_it_keeps_the_rows_and_says_how_to_go_on(
     said = started[0].log.read_text()
     count = len(results(tmp_path / "out")["rows"])
     assert 1 <= count < 4
-    assert f"stopped after {count} of 4 runs; go on with: pilotnet benchmark" in said
+    assert f"stopped after {count} of 4 runs; go on with: {pilotnet_command()} benchmark" in said
     assert "Traceback" not in said
 
 

@@ -21,7 +21,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.runs.check import check_run  # noqa: E402
-from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
 from pilotnet_brain.runs.spec import RunSpec  # noqa: E402
 from pilotnet_brain.runs.topics import remappings  # noqa: E402
 from pilotnet_brain.simulation.gazebo.classic_world import (  # noqa: E402

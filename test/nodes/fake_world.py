@@ -27,7 +27,7 @@ from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.metrics.frame_record import FrameRecord, frame_record
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.simulator_output import time_message
-from pilotnet_brain.runs.dds_profile import IMAGE_PUBLISHER, dds_environment
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
 
 PATIENCE_S = 30.0
 

@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.nodes.swap_client import swap_model  # noqa: E402
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)
@@ -290,7 +290,6 @@ def test_swap_changes_the_model_of_the_running_brain(
     monkeypatch.chdir(tmp_path)
     assert swap_model(other.name) == "/brain"
     assert world.drive_frame(grey_image(51)).model == "swapped"
-    # None answers until the clock's next frame: the brain names what it was swapped to.
     assert world.until(lambda: world.statuses[-1][1]["model"] == "swapped", "the status")
     with pytest.raises(UserError, match=r"/brain refused no_such: unknown model .*static_quant"):
         swap_model("no_such")
@@ -301,6 +300,23 @@ def test_swap_changes_the_model_of_the_running_brain(
         UserError, match=f"no brain runs in namespace /b in ROS_DOMAIN_ID {DOMAIN_ID}"
     ):
         swap_model(str(model), namespace="/b")
+
+
+def test_swap_asks_which_of_several_brains_is_meant(
+    world: FakeWorld, brain: object, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(DOMAIN_ID))
+    other = write_brightness_model(tmp_path / "swapped.pt", offset=0.1)
+    second = start_brain(model, "-r", "__ns:=/car1")
+    try:
+        world.until(lambda: world.node.count_publishers("/car1/cmd_vel") > 0, "the second brain")
+        with pytest.raises(UserError, match="several brains run: /brain, /car1/brain; name one"):
+            swap_model(str(other))
+        assert swap_model(str(other), namespace="/car1") == "/car1/brain"
+        assert world.drive_frame(grey_image(51)).model == "brightness"
+    finally:
+        second.terminate()
+        second.communicate(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", exc_type=ImportError)
 from fake_world import PATIENCE_S, FakeWorld  # noqa: E402
 
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
 DOMAIN_ID = 40 + os.getpid() % 30
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from pilotnet_brain.runs.dds_profile import (
+from pilotnet_brain.runs.fast_dds import (
     IMAGE_PUBLISHER,
     NO_IMAGES,
     PROFILE_VARIABLES,

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from std_msgs.msg import Empty
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.signals import StopSignal
 
 DISCOVERY_S = 0.7
 """How long other nodes are given to show up in the graph."""
@@ -56,7 +56,8 @@ class StartingPublisher:
     marks itself in the graph by a hidden topic, TOPIC/_starting_NUMBER, the number drawn at random
     (rclpy does not tell a publisher its own GID). Where there are more other publishers than marks
     of others, one of them has been publishing for longer and goes on; else the smallest number
-    does. Every node that is starting comes to the same answer from the graph alone.
+    does. Every node that is starting comes to the same answer from the graph alone, once it sees
+    all of it: an answer counts that stays for a while.
 
     Made before the node's publisher on the topic, closed after it: what other nodes see of the two
     comes in that order.

@@ -21,10 +21,9 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from pilotnet_brain.errors import USER_ERROR, UserError
-from pilotnet_brain.runs.dds_profile import NO_IMAGES, dds_environment
 from pilotnet_brain.runs.events import REFUSED, record_event
-from pilotnet_brain.runs.parent_process import end_with_leader
-from pilotnet_brain.runs.stop_signal import StopSignal
+from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.signals import StopSignal, end_with_leader
 
 _LONGEST_WAIT_S = 0.1
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pilotnet_brain.runs import fastdds_files as shared_memory
-from pilotnet_brain.runs.fastdds_files import remove_dead_files
+from pilotnet_brain.runs import fast_dds as shared_memory
+from pilotnet_brain.runs.fast_dds import remove_dead_files
 
 DEAD = "fastrtps_0123456789abcdef"
 ALIVE = "fastrtps_fedcba9876543210"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from live_process import wait_for
 
-from pilotnet_brain.runs.parent_process import LEADER_VARIABLE, end_with_leader, leader_environment
+from pilotnet_brain.runs.signals import LEADER_VARIABLE, end_with_leader, leader_environment
 
 NODE = """
 import signal, sys, time
 from pathlib import Path
-from pilotnet_brain.runs.parent_process import end_with_leader
+from pilotnet_brain.runs.signals import end_with_leader
 
 def end(number, frame):
     Path(sys.argv[1]).write_text("ended")
@@ -29,7 +29,7 @@ while True:
 """
 LEADER = """
 import os, subprocess, sys
-from pilotnet_brain.runs.parent_process import leader_environment
+from pilotnet_brain.runs.signals import leader_environment
 subprocess.Popen(
     [sys.executable, "-c", sys.argv[1], sys.argv[2]], env={**os.environ, **leader_environment()}
 ).wait()
