@@ -113,10 +113,8 @@ def show_data(
     replaced = " (replaced)" if path.exists() else ""
     try:
         draw_dataset(path, data, folder.resolve().name, " · ".join(lines[:4]))
-    except OSError as problem:
-        raise UserError(
-            f"{path}: cannot be written: {problem.strerror}; --out names another picture"
-        ) from problem
+    except UserError as problem:
+        raise UserError(f"{problem}; --out names another picture") from problem
     typer.echo(f"{path}{replaced}")
 
 
