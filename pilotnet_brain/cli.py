@@ -19,7 +19,6 @@ from pilotnet_brain.commands import (
     data,
     drive,
     models,
-    optimize,
     report,
     swap,
     train,
@@ -98,7 +97,7 @@ app.command("train", short_help="Train PilotNet on data sets; writes a TorchScri
     train.train
 )
 app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
-    optimize.optimize
+    train.optimize
 )
 app.add_typer(circuits.app, name="circuits", short_help="The circuits: list them, show one.")
 app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(world.world)

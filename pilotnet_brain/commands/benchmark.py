@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pilotnet_brain.commands.progress import BenchmarkProgress, clear, result_text, show
+from pilotnet_brain.errors import FAILED, SUCCESS, UserError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from pilotnet_brain.benchmark.store import BenchmarkStore
 
 _RESULTS_EVERY_S = 10.0
-"""Characters; where the terminal has fewer, lines wrap, and no figure is cut."""
 _STOPPED = 130
 
 Value = int | float | str
@@ -170,7 +172,6 @@ def _driver(plan: BenchmarkPlan, out: Path, jobs: int, cluster: str) -> Driver:
 
 def _benchmark(store: BenchmarkStore, drive: Driver, console: Console) -> int:
     """Drive what is to do, keep and show the results; return the exit status."""
-    from pilotnet_brain.errors import FAILED, SUCCESS
     from pilotnet_brain.machine import made_by
     from pilotnet_brain.package_share import pilotnet_command
     from pilotnet_brain.report.benchmark_results import write_results
@@ -215,7 +216,6 @@ def _write_pages(store: BenchmarkStore, runs: bool) -> None:
 
     Of a sweep's hundreds ``pilotnet report`` makes them for who wants them.
     """
-    from pilotnet_brain.commands.training_progress import clear, show
     from pilotnet_brain.report.page.benchmark import write_benchmark_page, write_missing_run_pages
 
     if runs:
@@ -233,7 +233,6 @@ def _drive(
     from pilotnet_brain.benchmark.check import model_sha256
     from pilotnet_brain.benchmark.row import row_of
     from pilotnet_brain.benchmark.store import RUNS
-    from pilotnet_brain.commands.benchmark_progress import BenchmarkProgress, result_text
 
     to_do = store.to_do
     if store.rows:
@@ -291,8 +290,6 @@ def amounts_by_disturbance(options: Sequence[str] | None) -> dict[str, Any] | No
 
 
 def _by_name(option: str, texts: Sequence[str], parse: Any) -> dict[str, Any]:
-    from pilotnet_brain.errors import UserError
-
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pilotnet_brain.errors import UserError
+
 app = typer.Typer(help="The circuits: list them, or show one as a picture.", rich_markup_mode=None)
 
 
@@ -57,7 +59,6 @@ def show_circuit(
       pilotnet circuits show my_lap.csv
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.errors import UserError
     from pilotnet_brain.report.track_drawing import draw_circuit
 
     loaded = load_circuit(circuit)

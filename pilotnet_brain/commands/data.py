@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, show
+from pilotnet_brain.commands.progress import clear, show
+from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
     from pilotnet_brain.learning.recipe import DataSetSummary
@@ -96,7 +97,6 @@ def show_data(
       pilotnet data show datasets/train
       pilotnet data show datasets/test --out test.svg
     """
-    from pilotnet_brain.errors import UserError
     from pilotnet_brain.learning.dataset import load_dataset
     from pilotnet_brain.learning.recipe import read_recipe, summarize
     from pilotnet_brain.report.dataset_picture import draw_dataset

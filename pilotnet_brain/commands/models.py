@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, print_tables, show
+from pilotnet_brain.commands.progress import clear, show
 from pilotnet_brain.errors import UserError
 
 _CHECKED_FRAMES = 16
@@ -26,11 +26,7 @@ def _models(context: typer.Context) -> None:
 @app.command("list")
 def list_models() -> None:
     """List the shipped models with their size and scores."""
-    from pilotnet_brain.driving.model.catalogue import (
-        model_names,
-        models_dir,
-        read_manifest,
-    )
+    from pilotnet_brain.driving.model.catalogue import model_names, models_dir, read_manifest
 
     manifest = read_manifest()
     typer.echo(f"models in {models_dir()}:")
@@ -116,6 +112,7 @@ def time_models(
     )
     from pilotnet_brain.learning.offline.timing import TimingPlan
     from pilotnet_brain.report.offline_report import offline_csv, offline_markdown, offline_tables
+    from pilotnet_brain.report.tables import print_tables
 
     folder = models_dir() if out is None else out
     earlier = read_rows(folder / "evaluation.json")
@@ -129,7 +126,7 @@ def time_models(
         progress=show,
     )
     clear()
-    print_tables(offline_tables(rows))
+    print_tables(*offline_tables(rows))
     merged = merge_rows(earlier, rows)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -238,14 +235,17 @@ def write_card(
       pilotnet models card --proof runs/proof
     """
     from pilotnet_brain.atomic_file import write_atomically
-    from pilotnet_brain.driving.model.catalogue import models_dir, read_manifest
+    from pilotnet_brain.benchmark.proof import read_rows as proof_rows
+    from pilotnet_brain.benchmark.proof import scores_of
+    from pilotnet_brain.driving.model.catalogue import enter_scores, models_dir, read_manifest
     from pilotnet_brain.learning.offline.evaluation import read_rows
     from pilotnet_brain.learning.optimize import METHODS
     from pilotnet_brain.report.model_card import model_card
 
     folder = models_dir() if folder is None else folder
     if proof is not None:
-        _enter_proof(folder, proof)
+        for name, (sha256, scores) in scores_of(proof_rows(proof)).items():
+            enter_scores(folder, name, sha256, scores)
     descriptions = {name: method.description for name, method in METHODS.items()}
     descriptions |= dict.fromkeys(("baseline", "trained"), "PilotNet as it was trained, float32")
     descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"
@@ -257,14 +257,6 @@ def write_card(
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{folder}: the card cannot be written: {problem}") from problem
     typer.echo(folder / "README.md")
-
-
-def _enter_proof(folder: Path, proof: Path) -> None:
-    from pilotnet_brain.benchmark.proof import read_rows, scores_of
-    from pilotnet_brain.driving.model.catalogue import enter_scores
-
-    for name, (sha256, scores) in scores_of(read_rows(proof)).items():
-        enter_scores(folder, name, sha256, scores)
 
 
 def _score_text(score: Any) -> str:

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pilotnet_brain.commands.progress import clear, show
+from pilotnet_brain.errors import UserError
+
 _NEWEST = Path("runs/latest")
 
 
@@ -89,7 +92,8 @@ def report(
     first, *others = paths or [_NEWEST]
     if video:
         _refuse_others(given, "a video", {*of_video, "out"})
-        _refuse_paths(others, "a video shows one run")
+        if others:
+            raise UserError(f"{others[0]}: one PATH too many: a video shows one run")
         stretch = {"from_s": from_s, "until_s": until_s, "fps": fps, "width": width}
         _video(first, out, stretch)
     elif not others and is_bag(first):
@@ -97,7 +101,7 @@ def report(
         _measure(first, json_file, circuit=circuit, **of_bag)
     elif not others and (is_benchmark(first) or is_run(first)):
         _refuse_others(given, "a page", set())
-        _benchmark_page(first) if is_benchmark(first) else _run_page(first)
+        _write_page(first)
     else:
         _refuse_others(given, "a comparison", {"out", "circuit"})
         _compare([first, *others], circuit, out)
@@ -105,31 +109,23 @@ def report(
 
 def _refuse_others(given: dict[str, Any], what: str, known: set[str]) -> None:
     """Raise UserError for an option that has no part in what is made."""
-    from pilotnet_brain.errors import UserError
-
     for name, value in given.items():
         if value is not None and name not in known:
             raise UserError(f"--{name.replace('_', '-')} does not go with {what}; see --help")
 
 
-def _refuse_paths(others: list[Path], why: str) -> None:
-    from pilotnet_brain.errors import UserError
-
-    if others:
-        raise UserError(f"{others[0]}: one PATH too many: {why}")
-
-
-def _run_page(path: Path) -> None:
+def _write_page(path: Path) -> None:
+    from pilotnet_brain.report.page.benchmark import (
+        is_benchmark,
+        write_benchmark_page,
+        write_missing_run_pages,
+    )
     from pilotnet_brain.report.page.run import write_run_page
     from pilotnet_brain.runs.folder import RunFolder
 
-    typer.echo(write_run_page(RunFolder.open(path)))
-
-
-def _benchmark_page(path: Path) -> None:
-    from pilotnet_brain.commands.training_progress import clear, show
-    from pilotnet_brain.report.page.benchmark import write_benchmark_page, write_missing_run_pages
-
+    if not is_benchmark(path):
+        typer.echo(write_run_page(RunFolder.open(path)))
+        return
     try:
         write_missing_run_pages(
             path, lambda done, count: show(f"report: {done} of {count} pages of runs")
@@ -156,7 +152,6 @@ def _compare(paths: list[Path], circuit: str | None, out: Path | None) -> None:
 def _measure(bag: Path, json_file: Path | None, **asked: Any) -> None:
     import json
 
-    from pilotnet_brain.errors import UserError
     from pilotnet_brain.report.figures import run_table
     from pilotnet_brain.report.run_data import measure_bag
     from pilotnet_brain.report.tables import print_tables
@@ -176,7 +171,6 @@ def _video(path: Path, out: Path | None, stretch: dict[str, Any]) -> None:
     import signal
     import time
 
-    from pilotnet_brain.commands.training_progress import clear, show
     from pilotnet_brain.report.video.make_video import write_video
     from pilotnet_brain.runs.folder import RunFolder
 

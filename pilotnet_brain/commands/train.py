@@ -1,16 +1,26 @@
-"""``pilotnet train``: a network trained on data sets, as a model file."""
+"""``pilotnet train`` and ``pilotnet optimize``: a network trained, and made smaller or faster."""
 
 from __future__ import annotations
 
+import itertools
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotnet_brain.commands.training_progress import clear, epoch_line, show_step
+from pilotnet_brain.commands.progress import clear, epoch_line, show_step
 from pilotnet_brain.errors import UserError
+
+if TYPE_CHECKING:
+    from pilotnet_brain.learning.dataset import DataSet
+    from pilotnet_brain.learning.train import EpochReport
+
+_ALL = "all"
+_Seed = Annotated[int, typer.Option(min=0, help="Of weights, order, augmentation.")]
+_Threads = Annotated[int, typer.Option(min=1, help="Of torch on the CPU.")]
 
 
 def train(
@@ -27,8 +37,8 @@ def train(
     batch: Annotated[int, typer.Option(min=2, help="Frames in a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-7, help="Adam's, at its highest.")] = 1e-3,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without gain before stopping.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order, augmentation.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Of torch on the CPU.")] = 2,
+    seed: _Seed = 1,
+    threads: _Threads = 2,
 ) -> None:
     """Train PilotNet on data sets and write a TorchScript model with its record.
 
@@ -44,9 +54,7 @@ def train(
     """
     from pilotnet_brain.driving.model.catalogue import MANIFEST, sign
     from pilotnet_brain.driving.model.record import ModelRecord
-    from pilotnet_brain.learning.dataset import join, load_dataset
     from pilotnet_brain.learning.export import export_torchscript, self_test_frames
-    from pilotnet_brain.learning.recipe import check_trainable
     from pilotnet_brain.learning.train import TrainingPlan, best_network
     from pilotnet_brain.learning.train import train as train_epochs
 
@@ -61,10 +69,7 @@ def train(
         "threads": threads,
     }
     folder = folder or Path("checkpoints") / out.stem
-    for path in [*datasets, *validation]:
-        check_trainable(path)
-    learned = join([load_dataset(path) for path in datasets])
-    held_out = join([load_dataset(path) for path in validation])
+    learned, held_out = _data_sets(datasets, validation)
     typer.echo(f"{len(learned)} frames to learn from, {len(held_out)} to validate on")
     plan = TrainingPlan(**settings)  # type: ignore[arg-type]  # int and float by name
     for report in train_epochs(learned, held_out, plan, folder, show_step):
@@ -82,6 +87,93 @@ def train(
     if (out.parent / MANIFEST).is_file():
         sign(out)
     typer.echo(f"{out} is written; next: pilotnet drive --model {shlex.quote(str(out))}")
+
+
+def optimize(
+    method: Annotated[list[str], typer.Argument(help="Methods, or all. See below.")],
+    baseline: Annotated[Path, typer.Option(help="The trained model to start from.")] = Path(
+        "models/baseline.pt"
+    ),
+    data: Annotated[Path, typer.Option(help="Data set to calibrate with and learn from.")] = Path(
+        "datasets/train"
+    ),
+    validation: Annotated[
+        Path, typer.Option(help="Data set of other circuits; chooses the best epoch.")
+    ] = Path("datasets/validation"),
+    out: Annotated[Path, typer.Option(help="Folder of the model files.")] = Path("models"),
+    folder: Annotated[Path, typer.Option(help="For checkpoints, by method.")] = Path("checkpoints"),
+    seed: _Seed = 1,
+    threads: _Threads = 2,
+) -> None:
+    """Make optimized models from the trained baseline.
+
+    Each is written as OUT/METHOD.pt and entered in the manifest there. Started again after a stop,
+    it resumes at the last finished epoch.
+
+    \b
+    Methods:
+      dynamic_quant     int8 weights in the linear layers, ranges by call
+      static_quant      int8 throughout, ranges from training frames
+      qat               int8 throughout, trained on with its rounding
+      local_prune       the smallest weights of every layer zeroed, trained on
+      global_prune      the smallest 30 % of all weights zeroed, trained on
+      prune_quant       local_prune, then qat
+      structured_prune  whole channels and neurons removed: a smaller float network
+      tiny_quant        distilled into a small network, int8
+      all               all of these
+
+    \b
+    Examples:
+      pilotnet optimize static_quant
+      pilotnet optimize all
+      pilotnet optimize qat tiny_quant --baseline models/mine.pt --out mine
+    """
+    from pilotnet_brain.learning.optimize import METHODS, OptimizationTask, baseline_weights
+    from pilotnet_brain.learning.optimize import optimize as make_model
+
+    for name in method:
+        if name not in (*METHODS, _ALL):
+            known = ", ".join(METHODS)
+            raise UserError(f"unknown method {name!r}; methods: {known}, or {_ALL} of them")
+    chosen = list(METHODS) if _ALL in method else method
+    weights, origin = baseline_weights(baseline)
+    learned, held_out = _data_sets([data], [validation])
+    task = OptimizationTask(
+        weights=weights,
+        origin=origin,
+        training=learned,
+        validation=held_out,
+        folder=folder,
+        sources={"datasets": [str(data)], "validation": [str(validation)]},
+        seed=seed,
+        threads=threads,
+        reported=_report,
+        progress=show_step,
+    )
+    options = {"baseline": baseline, "data": data, "validation": validation, "seed": seed}
+    for number, name in enumerate(chosen, start=1):
+        start = time.monotonic()
+        typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
+        path = out / f"{name}.pt"
+        make_model(name, task, out, rebuild_command("optimize", [name], {**options, "out": out}))
+        took = time.monotonic() - start
+        typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
+    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
+
+
+def _report(method: str, report: EpochReport) -> None:
+    clear()
+    typer.echo(f"  {method} {epoch_line(report)}")
+
+
+def _data_sets(*groups: Sequence[Path]) -> list[DataSet]:
+    """Return each group of data sets as one, read into memory; none may be of test circuits."""
+    from pilotnet_brain.learning.dataset import join, load_dataset
+    from pilotnet_brain.learning.recipe import check_trainable
+
+    for folder in itertools.chain(*groups):
+        check_trainable(folder)
+    return [join([load_dataset(folder) for folder in group]) for group in groups]
 
 
 def rebuild_command(verb: str, arguments: Sequence[object], options: Mapping[str, object]) -> str:

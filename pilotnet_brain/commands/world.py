@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from pilotnet_brain.circuits.circuit import Circuit
-    from pilotnet_brain.simulation.looks import Looks
+from pilotnet_brain.errors import UserError
 
 FORMATS = ("classic", "gz")
 
@@ -53,7 +51,10 @@ def world(
       pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
-    from pilotnet_brain.errors import UserError
+    from pilotnet_brain.package_share import pilotnet_command
+    from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
+    from pilotnet_brain.simulation.gazebo import classic_world
+    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
     from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
@@ -70,66 +71,33 @@ def world(
                 "--scenery takes a Gazebo Classic world, which has its own looks: leave out "
                 "--format gz and --looks-seed"
             )
-        _write_around(loaded, scenery, replace, gazebo_ros, out)
+        flavour = classic_world.with_gazebo_ros() if gazebo_ros else classic_world.bare()
+        files = classic_world.write_world_with_our_car(scenery, replace, loaded, out, flavour)
+        typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
+        typer.echo(
+            f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
+            f"--simulator gazebo --circuit {loaded.name} --world {files.world}"
+        )
     elif world_format == "gz":
-        _write_gz(loaded, looks, out)
+        sim = write_gz_world(loaded, looks, out)
+        typer.echo(f"{sim.world}\nrun it in Gazebo Sim (experimental), together with its bridge:")
+        typer.echo(f"  GZ_SIM_RESOURCE_PATH={sim.models.resolve()} gz sim -r {sim.world}")
+        typer.echo(
+            "  ros2 run ros_gz_bridge parameter_bridge --ros-args "
+            f"-p config_file:={sim.bridge.resolve()}"
+        )
     elif gazebo_ros:
-        _write_ros(loaded, looks, out)
+        files = classic_world.write_ros_world(loaded, looks, out)
+        typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
+        # With Fast DDS's own profile almost no camera frame reaches another process.
+        profile = dds_environment(IMAGE_PUBLISHER).items()
+        typer.echo(
+            f"  {' '.join(f'{name}={value}' for name, value in profile)} "
+            f"GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
+            " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so"
+            " --ros-args --param publish_rate:=200.0"
+        )
     else:
-        _write_bare(loaded, looks, out)
-
-
-def _write_around(
-    circuit: Circuit, scenery: Path, replaced: str, gazebo_ros: bool, out: Path
-) -> None:
-    from pilotnet_brain.package_share import pilotnet_command
-    from pilotnet_brain.simulation.gazebo.classic_world import (
-        bare,
-        with_gazebo_ros,
-        write_world_with_our_car,
-    )
-
-    flavour = with_gazebo_ros() if gazebo_ros else bare()
-    files = write_world_with_our_car(scenery, replaced, circuit, out, flavour)
-    typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
-    typer.echo(
-        f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
-        f"--simulator gazebo --circuit {circuit.name} --world {files.world}"
-    )
-
-
-def _write_bare(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
-
-    files = write_bare_world(circuit, looks, out)
-    typer.echo(f"{files.world}\nrun it (gzclient shows it):")
-    typer.echo(f"  GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}")
-
-
-def _write_ros(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
-    from pilotnet_brain.simulation.gazebo.classic_world import write_ros_world
-
-    files = write_ros_world(circuit, looks, out)
-    typer.echo(f"{files.world}\nrun it where gazebo_ros is sourced (gzclient shows it):")
-    # With Fast DDS's own profile almost no camera frame reaches another process.
-    profile = " ".join(
-        f"{name}={value}" for name, value in dds_environment(IMAGE_PUBLISHER).items()
-    )
-    typer.echo(
-        f"  {profile} GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}"
-        " -s libgazebo_ros_init.so -s libgazebo_ros_factory.so"
-        " --ros-args --param publish_rate:=200.0"
-    )
-
-
-def _write_gz(circuit: Circuit, looks: Looks, out: Path) -> None:
-    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
-
-    files = write_gz_world(circuit, looks, out)
-    typer.echo(f"{files.world}\nrun it in Gazebo Sim (experimental), together with its bridge:")
-    typer.echo(f"  GZ_SIM_RESOURCE_PATH={files.models.resolve()} gz sim -r {files.world}")
-    typer.echo(
-        "  ros2 run ros_gz_bridge parameter_bridge --ros-args "
-        f"-p config_file:={files.bridge.resolve()}"
-    )
+        files = classic_world.write_bare_world(loaded, looks, out)
+        typer.echo(f"{files.world}\nrun it (gzclient shows it):")
+        typer.echo(f"  GAZEBO_MODEL_PATH={files.models.resolve()} gzserver --verbose {files.world}")

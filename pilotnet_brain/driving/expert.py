@@ -17,23 +17,15 @@ _PROFILE_SPACING_M = 0.25
 
 @dataclass(frozen=True)
 class DrivingStyle:
-    """How hard the expert drives.
+    """How hard the expert drives."""
 
-    Attributes:
-        max_speed: on straights, m/s.
-        min_speed: kept even in the tightest bend, m/s.
-        lateral_acceleration: allowed in bends where min_speed does not need more, m/s^2.
-        braking: with which speed falls before a bend, m/s^2.
-        pursuit_time_s: how far ahead the pursued point lies, in seconds of driving.
-        min_pursuit_m: the least distance to the pursued point, m.
-    """
-
-    max_speed: float = 16.0
-    min_speed: float = 6.5
+    max_speed: float = 16.0  #: on straights, m/s
+    min_speed: float = 6.5  #: kept even in the tightest bend, m/s
+    #: allowed in bends where min_speed does not need more, m/s^2
     lateral_acceleration: float = 12.0
-    braking: float = 25.0
-    pursuit_time_s: float = 0.2
-    min_pursuit_m: float = 1.3
+    braking: float = 25.0  #: with which speed falls before a bend, m/s^2
+    pursuit_time_s: float = 0.2  #: how far ahead the pursued point lies, in seconds of driving
+    min_pursuit_m: float = 1.3  #: the least distance to the pursued point, m
 
 
 STANDARD = DrivingStyle()
@@ -42,9 +34,7 @@ STANDARD = DrivingStyle()
 class Expert:
     """Gives the command for a pose on a circuit. It has no state: same pose, same command.
 
-    Args:
-        circuit: where it drives, in the centerline's direction.
-        style: how hard.
+    It drives in the direction of the circuit's centerline.
     """
 
     def __init__(self, circuit: Circuit, style: DrivingStyle = STANDARD) -> None:
@@ -58,11 +48,8 @@ class Expert:
         Pure pursuit (Coulter, "Implementation of the Pure Pursuit Path Tracking Algorithm", 1992):
         the arc that leaves along the car's heading and meets the line at the pursued point.
 
-        Args:
-            x: of base_link, m.
-            y: of base_link, m.
-            yaw: rad.
-            near: arc length of the last projection, m, where the caller keeps one.
+        The pose is that of base_link (m, rad); ``near`` is the arc length of the last projection,
+        m, where the caller keeps one.
         """
         here = self._line.project(x, y, near)
         speed = self._speed(here, yaw)

@@ -81,7 +81,6 @@ def network_input(
 
     Args:
         frame_rgb: uint8 ``fmt.frame_shape``, RGB; a view with padded rows is read in place.
-        fmt: the model's input format.
         out: C-contiguous uint8 ``fmt.input_shape`` to write to; a new array by default.
 
     Returns:

@@ -1,13 +1,18 @@
-"""When to drive on a frame and when to stop the car: pure logic, times are given."""
+"""Camera frames: when to drive on one and when to stop the car, and which never arrived.
+
+Pure logic, times are given.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 
 FRAME_LIMIT_S = 0.5
 CLOCK_LIMIT_S = 2.0
 AHEAD_LIMIT_S = 0.25
 JUMP_S = 0.1
+_REMEMBERED_STAMPS = 200
 
 
 class Verdict(Enum):
@@ -57,14 +62,9 @@ class FrameWatchdog:
         self._newest_s: float | None = None
 
     def see_clock(self, clock_s: float, steady_s: float) -> bool:
-        """Update the time; to be called before each judgement and by a real-time timer.
+        """Update the simulated and the real time; returns whether the clock jumped back.
 
-        Args:
-            clock_s: simulated time now (seconds).
-            steady_s: real time now (seconds).
-
-        Returns:
-            Whether the clock jumped back: a new epoch starts.
+        To be called before each judgement and by a real-time timer. A jump starts a new epoch.
         """
         # A reordered tick or two is not a reset: only a time well before the latest one is.
         jumped = self._clock_s is not None and clock_s < self._latest_s - JUMP_S
@@ -110,3 +110,43 @@ class FrameWatchdog:
         if self._clock_s - stamp_s >= self.frame_limit_s:
             return Verdict.STALE
         return Verdict.DRIVE
+
+
+class FrameGaps:
+    """Compares the stamps that the camera published with those that arrived.
+
+    An image has no sequence number; the camera publishes a CameraInfo with the same stamp for each
+    one, before or after it. A frame counts as dropped once a newer one has arrived. Frames from
+    before the first arrival do not count: the brain was not driving yet.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._newest: int | None = None
+        self._arrived: deque[int] = deque(maxlen=_REMEMBERED_STAMPS)
+        self._open: deque[int] = deque(maxlen=_REMEMBERED_STAMPS)
+
+    def restart(self) -> None:
+        """The clock jumped back: start again, keeping the count."""
+        self._newest = None
+        self._arrived.clear()
+        self._open.clear()
+
+    def published(self, stamp_ns: int) -> None:
+        """Note a stamp that the camera published."""
+        if self._newest is None or stamp_ns in self._arrived:
+            return
+        if stamp_ns < self._newest:
+            self.dropped += 1
+        else:
+            self._open.append(stamp_ns)
+
+    def arrived(self, stamp_ns: int) -> None:
+        """Note a stamp that arrived."""
+        self._arrived.append(stamp_ns)
+        if self._newest is not None and stamp_ns <= self._newest:
+            return
+        if self._newest is not None:
+            self.dropped += sum(1 for stamp in self._open if stamp < stamp_ns)
+        self._open = deque((s for s in self._open if s > stamp_ns), maxlen=_REMEMBERED_STAMPS)
+        self._newest = stamp_ns

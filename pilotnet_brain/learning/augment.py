@@ -12,11 +12,7 @@ _NOISE_POOL = 1 << 22
 
 
 class Augmentation:
-    """Random light, colour, noise and shadows for batches of frames.
-
-    Args:
-        generator: the only source of randomness.
-    """
+    """Changes batches of frames; the generator is its only source of randomness."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator

@@ -43,15 +43,14 @@ from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimula
 LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
 _STEPS_PER_FRAME = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
 _MAX_DELAY_S = 0.1
+_MAX_YAW_RATE = -JDEROBOT_RANGE.yaw_rate_min
 
 
 def collect(folder: Path, recipe: Recipe, jobs: int = -1) -> Iterator[tuple[int, int]]:
     """Make a data set in a folder, world by world; yields (worlds finished, worlds in all).
 
-    Args:
-        folder: made if missing; one that holds part of the same data set is completed.
-        recipe: what to collect; exactly so many frames.
-        jobs: processes; -1 for one a core.
+    The folder is made if missing; one that holds part of the same data set is completed. It gets
+    exactly the recipe's number of frames. ``jobs``: processes; -1 for one a core.
 
     Raises:
         DataSetError: the folder holds another data set.
@@ -165,7 +164,9 @@ def _stint(
         if step % _STEPS_PER_FRAME == 0:
             here = circuit.centerline.project(state.x, state.y, near)
             near = here.arc_length
-            command = _within_range(expert.command(state.x, state.y, state.yaw, near))
+            speed, yaw_rate = expert.command(state.x, state.y, state.yaw, near)
+            # The network's output range has no more.
+            command = Command(speed, min(max(yaw_rate, -_MAX_YAW_RATE), _MAX_YAW_RATE))
             deviation, error = here.lateral_deviation, here.heading_error(state.yaw)
             yield simulator.render(), (*command, deviation, error, here.curvature)
             in_flight.append((step + delay_steps, command))
@@ -174,12 +175,6 @@ def _stint(
         while in_flight and in_flight[0][0] <= step:
             simulator.command(*in_flight.popleft()[1])
         state = simulator.step()
-
-
-def _within_range(command: Command) -> Command:
-    """Return the command with its yaw rate limited to the network's output range."""
-    limit = -JDEROBOT_RANGE.yaw_rate_min
-    return Command(command.speed, min(max(command.yaw_rate, -limit), limit))
 
 
 def _draw_station(line: Centerline, rng: np.random.Generator) -> float:

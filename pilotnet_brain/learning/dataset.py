@@ -35,15 +35,10 @@ class DataSetError(UserError):
 
 @dataclass(frozen=True)
 class DataSet:
-    """Preprocessed frames and their labels.
+    """Preprocessed frames and their labels."""
 
-    Attributes:
-        frames: uint8 (N, 66, 200, 3), RGB; may be mapped from disk.
-        table: N rows with at least the columns v and w.
-    """
-
-    frames: NDArray[np.uint8]
-    table: pd.DataFrame
+    frames: NDArray[np.uint8]  #: uint8 (N, 66, 200, 3), RGB; may be mapped from disk
+    table: pd.DataFrame  #: N rows with at least the columns v and w
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -60,10 +55,7 @@ class DataSet:
     ) -> NDArray[np.float64]:
         """Return the errors (M, 2), m/s and rad/s, of a network's outputs against the labels.
 
-        Args:
-            outputs: (M, 2), for frames ``first`` to ``first + M``.
-            output_range: what the outputs mean.
-            first: the first frame's number.
+        The outputs (M, 2) are those of the frames ``first`` to ``first + M``.
         """
         commands = output_range.to_command(*outputs.astype(np.float64).T)
         labels = self.table[["v", "w"]].to_numpy(np.float64)[first : first + len(outputs)]

@@ -50,21 +50,17 @@ def export_torchscript(
     self_test_frames: NDArray[np.uint8],
     tolerance: float | None = None,
 ) -> ModelRecord:
-    """Trace the network and write it with its record and self-test.
+    """Trace the network and write it with its record and self-test; returns the record as written.
 
     The network itself is not changed: device, training mode, weights.
 
     Args:
         network: takes float32 (1, 3, height, width), 0..1; gives (1, 2) normalized outputs.
-        path: the model file to write.
         record: what the file says of itself; the parameters are counted here, the self-test is
             filled in by ``save_model``.
         self_test_frames: uint8 (4, height, width, 3), as ``network_input`` returns them; real
             camera frames test more than noise does.
         tolerance: of the self-test; by default by kind (see ``save_model``).
-
-    Returns:
-        The record as written.
 
     Raises:
         ModelError: the network, the frames or the record are not fit for a model file, or the
@@ -98,19 +94,14 @@ def _grey(input_format: InputFormat) -> torch.Tensor:
 
 
 def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
-    """Write a float model file as ONNX and check it with ONNX Runtime.
+    """Write a float model file as ONNX; returns how far ONNX Runtime's outputs differ, at most.
 
     Input ``image``: float32 (1, 3, height, width), 0..1, in the record's colour order. Output
     ``outputs``: float32 (1, 2), normalized speed and yaw rate; the record in the metadata says
     what they mean.
 
-    Args:
-        source: the model file.
-        out: the ONNX file; nothing is written if the check fails.
-        frames: to check it on, uint8 (N, height, width, 3), the network's input pixels.
-
-    Returns:
-        How far ONNX Runtime's outputs are from TorchScript's, at most.
+    ONNX Runtime's outputs are compared with TorchScript's on the frames, uint8 (N, height, width,
+    3), the network's input pixels; nothing is written if they differ by more than ``TOLERANCE``.
 
     Raises:
         OnnxError: an int8 model, operators that ONNX does not have, other outputs, no package onnx
@@ -124,7 +115,11 @@ def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
             f"{source}: it is int8, whose operators only torch has: export the float model that it "
             "was made from, and quantize that for the runtime"
         )
-    _need_packages()
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise OnnxError(
+            f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
+        )
     data = _with_record(_converted(source, network, record), record)
     difference = _largest_difference(source, data, network, frames)
     if difference > TOLERANCE:
@@ -195,12 +190,3 @@ def _largest_difference(
     except Exception as error:  # its own kinds of error, none of them public
         raise OnnxError(f"{source}: ONNX Runtime cannot run it: {error}") from error
     return max(differences)
-
-
-def _need_packages() -> None:
-    """Refuse in one line if the optional packages are missing."""
-    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise OnnxError(
-            f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
-        )

@@ -51,32 +51,21 @@ _CALIBRATION_FRAMES, _CALIBRATION_BATCH = 1024, 128
 
 @dataclass(frozen=True)
 class OptimizationTask:
-    """The baseline, the data and the settings that the methods share.
+    """The baseline, the data and the settings that the methods share."""
 
-    Attributes:
-        weights: the baseline's, by name.
-        origin: the baseline file's sha256.
-        training: frames to calibrate with and to learn from.
-        validation: frames of other circuits; choose the best epoch.
-        folder: for the checkpoints, a folder for each method.
-        sources: where the data came from, for the models' records. Checkpoints of another baseline
-            or of other data are not resumed.
-        seed: of order, augmentation and new weights.
-        threads: of torch on the CPU.
-        reported: called after every epoch, with the method's name.
-        progress: called at every tenth step.
-    """
-
-    weights: dict[str, torch.Tensor]
-    origin: str
-    training: DataSet
-    validation: DataSet
-    folder: Path
+    weights: dict[str, torch.Tensor]  #: the baseline's, by name
+    origin: str  #: the baseline file's sha256
+    training: DataSet  #: frames to calibrate with and to learn from
+    validation: DataSet  #: frames of other circuits; choose the best epoch
+    folder: Path  #: for the checkpoints, a folder for each method
+    #: where the data came from, for the models' records. Checkpoints of another baseline or of
+    #: other data are not resumed.
     sources: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 1
-    threads: int = 2
+    seed: int = 1  #: of order, augmentation and new weights
+    threads: int = 2  #: of torch on the CPU
+    #: called after every epoch, with the method's name
     reported: Callable[[str, EpochReport], None] = lambda method, report: None
-    progress: Progress | None = None
+    progress: Progress | None = None  #: called at every tenth step
 
     def baseline(self) -> PilotNet:
         """Return a new copy of the trained baseline, in evaluation mode."""
@@ -106,12 +95,8 @@ class OptimizationTask:
     ) -> nn.Module:
         """Train the network by the plan, or resume where it stopped; returns its best epoch.
 
-        Args:
-            method: names the checkpoint's folder.
-            network: to train; it is changed.
-            plan: its seed, threads and origin are the task's.
-            teacher: see `train`.
-            after_step: see `train`.
+        The network is changed. The method names the checkpoint's folder; the plan's seed, threads
+        and origin are the task's. For the teacher and what is called after a step see `train`.
         """
         origin = json.dumps({"baseline": self.origin, **self.sources}, sort_keys=True)
         plan = replace(plan, seed=self.seed, threads=self.threads, origin=origin)
@@ -150,14 +135,10 @@ def baseline_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to optimize.
+    """A way to optimize."""
 
-    Attributes:
-        description: what it does, in a line.
-        make: from the task to a network on the CPU, in evaluation mode, ready to be traced.
-    """
-
-    description: str
+    description: str  #: what it does, in a line
+    #: from the task to a network on the CPU, in evaluation mode, ready to be traced
     make: Callable[[OptimizationTask], nn.Module]
 
 
@@ -227,14 +208,8 @@ METHODS = {
 def optimize(method: str, task: OptimizationTask, folder: Path, rebuild: str = "") -> ModelRecord:
     """Make a method's model, write it to ``folder/METHOD.pt`` and enter it in the manifest there.
 
-    Args:
-        method: a key of `METHODS`.
-        task: the baseline, the data and the settings.
-        folder: of the model files.
-        rebuild: the command that makes the file again.
-
-    Returns:
-        The record as written.
+    The method is a key of `METHODS`; ``rebuild`` is the command that makes the file again. Returns
+    the record as written.
 
     Raises:
         ModelError: the file cannot be written.

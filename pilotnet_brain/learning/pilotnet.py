@@ -13,15 +13,11 @@ from pilotnet_brain.driving.preprocess import JDEROBOT
 
 @dataclass(frozen=True)
 class Shape:
-    """How wide and deep a network is.
+    """How wide and deep a network is."""
 
-    Attributes:
-        convolutions: channels, kernel and stride of each, from the picture on.
-        hidden: widths of the fully connected layers before the two outputs.
-    """
-
+    #: channels, kernel and stride of each, from the picture on
     convolutions: tuple[tuple[int, int, int], ...]
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...]  #: widths of the fully connected layers before the two outputs
 
 
 PILOTNET = Shape(((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)), (1164, 100, 50, 10))
@@ -34,9 +30,6 @@ class PilotNet(nn.Module):
 
     Input float32 (N, 3, 66, 200), RGB, values 0..1; output float32 (N, 2): normalized speed and
     yaw rate, trained towards 0..1. About 1.6 million parameters in its own shape.
-
-    Args:
-        shape: PilotNet's own by default.
     """
 
     def __init__(self, shape: Shape = PILOTNET) -> None:

@@ -67,9 +67,8 @@ def _zero_smallest(weights: Sequence[torch.Tensor], share: float) -> None:
 def zeros_held(network: nn.Module) -> Callable[[], None]:
     """Return what keeps the weights that are zero now at zero, to be called after every step.
 
-    Args:
-        network: any with convolutions and fully connected layers, those of quantization-aware
-            training too. Its weights are changed in place.
+    The network may be any with convolutions and fully connected layers, those of quantization-aware
+    training too. Its weights are changed in place.
     """
     weights = [layer.weight for layer in _layers(network)]
     alive = [(weight != 0).detach() for weight in weights]
@@ -90,10 +89,8 @@ def _layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 def shrink(network: PilotNet, images: torch.Tensor, targets: torch.Tensor) -> PilotNet:
     """Return a smaller network made of the most important channels and neurons.
 
-    Args:
-        network: trained; it is not changed.
-        images: float32 (N, 3, 66, 200), 0..1, to judge importance on.
-        targets: float32 (N, 2), their normalized labels.
+    The trained network is not changed. Importance is judged on images, float32 (N, 3, 66, 200),
+    0..1, with their normalized labels, float32 (N, 2).
     """
     kept = _most_important(network, images, targets)
     convolutions = [
@@ -137,11 +134,8 @@ def channel_importance(
 ) -> list[torch.Tensor]:
     """Return the importance of every channel or neuron, float32 (channels,), layer by layer.
 
-    Args:
-        network: in evaluation mode; the outputs' layer is left out.
-        images: float32 (N, 3, 66, 200), 0..1.
-        targets: float32 (N, 2), normalized labels.
-        batch: frames at a time.
+    The network is in evaluation mode; the outputs' layer is left out. Images and targets are as in
+    `shrink`, ``batch`` of them at a time.
     """
     seen: list[torch.Tensor] = []
 

@@ -17,9 +17,11 @@ How the int8 networks are built:
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import statistics
-import time
+import timeit
 import warnings
 from collections.abc import Iterable
 
@@ -60,9 +62,8 @@ _ROUNDS, _CALLS = 5, 50
 class Quantizable(nn.Module):
     """A PilotNet's layers in the order that int8 wants them: between a quantizer and its inverse.
 
-    Args:
-        network: copied; its input norm is folded, its flattening turned to channels-last order
-            (the layout of int8 convolutions, so that flattening copies nothing).
+    They are copies: the input norm is folded, the flattening turned to channels-last order (the
+    layout of int8 convolutions, so that flattening copies nothing).
     """
 
     def __init__(self, network: PilotNet) -> None:
@@ -93,11 +94,9 @@ def quantize_dynamically(network: PilotNet) -> nn.Module:
 
 
 def quantize_statically(network: PilotNet, calibration: Iterable[torch.Tensor]) -> nn.Module:
-    """Return the network in int8, its ranges those of the calibration images.
+    """Return a trained float32 network in int8, its ranges those of the calibration images.
 
-    Args:
-        network: trained, float32.
-        calibration: batches of float32 (N, 3, 66, 200), 0..1, like those seen in driving.
+    These are batches of float32 (N, 3, 66, 200), 0..1, like those seen in driving.
     """
     with quiet_deprecation():
         prepared = _prepared(Quantizable(network), _static_configs())
@@ -200,11 +199,8 @@ class _FlattenChannelsLast(nn.Module):
 def engines_by_speed(network: torch.jit.ScriptModule, image: torch.Tensor) -> tuple[str, ...]:
     """Return the engines that run the network and agree with it, the fastest here first.
 
-    Timed on one thread, in rounds of warm calls, so that the machine's drift affects all alike.
-
-    Args:
-        network: int8 TorchScript.
-        image: float32 (1, 3, 66, 200), 0..1.
+    Timed on one thread, in rounds of warm calls, so that the machine's drift affects all alike. The
+    network is int8, the image float32 (1, 3, 66, 200), 0..1.
     """
     before, threads = torch.backends.quantized.engine, torch.get_num_threads()
     torch.set_num_threads(1)
@@ -216,40 +212,17 @@ def engines_by_speed(network: torch.jit.ScriptModule, image: torch.Tensor) -> tu
             expected = network(image)
             runners = {}
             for engine in torch.backends.quantized.supported_engines:
-                loaded = _loaded(data, engine)
-                if loaded is not None and _agrees(loaded, image, expected):
-                    runners[engine] = loaded
+                with contextlib.suppress(RuntimeError):  # one that cannot run the network
+                    torch.backends.quantized.engine = engine
+                    loaded = freeze(load_bytes(data))  # packs the weights for the engine
+                    if float((loaded(image) - expected).abs().max()) <= QUANTIZED_TOLERANCE:
+                        runners[engine] = functools.partial(loaded, image)
             medians: dict[str, list[float]] = {engine: [] for engine in runners}
             for _ in range(_ROUNDS):
-                for engine, loaded in runners.items():
-                    medians[engine].append(_median_call(loaded, image))
+                for engine, run in runners.items():
+                    calls = timeit.repeat(run, number=1, repeat=_CALLS)
+                    medians[engine].append(statistics.median(calls))
     finally:
         torch.backends.quantized.engine = before
         torch.set_num_threads(threads)
     return tuple(sorted(medians, key=lambda engine: statistics.median(medians[engine])))
-
-
-def _loaded(data: bytes, engine: str) -> torch.jit.ScriptModule | None:
-    """Return the network with its weights packed for an engine, or None where that cannot be."""
-    try:
-        torch.backends.quantized.engine = engine
-        return freeze(load_bytes(data))
-    except RuntimeError:
-        return None
-
-
-def _agrees(network: torch.jit.ScriptModule, image: torch.Tensor, expected: torch.Tensor) -> bool:
-    try:
-        return float((network(image) - expected).abs().max()) <= QUANTIZED_TOLERANCE
-    except RuntimeError:
-        return False
-
-
-def _median_call(network: torch.jit.ScriptModule, image: torch.Tensor) -> float:
-    """Return the median duration of a call, s, in one round."""
-    durations = []
-    for _ in range(_CALLS):
-        start = time.perf_counter()
-        network(image)
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations)

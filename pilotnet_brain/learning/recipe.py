@@ -24,25 +24,17 @@ _STRAIGHT_1_PER_M = 0.01
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a data set is made from; it is written next to the frames.
+    """What a data set is made from; it is written next to the frames."""
 
-    Attributes:
-        frames: how many.
-        seed: of everything drawn.
-        circuits: names to drive on, each in both directions; "random" stands for a new random
-            circuit in every world.
-        random_share: share of the worlds that are random circuits, 0..1.
-        plain_share: share of the worlds with the plain look, 0..1.
-        style: how hard the expert drives.
-        full_frames: keep 640x480 pictures (JdeRobot's layout) instead of the compact array.
-    """
-
-    frames: int = 40_000
-    seed: int = 1
+    frames: int = 40_000  #: how many
+    seed: int = 1  #: of everything drawn
+    #: names to drive on, each in both directions; "random" stands for a new random circuit in
+    #: every world
     circuits: tuple[str, ...] = TRAINING_CIRCUITS
-    random_share: float = 0.7
-    plain_share: float = 0.15
-    style: DrivingStyle = STANDARD
+    random_share: float = 0.7  #: share of the worlds that are random circuits, 0..1
+    plain_share: float = 0.15  #: share of the worlds with the plain look, 0..1
+    style: DrivingStyle = STANDARD  #: how hard the expert drives
+    #: keep 640x480 pictures (JdeRobot's layout) instead of the compact array
     full_frames: bool = False
 
     @property
@@ -52,17 +44,11 @@ class Recipe:
 
 
 class World(NamedTuple):
-    """Where ``FRAMES_PER_WORLD`` frames are taken: a circuit, a direction and a look.
+    """Where ``FRAMES_PER_WORLD`` frames are taken: a circuit, a direction and a look."""
 
-    Attributes:
-        circuit: its name, as ``load_circuit`` takes it.
-        reversed: it is driven the other way round.
-        looks_seed: of ``random_looks``; None for the plain look.
-    """
-
-    circuit: str
-    reversed: bool
-    looks_seed: int | None
+    circuit: str  #: its name, as ``load_circuit`` takes it
+    reversed: bool  #: it is driven the other way round
+    looks_seed: int | None  #: of ``random_looks``; None for the plain look
 
 
 def draw_world(recipe: Recipe, number: int) -> tuple[World, np.random.Generator]:
@@ -136,35 +122,22 @@ def _recipe_values(folder: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class DataSetSummary:
-    """A data set's counts; None where the folder does not say (JdeRobot's has only v and w).
+    """A data set's counts; None where the folder does not say (JdeRobot's has only v and w)."""
 
-    Attributes:
-        frames: how many.
-        worlds: how many circuits with a look each.
-        recoveries: share of frames taken off the line, 0..1 (see ``recovery_share``).
-        left_bends: share of frames in a bend to the left, 0..1...
-        right_bends: ...and to the right.
-        circuits: frames by circuit; one driven the other way round ends in ``-reversed``, random
-            ones are counted together.
-        plain_looks: share of frames in the plain look, 0..1.
-    """
-
-    frames: int
-    worlds: int | None = None
+    frames: int  #: how many
+    worlds: int | None = None  #: how many circuits with a look each
+    #: share of frames taken off the line, 0..1 (see ``recovery_share``)
     recoveries: float | None = None
-    left_bends: float | None = None
-    right_bends: float | None = None
+    left_bends: float | None = None  #: share of frames in a bend to the left, 0..1...
+    right_bends: float | None = None  #: ...and to the right
+    #: frames by circuit; one driven the other way round ends in ``-reversed``, random ones are
+    #: counted together
     circuits: dict[str, int] | None = None
-    plain_looks: float | None = None
+    plain_looks: float | None = None  #: share of frames in the plain look, 0..1
 
 
 def summarize(data: DataSet, recipe: Recipe | None) -> DataSetSummary:
-    """Return a data set's counts.
-
-    Args:
-        data: any.
-        recipe: that it was collected by, if known; directions and looks follow from it.
-    """
+    """Return a data set's counts; directions and looks follow from its recipe, if that is known."""
     table = data.table
     if not set(COLUMNS) <= set(table.columns):
         return DataSetSummary(len(data))

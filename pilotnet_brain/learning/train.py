@@ -34,30 +34,20 @@ _SHARP_CURVATURE = 0.2
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How to train.
+    """How to train."""
 
-    Attributes:
-        epochs: at the most; the learning rate falls to zero over them (cosine).
-        batch: frames in a step.
-        learning_rate: of Adam, at its highest.
-        polish_epochs: last epochs in float32; the epochs before run the convolutions in bfloat16
-            if the device computes in it.
-        bend_weight: how many times a frame in a sharp bend weighs over one on a straight.
-        patience: epochs without a better validation loss before training stops.
-        seed: of weights, order and augmentation.
-        threads: of torch on the CPU.
-        origin: what the network starts from and learns from, in words; may be empty.
-    """
-
-    epochs: int = 14
-    batch: int = 128
-    learning_rate: float = 1e-3
+    epochs: int = 14  #: at the most; the learning rate falls to zero over them (cosine)
+    batch: int = 128  #: frames in a step
+    learning_rate: float = 1e-3  #: of Adam, at its highest
+    #: last epochs in float32; the epochs before run the convolutions in bfloat16 if the device
+    #: computes in it
     polish_epochs: int = 2
+    #: how many times a frame in a sharp bend weighs over one on a straight
     bend_weight: float = 3.0
-    patience: int = 5
-    seed: int = 1
-    threads: int = 2
-    origin: str = ""
+    patience: int = 5  #: epochs without a better validation loss before training stops
+    seed: int = 1  #: of weights, order and augmentation
+    threads: int = 2  #: of torch on the CPU
+    origin: str = ""  #: what the network starts from and learns from, in words; may be empty
 
 
 @dataclass(frozen=True)
@@ -93,9 +83,7 @@ def train(
     number of threads.
 
     Args:
-        training: what is learned from.
         validation: from circuits that are not in it; chooses the best epoch and stops early.
-        plan: how.
         folder: for the checkpoint and TensorBoard's event files.
         progress: called at every tenth step.
         network: PilotNet with the plan's seed if none is given.
@@ -106,6 +94,8 @@ def train(
     Raises:
         UserError: the folder holds a checkpoint of another plan; the loss is not finite.
     """
+    from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
+
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -114,7 +104,7 @@ def train(
     weights = _frame_weights(training, plan)
     targets = torch.from_numpy(training.targets())
     first = learner.resume(folder / CHECKPOINT_FILE)
-    writer = _summary_writer(folder)
+    writer = SummaryWriter(str(folder / "tensorboard"))
     for epoch in range(first, plan.epochs):
         if learner.epochs_without_gain >= plan.patience:
             return
@@ -158,9 +148,7 @@ def predict(network: nn.Module, frames: NDArray[np.uint8], batch: int = 512) -> 
 def best_network(folder: Path, network: nn.Module | None = None) -> nn.Module:
     """Return the best network of a training folder, in evaluation mode.
 
-    Args:
-        folder: that was trained into.
-        network: of the build that was trained; its weights are replaced. Default: PilotNet.
+    The weights of the given network (PilotNet by default), of the build trained, are replaced.
 
     Raises:
         UserError: there is no checkpoint.
@@ -308,9 +296,3 @@ def _frame_weights(data: DataSet, plan: TrainingPlan) -> torch.Tensor:
     bend = table["curvature"] if "curvature" in table else table["w"] / table["v"].clip(lower=1.0)
     sharpness = (bend.abs() / _SHARP_CURVATURE).clip(upper=1.0).to_numpy(np.float64)
     return torch.from_numpy(1.0 + (plan.bend_weight - 1.0) * sharpness)
-
-
-def _summary_writer(folder: Path) -> torch.utils.tensorboard.SummaryWriter:
-    from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
-
-    return SummaryWriter(str(folder / "tensorboard"))

@@ -40,13 +40,12 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.frame_gaps import FrameGaps
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.model.torchscript import error_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
-from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
+from pilotnet_brain.driving.watchdog import FrameGaps, FrameWatchdog, Verdict
 from pilotnet_brain.errors import SUCCESS, UserError
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 from pilotnet_brain.nodes.ros import diagnostics

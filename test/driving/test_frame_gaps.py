@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.frame_gaps import FrameGaps
+from pilotnet_brain.driving.watchdog import FrameGaps
 
 
 @given(

@@ -32,20 +32,14 @@ class ManifestError(UserError):
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """One model of the manifest.
+    """One model of the manifest."""
 
-    Attributes:
-        file: the file's name in the manifest's folder.
-        sha256: of the file, in hexadecimal.
-        bytes: the file's size.
-        record: the file's record as JSON's types, without its self-test; empty if it has none.
-        scores: figures of the model by name, e.g. from its laps.
-    """
-
-    file: str
-    sha256: str
-    bytes: int
+    file: str  #: the file's name in the manifest's folder
+    sha256: str  #: of the file, in hexadecimal
+    bytes: int  #: the file's size
+    #: the file's record as JSON's types, without its self-test; empty if it has none
     record: Mapping[str, Any] = field(default_factory=dict)
+    #: figures of the model by name, e.g. from its laps
     scores: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -128,30 +122,22 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
             f"models: {known}"
         )
     if not trust and path.resolve().parent == folder.resolve():
-        _check_listed(path)
+        for name, entry in read_manifest(path.parent).items():
+            if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
+                raise ManifestError(
+                    f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} "
+                    f"in {MANIFEST}: restore the file, or enter the new one: "
+                    f"pilotnet models sign {name}"
+                )
     return path
-
-
-def _check_listed(path: Path) -> None:
-    """Compare a file with the checksum in its folder's manifest; a file not listed there passes."""
-    for name, entry in read_manifest(path.parent).items():
-        if entry.file == path.name and (sha256 := _sha256(path)) != entry.sha256:
-            raise ManifestError(
-                f"{path}: sha256 {sha256[:16]}... is not the {entry.sha256[:16]}... of {name} in "
-                f"{MANIFEST}: restore the file, or enter the new one: pilotnet models sign {name}"
-            )
 
 
 def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
     """Enter a model file's checksum and record in its folder's manifest, or renew them.
 
-    Scores stay as long as the checksum does; those of another file are dropped.
-
-    Args:
-        path: the model file; a new entry has the name of the file without its suffix.
-
-    Returns:
-        The entry as written, and the one before it, if there was one.
+    A new entry has the name of the file without its suffix. Scores stay as long as the checksum
+    does; those of another file are dropped. Returns the entry as written, and the one before it, if
+    there was one.
 
     Raises:
         ModelError: the file is not a model.
@@ -170,16 +156,10 @@ def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
 
 
 def enter_scores(folder: Path, name: str, sha256: str, scores: Mapping[str, Any]) -> ManifestEntry:
-    """Add figures of a model to its entry in a folder's manifest; the checksum stays.
+    """Add figures of a model to its entry in a folder's manifest; returns the entry as written.
 
-    Args:
-        folder: with the manifest.
-        name: of the model in the manifest.
-        sha256: of the file that the figures were measured on.
-        scores: figures by name; those of the same name are replaced.
-
-    Returns:
-        The entry as written.
+    The figures were measured on the file with this sha256, and the entry's stays. Those of the same
+    name are replaced.
 
     Raises:
         ManifestError: the manifest does not list the model with this checksum, or cannot be read

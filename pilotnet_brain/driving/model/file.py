@@ -46,22 +46,14 @@ QUANTIZED_TOLERANCE = 2e-2
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Runnable):
-    """A network ready to drive with.
+    """A network ready to drive with."""
 
-    Attributes:
-        record: what the file says of itself (JdeRobot's format if it says nothing).
-        path: the file.
-        sha256: of the file's bytes, in hexadecimal.
-        device: "cpu" or "cuda".
-        quantized: it runs int8 kernels.
-        note: what the user should know, e.g. why it runs on another device than asked; or empty.
-    """
-
-    record: ModelRecord
-    path: Path
-    sha256: str
-    device: str
-    quantized: bool
+    record: ModelRecord  #: what the file says of itself (JdeRobot's format if it says nothing)
+    path: Path  #: the file
+    sha256: str  #: of the file's bytes, in hexadecimal
+    device: str  #: "cpu" or "cuda"
+    quantized: bool  #: it runs int8 kernels
+    #: what the user should know, e.g. why it runs on another device than asked; or empty
     note: str = ""
 
     @property
@@ -77,7 +69,7 @@ def save_model(
     self_test_frames: NDArray[np.uint8],
     tolerance: float | None = None,
 ) -> ModelRecord:
-    """Write a model file: TorchScript, the record, and a self-test made from the frames.
+    """Write a model file, with a self-test made from the frames; returns its record as written.
 
     Args:
         path: the file; its folder is made. It is replaced as a whole or not at all.
@@ -86,9 +78,6 @@ def save_model(
         self_test_frames: uint8 (4, height, width, 3): the network's input pixels, as
             ``network_input`` returns them.
         tolerance: of the self-test, in normalized outputs; by default by kind (int8 or float).
-
-    Returns:
-        The record as written.
 
     Raises:
         ModelError: the frames have another shape, the network does not take them, its outputs
@@ -133,7 +122,6 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     patterns. Where it can be run in more than one form (CUDA), the fastest is chosen.
 
     Args:
-        path: the file.
         device: "auto" (CUDA where there is a GPU that runs the network), "cpu" or "cuda".
             Quantized networks run on the CPU whatever was asked. ``Model.note`` says why it is
             another device than expected.

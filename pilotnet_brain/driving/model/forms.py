@@ -42,18 +42,13 @@ _BLOCKS, _CALLS_PER_BLOCK = 4, 25
 
 @dataclass(frozen=True)
 class Runnable:
-    """A network in one form.
+    """A network in one form."""
 
-    Attributes:
-        module: takes float32 (1, 3, height, width), 0..1; gives float32 (1, 2), both on its device.
-        form: what was done to the network, e.g. "frozen, input norm folded, channels last".
-        channels_last: the memory layout that ``module`` wants its input in.
-        batch: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor.
-    """
-
+    #: takes float32 (1, 3, height, width), 0..1; gives float32 (1, 2), both on its device
     module: Network
-    form: str
-    channels_last: bool
+    form: str  #: what was done to the network, e.g. "frozen, input norm folded, channels last"
+    channels_last: bool  #: the memory layout that ``module`` wants its input in
+    #: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor
     batch: torch.Tensor | None = None
 
 
@@ -207,13 +202,8 @@ def fastest(
 ) -> _Runnable:
     """Return the form with the lowest median time on a batch, copies in and out included.
 
-    The forms take turns in blocks of warm calls.
-
-    Args:
-        forms: at least one.
-        batch: an input on the host, float32 (1, 3, height, width).
-        device: "cpu" or "cuda", where the networks are.
-        clock: seconds.
+    The forms, at least one, take turns in blocks of warm calls. The batch is float32 (1, 3, height,
+    width), on the host; the networks are on the device, "cpu" or "cuda"; the clock gives seconds.
     """
     times: list[list[float]] = [[] for _ in forms]
     with torch.inference_mode():

@@ -54,33 +54,22 @@ class ModelRecord:
     """All that the brain needs to drive with a file, and what the file is.
 
     The defaults are JdeRobot's PilotNet format, which a file without a record is taken as.
-
-    Attributes:
-        name: the model's name, e.g. "baseline".
-        method: how it was made, e.g. "trained", "static_quant".
-        input_format: which pixels it looks at.
-        output_range: what its outputs mean.
-        quantized: it holds int8 kernels, which run on the CPU only.
-        engines: the quantization engines it runs on, the preferred one first; empty for float.
-        parameters: number of weights, if known.
-        training: data sets, seeds, epochs and the like.
-        scores: figures of the model, by name.
-        torch_version: the torch that saved it.
-        rebuild: the command that makes the file again.
-        self_test: outputs that every load must give; None where there is no record.
     """
 
-    name: str = "unnamed"
-    method: str = "unknown"
-    input_format: InputFormat = JDEROBOT
-    output_range: OutputRange = JDEROBOT_RANGE
-    quantized: bool = False
+    name: str = "unnamed"  #: the model's name, e.g. "baseline"
+    method: str = "unknown"  #: how it was made, e.g. "trained", "static_quant"
+    input_format: InputFormat = JDEROBOT  #: which pixels it looks at
+    output_range: OutputRange = JDEROBOT_RANGE  #: what its outputs mean
+    quantized: bool = False  #: it holds int8 kernels, which run on the CPU only
+    #: the quantization engines it runs on, the preferred one first; empty for float
     engines: tuple[str, ...] = ()
-    parameters: int | None = None
+    parameters: int | None = None  #: number of weights, if known
+    #: data sets, seeds, epochs and the like
     training: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
-    torch_version: str = ""
-    rebuild: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)  #: figures of the model, by name
+    torch_version: str = ""  #: the torch that saved it
+    rebuild: str = ""  #: the command that makes the file again
+    #: outputs that every load must give; None where there is no record
     self_test: SelfTest | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -33,12 +33,8 @@ def run_on_frames(
 ) -> Outputs:
     """Return a network's outputs for each frame; each is run twice and must give the same.
 
-    Args:
-        path: of the model, for errors.
-        module: the network, on the device.
-        frames: uint8 (N, height, width, 3): its input pixels.
-        device: "cpu" or "cuda".
-        channels_last: the memory layout that it wants its input in.
+    The frames are its input pixels, uint8 (N, height, width, 3), given to it on its device ("cpu"
+    or "cuda") in the memory layout that it wants. The path is named in errors.
 
     Raises:
         ModelError: it does not take them, or its outputs cannot be driven on.

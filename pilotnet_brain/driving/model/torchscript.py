@@ -76,14 +76,9 @@ def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
         return torch.jit.freeze(module)
 
 
-def graph_of(module: torch.jit.ScriptModule) -> Any:
-    """Return the graph of the module's forward, calls inlined (torch._C.Graph, untyped)."""
-    return module.inlined_graph
-
-
 def holds_quantized_kernels(module: torch.jit.ScriptModule) -> bool:
     """Return whether the module calls int8 operators, which exist on the CPU only."""
-    return any(node.kind().startswith("quantized::") for node in _all_nodes(graph_of(module)))
+    return any(node.kind().startswith("quantized::") for node in _all_nodes(module.inlined_graph))
 
 
 def convolve_channels_last(frozen: torch.jit.ScriptModule) -> None:
@@ -120,13 +115,8 @@ def fold_input_norm(frozen: torch.jit.ScriptModule) -> bool:
     The norm is an affine map of each channel, y = a x + b, and the convolution is linear: its
     weights times a, and its bias plus the weights' sum times b, give the same without a pass over
     the picture. Exact up to rounding where the convolution pads nothing (a padded zero is not
-    normalized). In place.
-
-    Args:
-        frozen: a frozen module that was not run yet (torch keeps the graph of the first run).
-
-    Returns:
-        Whether there was such a pair; otherwise the module is as it was.
+    normalized). In place, on a frozen module that was not run yet (torch keeps the graph of the
+    first run). Returns whether there was such a pair; otherwise the module is as it was.
     """
     graph: Any = frozen.graph  # torch's stubs leave out half of its methods
     norm = graph.findNode("aten::batch_norm")

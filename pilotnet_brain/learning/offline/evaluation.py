@@ -9,18 +9,26 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
-from pilotnet_brain.driving.model.file import Model, load_as_saved, load_forms
+from pilotnet_brain.driving.command import JDEROBOT_RANGE
+from pilotnet_brain.driving.model.file import (
+    Model,
+    ModelRecord,
+    load_as_saved,
+    load_forms,
+    network_batch,
+)
+from pilotnet_brain.driving.preprocess import JDEROBOT, scale_input
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
-from pilotnet_brain.learning.offline.command_error import command_error
 from pilotnet_brain.learning.offline.stored_weights import stored_weights
 from pilotnet_brain.learning.offline.timing import (
     InferenceTimes,
@@ -35,6 +43,8 @@ from pilotnet_brain.machine import cpu_model, load_average
 
 AS_SAVED = "as saved"
 """The form in which the published comparison ran its models."""
+BATCH = 1024
+"""Frames at once on the test set, as in the published comparison."""
 _TIMED_FRAMES = 32
 
 
@@ -85,13 +95,8 @@ def evaluate(
 ) -> list[OfflineRow]:
     """Measure model files; the reference file also gives a row of its form as saved.
 
-    Args:
-        models: the files.
-        reference: the traced float file that the ratios refer to.
-        data: the test set.
-        device: "cpu" or "cuda"; on CUDA every form of each model gives a row.
-        plan: how much to time.
-        progress: called with what is being done.
+    Ratios refer to the reference, a traced float file. The device is "cpu" or "cuda"; on CUDA every
+    form of each model gives a row. ``progress`` is called with what is being done.
 
     Raises:
         ModelError: a file is not fit to drive with, or there is no such device.
@@ -157,6 +162,67 @@ def _file_figures(
     }
 
 
+@dataclass(frozen=True)
+class CommandError:
+    """Mean squared errors over a data set."""
+
+    mse: float  #: of the normalized outputs, both together; in JdeRobot's range for every model
+    speed_mse: float  #: (m/s)^2
+    yaw_rate_mse: float  #: (rad/s)^2
+    frames: int  #: how many
+
+
+def command_error(
+    path: Path,
+    network: torch.jit.ScriptModule,
+    record: ModelRecord,
+    data: DataSet,
+    progress: Callable[[int, int], None] | None = None,
+) -> CommandError:
+    """Run a model file's network over a data set and compare with its labels.
+
+    The network is on the CPU, as it was saved; the record has its input format and output range.
+    ``progress`` is called with the frames done and to do. The path is named in errors.
+
+    Raises:
+        UserError: the network takes other pixels than the data set holds.
+    """
+    fmt = record.input_format
+    if replace(fmt, colour_order="rgb") != JDEROBOT:
+        raise UserError(
+            f"{path}: it looks at {fmt.width}x{fmt.height} pixels of rows {fmt.crop_top} to "
+            f"{fmt.crop_bottom}, and a data set holds {JDEROBOT.width}x{JDEROBOT.height} of "
+            f"{JDEROBOT.crop_top} to {JDEROBOT.crop_bottom}: it can only be driven"
+        )
+    squares = np.zeros(2)
+    for first in range(0, len(data), BATCH):
+        frames = np.asarray(data.frames[first : first + BATCH])
+        if fmt.colour_order == "bgr":
+            frames = frames[..., ::-1]
+        outputs = _outputs(network, np.ascontiguousarray(frames))
+        squares += (data.command_errors(outputs, record.output_range, first) ** 2).sum(axis=0)
+        if progress is not None:
+            progress(first + len(frames), len(data))
+    speed_mse, yaw_rate_mse = (squares / len(data)).tolist()
+    normalized = JDEROBOT_RANGE
+    mse = 0.5 * (speed_mse / normalized.speed_span**2 + yaw_rate_mse / normalized.yaw_rate_span**2)
+    return CommandError(mse, speed_mse, yaw_rate_mse, len(data))
+
+
+def _outputs(network: torch.jit.ScriptModule, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the outputs (N, 2) for input pixels; frame by frame if it takes no batch."""
+    batch = torch.from_numpy(scale_input(frames)).permute(0, 3, 1, 2).contiguous()
+    with torch.inference_mode():
+        try:
+            outputs = network(batch)
+        except RuntimeError:
+            outputs = None  # traced for one frame
+        if outputs is None or tuple(outputs.shape) != (len(frames), 2):
+            single = [network_batch(frame, "cpu", channels_last=False) for frame in frames]
+            outputs = torch.cat([network(one) for one in single])
+    return outputs.numpy()
+
+
 def _times(
     forms: dict[Path, list[Model]],
     reference: Path,
@@ -203,15 +269,17 @@ def read_rows(path: Path) -> list[OfflineRow]:
 
 def merge_rows(old: Sequence[OfflineRow], new: Sequence[OfflineRow]) -> list[OfflineRow]:
     """Return the old rows, those of a model measured again on a device replaced in place."""
-    fresh: dict[tuple[str, str], list[OfflineRow]] = {}
-    for row in new:
-        fresh.setdefault((row.model, row.device), []).append(row)
-    measured = set(fresh)
-    merged: list[OfflineRow] = []
-    for row in old:
-        key = (row.model, row.device)
-        merged += fresh.pop(key, []) if key in measured else [row]
-    return merged + [row for rows in fresh.values() for row in rows]
+
+    def measured(row: OfflineRow) -> tuple[str, str]:
+        return row.model, row.device
+
+    replaced = {measured(row) for row in new}
+    return [
+        row
+        for key in dict.fromkeys(map(measured, [*old, *new]))
+        for row in (new if key in replaced else old)
+        if measured(row) == key
+    ]
 
 
 def write_rows(path: Path, rows: Sequence[OfflineRow]) -> None:

@@ -6,55 +6,44 @@ weights that are attributes or constants, and int8 weights unpacked from what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from pilotnet_brain.driving.model.torchscript import CONVOLUTIONS, graph_of
+from pilotnet_brain.driving.model.torchscript import CONVOLUTIONS
 
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One convolution or linear layer.
+    """One convolution or linear layer."""
 
-    Attributes:
-        kind: "convolution" or "linear".
-        weight: float32, as the file holds it; an int8 weight dequantized, its zeros exact.
-        bias: float32, or None.
-        int8: the weight is stored as int8.
-    """
-
-    kind: str
+    kind: str  #: "convolution" or "linear"
+    #: float32, as the file holds it; an int8 weight dequantized, its zeros exact
     weight: torch.Tensor
-    bias: torch.Tensor | None
-    int8: bool
+    bias: torch.Tensor | None  #: float32, or None
+    int8: bool  #: the weight is stored as int8
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """The weights of a file, counted.
+    """The weights of a file, counted."""
 
-    Attributes:
-        parameters: weights and biases, those of batch norms included, zeros too.
-        sparsity: share of weights that are exactly zero, 0..1 (without biases); None if the
-            network has no such layers.
-        sparsity_convolution: the same of the convolutions...
-        sparsity_linear: ...and of the linear layers.
-    """
-
-    parameters: int
+    parameters: int  #: weights and biases, those of batch norms included, zeros too
+    #: share of weights that are exactly zero, 0..1 (without biases); None if the network has no
+    #: such layers
     sparsity: float | None
-    sparsity_convolution: float | None
-    sparsity_linear: float | None
+    sparsity_convolution: float | None  #: the same of the convolutions...
+    sparsity_linear: float | None  #: ...and of the linear layers
 
 
 def stored_weights(module: torch.jit.ScriptModule) -> StoredWeights:
     """Count the weights of a traced or frozen module."""
     layers = stored_layers(module)
-    tensors = [*_batch_norm_terms(module)]
-    tensors += [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+    tensors = [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+    for node in module.inlined_graph.nodes():
+        if node.kind() == "aten::batch_norm":
+            tensors += [_resolved(value, module) for value in list(node.inputs())[1:3]]
 
     def zeros(*kinds: str) -> float | None:
         weights = [layer.weight for layer in layers if layer.kind in kinds]
@@ -71,27 +60,18 @@ def stored_weights(module: torch.jit.ScriptModule) -> StoredWeights:
 
 def stored_layers(module: torch.jit.ScriptModule) -> list[StoredLayer]:
     """Return the layers with weights in the order that they run in; traced or frozen modules."""
-    layers = [_layer(node, module) for node in graph_of(module).nodes()]
+    layers = [_layer(node, module) for node in module.inlined_graph.nodes()]
     return [layer for layer in layers if layer is not None]
-
-
-def _batch_norm_terms(module: torch.jit.ScriptModule) -> Iterator[torch.Tensor | None]:
-    for node in graph_of(module).nodes():
-        if node.kind() == "aten::batch_norm":
-            yield from (_resolved(value, module) for value in list(node.inputs())[1:3])
 
 
 def _layer(node: Any, module: torch.jit.ScriptModule) -> StoredLayer | None:
     """Return the layer that a node of the graph runs, None for a node without weights."""
     kind, inputs = node.kind(), list(node.inputs())
     if kind.startswith("quantized::") and ("conv" in kind or "linear" in kind):
-        packed = _resolved(inputs[1], module)
         layer = "convolution" if "conv" in kind else "linear"
-        unpack = {
-            "convolution": torch.ops.quantized.conv2d_unpack,
-            "linear": torch.ops.quantized.linear_unpack,
-        }[layer]
-        weight, bias = unpack(packed)
+        operators = torch.ops.quantized
+        unpack = operators.conv2d_unpack if "conv" in kind else operators.linear_unpack
+        weight, bias = unpack(_resolved(inputs[1], module))
         if weight.is_quantized:
             weight = weight.dequantize()
         return StoredLayer(layer, weight, bias, int8=True)

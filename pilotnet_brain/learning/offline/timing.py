@@ -7,6 +7,7 @@ rate, a call finds the caches as driving leaves them.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -42,17 +43,11 @@ class Durations:
 
 @dataclass(frozen=True)
 class InferenceTimes:
-    """The times of one call, copies to and from the device included.
+    """The times of one call, copies to and from the device included."""
 
-    Attributes:
-        one_thread: warm, on one thread.
-        all_threads: warm, on all threads of the processor.
-        paced: at the camera's rate, on one thread.
-    """
-
-    one_thread: Durations
-    all_threads: Durations
-    paced: Durations
+    one_thread: Durations  #: warm, on one thread
+    all_threads: Durations  #: warm, on all threads of the processor
+    paced: Durations  #: at the camera's rate, on one thread
 
     def figures(self) -> dict[str, Any]:
         """Return the times by the names of an evaluation's row, seconds."""
@@ -68,26 +63,15 @@ class InferenceTimes:
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """How much to time.
+    """How much to time."""
 
-    Attributes:
-        rounds: of every network.
-        calls: measured calls in a round, after a few that are not.
-        paced_calls: calls at the camera's rate, in one round.
-    """
-
-    rounds: int = 20
-    calls: int = 50
-    paced_calls: int = 100
+    rounds: int = 20  #: of every network
+    calls: int = 50  #: measured calls in a round, after a few that are not
+    paced_calls: int = 100  #: calls at the camera's rate, in one round
 
 
 class TimedNetwork:
-    """A network with its input, which is filled for every call as it is in driving.
-
-    Args:
-        network: on the device.
-        buffers: of its input.
-    """
+    """A network with the buffers of its input, which are filled for every call as in driving."""
 
     def __init__(self, network: Network, buffers: NetworkInput) -> None:
         self._network, self._input = network, buffers
@@ -131,7 +115,6 @@ def time_networks(
             because int8 weights are packed for the number of threads at load: packed for two and
             run on one, a network takes 1.6 times as long.
         frames: uint8 (N, height, width, 3): their input pixels, one after the other.
-        plan: how much to time.
         progress: called with what is being timed.
     """
     before = torch.get_num_threads()
@@ -140,10 +123,11 @@ def time_networks(
         with torch.inference_mode():
             torch.set_num_threads(1)
             networks = load()
-            one = _in_rounds(networks, frames, plan, lambda text: tell(f"one thread, {text}"))
-            paced = _paced(networks, frames, plan, tell)
+            rate = f"paced at {CAMERA_HZ:g} Hz"
+            one = _timed("one thread", networks, frames, plan.rounds, plan.calls, tell)
+            paced = _timed(rate, networks, frames, 1, plan.paced_calls, tell, 1.0 / CAMERA_HZ)
             torch.set_num_threads(all_threads())
-            every = _in_rounds(load(), frames, plan, lambda text: tell(f"all threads, {text}"))
+            every = _timed("all threads", load(), frames, plan.rounds, plan.calls, tell)
     finally:
         torch.set_num_threads(before)
     return [InferenceTimes(*times) for times in zip(one, every, paced, strict=True)]
@@ -156,35 +140,25 @@ def all_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _in_rounds(
+def _timed(
+    what: str,
     networks: Sequence[TimedNetwork],
     frames: NDArray[np.uint8],
-    plan: TimingPlan,
+    rounds: int,
+    calls: int,
     tell: Callable[[str], None],
+    period_s: float = 0.0,
 ) -> list[Durations]:
+    """Time every network in each round, one call a period at the most."""
     seconds: list[list[float]] = [[] for _ in networks]
-    for number in range(plan.rounds):
-        tell(f"round {number + 1} of {plan.rounds}")
-        for network, taken in zip(networks, seconds, strict=True):
-            taken += _calls(network, frames, plan.calls)
+    for round_, number in itertools.product(range(rounds), range(len(networks))):
+        tell(f"{what}, round {round_ + 1} of {rounds}, network {number + 1} of {len(networks)}")
+        seconds[number] += _calls(networks[number], frames, calls, period_s)
     return [Durations.of(taken) for taken in seconds]
 
 
-def _paced(
-    networks: Sequence[TimedNetwork],
-    frames: NDArray[np.uint8],
-    plan: TimingPlan,
-    tell: Callable[[str], None],
-) -> list[Durations]:
-    found = []
-    for number, network in enumerate(networks, start=1):
-        tell(f"paced at {CAMERA_HZ:g} Hz, network {number} of {len(networks)}")
-        found.append(Durations.of(_calls(network, frames, plan.paced_calls, 1.0 / CAMERA_HZ)))
-    return found
-
-
 def _calls(
-    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float = 0.0
+    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float
 ) -> list[float]:
     """Return the seconds that calls took, after a few warm ones; one call a period at the most."""
     for call in range(WARM_CALLS):

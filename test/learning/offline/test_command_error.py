@@ -12,8 +12,8 @@ from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import InputFormat
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.offline import command_error as module
-from pilotnet_brain.learning.offline.command_error import command_error
+from pilotnet_brain.learning.offline import evaluation as module
+from pilotnet_brain.learning.offline.evaluation import command_error
 
 PATH = Path("some.pt")
 

@@ -1,7 +1,8 @@
-"""What the terminal shows while a benchmark is driven."""
+"""What the terminal shows while a network is trained and while a benchmark is driven."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,33 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from pilotnet_brain.benchmark.plan import PlannedRun
+    from pilotnet_brain.learning.train import EpochReport
+
+
+def epoch_line(report: EpochReport) -> str:
+    """Return a finished epoch's figures in a line."""
+    kept = ", the best so far" if report.best else ""
+    return (
+        f"epoch {report.epoch + 1}: loss {report.training_loss:.5f}, "
+        f"validation {report.validation_loss:.5f} (speed {report.speed_rmse:.2f} m/s, "
+        f"yaw rate {report.yaw_rate_rmse:.3f} rad/s rms){kept}"
+    )
+
+
+def show_step(epoch: int, step: int, steps: int, loss: float) -> None:
+    """Show the progress of an epoch."""
+    show(f"epoch {epoch + 1}: step {step} of {steps}, loss {loss:.5f}")
+
+
+def show(text: str) -> None:
+    """Rewrite the terminal's last line; nothing if the output is a file."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def clear() -> None:
+    """Empty the terminal's line."""
+    show("")
 
 
 class BenchmarkProgress:
@@ -46,17 +74,13 @@ class BenchmarkProgress:
         """Show a run that is done."""
         self._done += 1
         self._work_done += self._work[run.name]
-        left = self._left()
+        elapsed_s = time.monotonic() - self._start
+        left = f"{duration_text(elapsed_s * (self._all_work / self._work_done - 1.0))} left"
         line = f"[{self._done}/{self._total}] {run}: {text}"
         self._bar.update(self._task, completed=self._done, left=left)
         if not self._console.is_terminal:
             line += f"; {left}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def _left(self) -> str:
-        elapsed_s = time.monotonic() - self._start
-        left_s = elapsed_s * (self._all_work / self._work_done - 1.0)
-        return f"{duration_text(left_s)} left"
 
 
 def duration_text(seconds: float) -> str:

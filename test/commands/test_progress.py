@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from pilotnet_brain.benchmark.plan import PlannedRun
-from pilotnet_brain.commands.benchmark_progress import (
+from pilotnet_brain.commands.progress import (
     BenchmarkProgress,
     duration_text,
     result_text,
