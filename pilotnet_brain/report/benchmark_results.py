@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from pilotnet_brain.benchmark.plan import UNDISTURBED, BenchmarkPlan
 from pilotnet_brain.benchmark.row import Row as ResultRow
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.machine import git_commit, hardware, versions
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.figures import FigureText, published_table
 from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table, number_cell
@@ -40,15 +38,6 @@ _FIGURES = (
 )
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures were made by: hardware, versions, commit."""
-    return {
-        "hardware": hardware(),
-        "versions": versions(),
-        "git_commit": git_commit(Path(__file__)),
-    }
-
-
 def write_results(
     folder: Path, plan: BenchmarkPlan, rows: Sequence[ResultRow], made_by: Entry
 ) -> None:
@@ -60,7 +49,7 @@ def write_results(
     results = {
         "plan": plan.as_dict(),
         "machine": dict(made_by),
-        "published": [asdict(run) for run in published_on(plan.circuits)],
+        "published": published_on(plan.circuits),
         "rows": list(rows),
         "summary": summarize(rows, BY_CIRCUIT),
         "totals": summarize(rows, BY_MODEL),
