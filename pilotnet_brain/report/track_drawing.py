@@ -21,15 +21,12 @@ INK = "#22303c"
 FAINT_INK = "#7b8794"
 GRID = "#e4e8ec"
 ROAD = "#d5dae0"
-LINE = "#c8372d"
 DRIVEN = "#1f6f8b"
 WARNING = "#b3261e"
 DEVIATION_COLOURS = LinearSegmentedColormap.from_list(
     "deviation", ["#147d78", "#6fb98f", "#f4c95d", "#e8743b", "#a4161a"]
 )
-RADIUS_COLOURS = LinearSegmentedColormap.from_list(
-    "radius", ["#a4161a", "#e8743b", "#f4c95d", "#6fb98f", "#147d78"]
-)
+RADIUS_COLOURS = DEVIATION_COLOURS.reversed("radius")
 PICTURES = (".png", ".svg", ".pdf")
 _TIGHTEST_M, _WIDEST_M = 2.0, 50.0
 _POINT_SPACING_M = 0.5

@@ -204,16 +204,17 @@ def machine_table(record: Mapping[str, Any]) -> Table | None:
     known = {key: record.get(key) for key in ("hardware", "versions", "git_commit")}
     if not any(known.values()):
         return None
-    flat = {**_mapping(known["hardware"]), **_mapping(known["versions"])}
+    flat = {**mapping(known["hardware"]), **mapping(known["versions"])}
     return mapping_table("Machine and versions", "what", flat | {"git commit": known["git_commit"]})
 
 
 def _parameters(record: Mapping[str, Any]) -> Table | None:
-    parameters = _mapping(record.get("spec"))
+    parameters = mapping(record.get("spec"))
     return mapping_table("Parameters", "parameter", parameters) if parameters else None
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a value that a file holds, nothing where it is no mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
