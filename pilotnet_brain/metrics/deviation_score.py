@@ -109,7 +109,6 @@ class ScoredReference:
     from a point it never came to says nothing about how well it drove.
 
     Args:
-        centerline: of the circuit.
         points: (N, 2), m, of the reference curve in driving order.
     """
 

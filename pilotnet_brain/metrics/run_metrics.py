@@ -30,8 +30,6 @@ class RunMetrics:
     left out and counted.
 
     Args:
-        circuit: that is driven on.
-        rules: when the run is over.
         reference_lap: points (N, 2), m, of a recorded reference lap for the published score.
     """
 

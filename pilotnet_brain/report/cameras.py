@@ -21,7 +21,7 @@ from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.pose_filter import RESET_S
-from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
 from pilotnet_brain.report.run_data import looks_seed_of
 from pilotnet_brain.runs.folder import RunFolder
 
@@ -77,7 +77,6 @@ class RedrawnCamera:
     """The embedded simulator's camera, put where the car was.
 
     Args:
-        circuit: that was driven on.
         looks_seed: of the run; 0: the plain looks.
 
     Raises:
@@ -113,8 +112,6 @@ def camera_of(
     """Return a run's camera: the recorded one where its frames are in the bag.
 
     Args:
-        folder: of the run.
-        circuit: that was driven on.
         since_s: simulated time of the run's first pose. After a reset of the clock frames of the
             drive before carry the same stamps; those of the last drive are taken.
 
@@ -152,15 +149,11 @@ class WorstFrame:
     deviation: float
 
 
-def worst_frame(
-    folder: RunFolder, circuit: Circuit, rows: NDArray[np.float64]
-) -> WorstFrame | None:
+def worst_frame(folder: RunFolder, circuit: Circuit, rows: TrajectoryRows) -> WorstFrame | None:
     """Return what the camera saw at the largest deviation; None where nothing was driven.
 
     Args:
-        folder: of the run.
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv, with finite poses.
+        rows: with finite poses.
     """
     if not len(rows):
         return None

@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import COLUMNS, finite_rows, rows_by_lap
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows, finite_rows, rows_by_lap
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.figures import TILES, figure_text, outcome, run_by
 from pilotnet_brain.report.run_data import driven_rows
@@ -31,7 +31,6 @@ def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
     """Draw a run's lap.png from its trajectory.csv and metrics.json.
 
     Args:
-        folder: of the run.
         circuit: None: the run's own.
 
     Raises:
@@ -43,16 +42,9 @@ def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
 
 
 def draw_lap_picture(
-    path: Path, circuit: Circuit, rows: NDArray[np.float64], figures: Mapping[str, Any]
+    path: Path, circuit: Circuit, rows: TrajectoryRows, figures: Mapping[str, Any]
 ) -> Path:
-    """Draw the picture of a run.
-
-    Args:
-        path: of the picture.
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv; N may be 0.
-        figures: as in metrics.json.
-    """
+    """Draw the picture of a run with its figures, named as in metrics.json."""
     points = track.closed_points(circuit)
     rows = finite_rows(rows)
     figure, map_axes, speed_axes, deviation_axes = _layout(points)
@@ -108,7 +100,7 @@ def _draw_map(
     axes: Axes,
     circuit: Circuit,
     points: NDArray[np.float64],
-    rows: NDArray[np.float64],
+    rows: TrajectoryRows,
     figures: Mapping[str, Any],
     norm: Normalize,
 ) -> None:
@@ -142,7 +134,7 @@ def _draw_map(
 
 
 def _draw_speed(
-    axes: Axes, rows: NDArray[np.float64], laps: list[tuple[slice, NDArray[np.float64]]]
+    axes: Axes, rows: TrajectoryRows, laps: list[tuple[slice, NDArray[np.float64]]]
 ) -> None:
     track.style_graph(axes, "speed, m/s")
     axes.yaxis.set_label_coords(-0.045, 0.5)
@@ -165,7 +157,7 @@ def _draw_speed(
 def _draw_deviation(
     axes: Axes,
     circuit: Circuit,
-    rows: NDArray[np.float64],
+    rows: TrajectoryRows,
     laps: list[tuple[slice, NDArray[np.float64]]],
     norm: Normalize,
 ) -> None:

@@ -31,7 +31,6 @@ def model_card(
 
     Args:
         template: text with ``$files``, ``$evaluation``, ``$laps`` and ``$finding`` in it.
-        models: the manifest.
         rows: of the evaluation; those of files that have changed since are left out.
         descriptions: what each method does, in a line; a model's own name goes before its method.
 

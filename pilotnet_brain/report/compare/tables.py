@@ -151,7 +151,6 @@ def markdown(by_circuit: Mapping[str, Sequence[Side]], pictures: Mapping[str, st
     """Return all tables in Markdown.
 
     Args:
-        by_circuit: the sides on each circuit.
         pictures: circuit -> file name of its picture, where there is one.
     """
     parts = ["# Runs compared\n"]

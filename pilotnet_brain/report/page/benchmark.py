@@ -82,7 +82,6 @@ def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -
     """Write the pages of a benchmark's runs that have a driven line and no page yet.
 
     Args:
-        folder: of the benchmark.
         on_page: called with the number of pages written and of all that are missing.
 
     Raises:

@@ -15,7 +15,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_figures import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
-from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError, TrajectoryRows
 from pilotnet_brain.report.cameras import worst_frame
 from pilotnet_brain.report.figures import (
     TILES,
@@ -119,7 +119,7 @@ def _rows(folder: RunFolder) -> NDArray[np.float64]:
         return np.empty((0, len(COLUMNS)))
 
 
-def _times(folder: RunFolder, rows: NDArray[np.float64]) -> BrainTimes:
+def _times(folder: RunFolder, rows: TrajectoryRows) -> BrainTimes:
     if not len(rows):
         return BrainTimes(missing="nothing was driven")
     return brain_times(folder, float(rows[0, 0]), float(rows[-1, 0]))

@@ -39,12 +39,8 @@ def write(
     """Write a line of text.
 
     Args:
-        picture: that is written on.
-        text: one line.
         place: of the anchor.
         size: of the font, pixels.
-        colour: of the text.
-        bold: heavier letters.
         anchor: Pillow's: l, m or r for left, middle, right; then s for the baseline, m for middle.
     """
     if not text:

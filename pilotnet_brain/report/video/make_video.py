@@ -39,7 +39,6 @@ def write_video(
     simulator redraws them from the driven poses, as the picture says.
 
     Args:
-        folder: of the run.
         out: of the video, .mp4, .webp or .gif; None: ``run.mp4`` in the run's folder.
         from_s: where in the run it starts, simulated s since the first pose.
         until_s: where it ends; None: with the run.
