@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,15 @@ from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.figures import FigureText, published_table
-from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table, number_cell
+from pilotnet_brain.report.tables import (
+    NOT_MEASURED,
+    Cell,
+    Column,
+    Row,
+    Table,
+    csv_text,
+    number_cell,
+)
 
 DISTURBANCES_PNG = "disturbances.png"
 CIRCUITS_IN_A_TABLE = 10
@@ -240,15 +246,11 @@ def _listed(values: Any) -> str:
 
 def _csv(rows: Sequence[Entry]) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({
-            key: " ".join(map(str, value)) if isinstance(value, list) else value
-            for key, value in row.items()
-        })  # fmt: skip
-    return text.getvalue()
+    return csv_text(columns, ([_plain(row.get(key)) for key in columns] for row in rows))
+
+
+def _plain(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _laps(entry: Entry) -> Cell:

@@ -214,7 +214,7 @@ def figures_table(figures: Figures) -> Table:
         value = figures.get(figure.key)
         if isinstance(value, list) and value and all(map(is_number, value)):
             value = min(value)
-        number = float(value) * figure.factor if is_number(value) else None  # type: ignore[arg-type]
+        number = float(value) * figure.factor if is_number(value) else None
         table.rows.append(Row((Cell(figure.label), Cell(shown, number), Cell(figure.unit))))
     return table
 

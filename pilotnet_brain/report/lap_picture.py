@@ -27,18 +27,15 @@ _DPI = 120
 _COMMANDED = "#e0a458"
 
 
-def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
+def draw_lap(folder: RunFolder) -> Path:
     """Draw a run's lap.png from its trajectory.csv and metrics.json.
-
-    Args:
-        circuit: None: the run's own.
 
     Raises:
         UserError: no readable trajectory.csv, or a circuit that is no longer there.
     """
     figures = folder.read_metrics() or {}
     rows = driven_rows(folder)
-    return draw_lap_picture(folder.lap_png, circuit or folder.circuit(), rows, figures)
+    return draw_lap_picture(folder.lap_png, folder.circuit(), rows, figures)
 
 
 def draw_lap_picture(
@@ -151,7 +148,9 @@ def _draw_speed(
     if laps:
         low, high = axes.get_ylim()
         axes.set_ylim(min(0.0, low), high + 0.08 * (high - low))
-        _add_legend(axes)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncol=2,
+                    edgecolor="none", labelcolor=track.FAINT_INK, borderpad=0.3)  # fmt: skip
 
 
 def _draw_deviation(
@@ -181,9 +180,3 @@ def _draw_deviation(
     axes.set_xlim(0.0, circuit.centerline.length)
     axes.set_xlabel("along the line from the start of the lap, m     (left of the line positive)",
                     fontsize=9, color=track.FAINT_INK)  # fmt: skip
-
-
-def _add_legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncol=2,
-                    edgecolor="none", labelcolor=track.FAINT_INK, borderpad=0.3)  # fmt: skip

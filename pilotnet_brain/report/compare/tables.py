@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.compare.sides import Side, compared_with
 from pilotnet_brain.report.figures import FIGURES, FigureText
-from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table
+from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table, csv_text
 
 CONFIDENCE = 0.95
 
@@ -186,9 +184,7 @@ def write_comparison(out: Path, by_circuit: Mapping[str, Sequence[Side]]) -> Non
 
 def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
     """Return every figure of every side with its difference from the first, SI units, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_CSV_HEAD)
+    rows: list[list[object]] = []
     for circuit, sides in by_circuit.items():
         for side in sides:
             for figure in COMPARED:
@@ -196,12 +192,12 @@ def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
                 if not values:
                     continue
                 spread = stdev(values) if len(values) > 1 else None
-                row = [circuit, side.label, figure.key, len(values), fmean(values), spread]
+                rows.append([circuit, side.label, figure.key, len(values), fmean(values), spread])
                 first = compared_with(side, sides)
                 one = difference(first.values(figure.key) if first else [], values)
                 versus = first.label if first else None
-                writer.writerow([*row, versus, one.mean, one.low, one.high, one.larger_than_spread])
-    return text.getvalue()
+                rows[-1] += [versus, one.mean, one.low, one.high, one.larger_than_spread]
+    return csv_text(_CSV_HEAD, rows)
 
 
 def _heads(labels: Sequence[str]) -> tuple[Column, ...]:
