@@ -88,11 +88,10 @@ def draw_scale(axes: Axes) -> None:
     """Draw a bar of a round length in the lower left corner, with its length."""
     low, high = axes.get_xlim()
     length = _round_below(0.2 * (high - low))
-    bottom, top = axes.get_ylim()
-    x, y = low, bottom
-    axes.plot([x, x + length], [y, y], color=FAINT_INK, linewidth=2.0, clip_on=False,
+    bottom = axes.get_ylim()[0]
+    axes.plot([low, low + length], [bottom, bottom], color=FAINT_INK, linewidth=2.0, clip_on=False,
               solid_capstyle="butt")  # fmt: skip
-    axes.annotate(f"{length:g} m", (x, y), xytext=(0, 4), textcoords="offset points",
+    axes.annotate(f"{length:g} m", (low, bottom), xytext=(0, 4), textcoords="offset points",
                   color=FAINT_INK, fontsize=9, annotation_clip=False)  # fmt: skip
 
 

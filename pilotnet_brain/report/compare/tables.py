@@ -137,12 +137,8 @@ def differences_table(
 
 def closing_notes(by_circuit: Mapping[str, Sequence[Side]]) -> list[str]:
     """Return what has to be said of the differences."""
-    return [METHOD, *([NO_SPREAD] if any(map(_without_spread, by_circuit.values())) else [])]
-
-
-def _without_spread(sides: Sequence[Side]) -> bool:
-    """Whether a side has too few runs to distinguish a difference from chance."""
-    return any(len(side.runs) < 2 for side in sides)
+    single = any(len(side.runs) < 2 for sides in by_circuit.values() for side in sides)
+    return [METHOD, NO_SPREAD] if single else [METHOD]
 
 
 def markdown(by_circuit: Mapping[str, Sequence[Side]], pictures: Mapping[str, str]) -> str:

@@ -74,6 +74,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
     circuit = run_folder.circuit()
     figures = run_folder.read_metrics() or {}
     record = run_folder.read_record()
+    spec = mapping(record.get("spec"))
     rows = _rows(run_folder)
     line = driven_line(circuit, rows)
     times = _times(run_folder, rows)
@@ -97,10 +98,12 @@ def write_run_page(run_folder: RunFolder) -> Path:
         published=published_table([figures | {"circuit": circuit.name}]),
         score_missing=not _has_published_score(figures),
         machine=machine_table(record),
-        parameters=_parameters(record),
+        parameters=mapping_table("Parameters", "parameter", spec) if spec else None,
         started=str(record.get("started") or "").replace("T", " "),
         folder_name=run_folder.path.name,
-        data=_script_data(circuit, line, times) | {"stopped": _stopped(figures)},
+        # Without figures it is not known whether the run ended on the way.
+        data=_script_data(circuit, line, times)
+        | {"stopped": figures.get("lap_completed") is False},
     )
 
 
@@ -194,11 +197,6 @@ def _has_published_score(figures: Mapping[str, Any]) -> bool:
     return figures.get("position_deviation_score_published") is not None
 
 
-def _stopped(figures: Mapping[str, Any]) -> bool:
-    """Whether the run ended on the way; without figures that is not known."""
-    return figures.get("lap_completed") is False
-
-
 def machine_table(record: Mapping[str, Any]) -> Table | None:
     """Return hardware, versions and commit as run.yaml keeps them; None where it does not."""
     known = {key: record.get(key) for key in ("hardware", "versions", "git_commit")}
@@ -206,11 +204,6 @@ def machine_table(record: Mapping[str, Any]) -> Table | None:
         return None
     flat = {**mapping(known["hardware"]), **mapping(known["versions"])}
     return mapping_table("Machine and versions", "what", flat | {"git commit": known["git_commit"]})
-
-
-def _parameters(record: Mapping[str, Any]) -> Table | None:
-    parameters = mapping(record.get("spec"))
-    return mapping_table("Parameters", "parameter", parameters) if parameters else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:

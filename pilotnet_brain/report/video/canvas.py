@@ -125,9 +125,7 @@ def darken(picture: Picture, box: tuple[int, int, int, int], share: float) -> No
 
 def blank(width: int, height: int) -> Picture:
     """Return an empty picture."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = NIGHT
-    return picture
+    return np.full((height, width, 3), NIGHT, np.uint8)
 
 
 @cache
