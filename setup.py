@@ -17,6 +17,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     package_data={
         f"{PACKAGE}.circuits": ["data/*.csv"],
+        f"{PACKAGE}.metrics": ["published.yaml"],
         f"{PACKAGE}.report.page": ["templates/*"],
     },
     data_files=[

@@ -23,7 +23,6 @@ def drive_live(runs: Sequence[PlannedRun], folder: Path) -> Iterator[tuple[Plann
     simulator that hangs) has the reason under ``FAILURE``, next to what it measured by then.
 
     Args:
-        runs: of the plan.
         folder: in which each run has its own, of the name ``run.name``.
 
     Raises:

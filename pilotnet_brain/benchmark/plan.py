@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -97,15 +99,14 @@ class BenchmarkPlan:
     @property
     def circuits(self) -> dict[str, int]:
         """How many repetitions of each circuit there are, over all series."""
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for series in self.series.values():
-            for circuit, repetitions in series.circuits.items():
-                counts[circuit] = counts.get(circuit, 0) + repetitions
-        return counts
+            counts.update(series.circuits)
+        return dict(counts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as YAML and JSON have it; `plan_of` takes it back."""
-        values: dict[str, Any] = _listed(asdict(self))
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples as lists
         series = values.pop("series")
         return values | (series[""] if set(series) == {""} else {"series": series})
 
@@ -187,13 +188,6 @@ def _word(name: str) -> str:
     """Return a name, or a path's file name, with what is unfit for a folder replaced."""
     stem = Path(name).stem if "/" in name or name.endswith((".pt", ".csv")) else name
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", stem)
-
-
-def _listed(value: Any) -> Any:
-    """Return nested values with tuples as lists."""
-    if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _drawn_share(seed: int, what: str, circuit: str, repetition: int) -> float:

@@ -138,19 +138,11 @@ def plan_of(values: Mapping[str, Any]) -> BenchmarkPlan:
         file = _PlanFile.model_validate(dict(values))
     except (ValidationError, RecursionError) as problem:
         raise PlanError(_in_words(problem)) from None
-    plan = BenchmarkPlan(
-        mode=file.mode,
-        simulator=file.simulator,
-        models=_models(file.models),
-        series=_series(file),
-        seed=file.seed,
-        disturbances=_disturbances(file.disturbances),
-        laps=file.laps,
-        time_limit=file.time_limit,
-        device=file.device,
-        record=file.record,
-        reference_laps=file.reference_laps,
-    )
+    said = file.model_dump(exclude={*_SeriesKeys.model_fields})
+    said["models"] = _models(file.models)
+    said["series"] = _series(file)
+    said["disturbances"] = _disturbances(file.disturbances)
+    plan = BenchmarkPlan(**said)
     _check_together(plan)
     return plan
 

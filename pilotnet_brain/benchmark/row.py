@@ -26,7 +26,6 @@ def row_of(
     """Return a run's row.
 
     Args:
-        run: what was driven.
         figures: of metrics.json; mappings and lists of them are left out.
         folder: of the run, relative to the benchmark's; None where there is none.
         sha256: of the model's file.

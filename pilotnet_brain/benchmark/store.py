@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.benchmark.plan import BenchmarkPlan, PlannedRun
@@ -65,12 +64,7 @@ class BenchmarkStore:
     def __enter__(self) -> BenchmarkStore:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._journal.close()
         os.close(self._lock)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
@@ -84,9 +85,5 @@ def _laps_started(row: Mapping[str, Any]) -> int:
 
 def _endings(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how often each reason ended a run that did not finish, without its place and time."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        if not row["finished"]:
-            reason = str(row.get("reason") or "not ended").split(":")[0]
-            counts[reason] = counts.get(reason, 0) + 1
-    return counts
+    reasons = (row.get("reason") or "not ended" for row in rows if not row["finished"])
+    return dict(Counter(str(reason).split(":")[0] for reason in reasons))

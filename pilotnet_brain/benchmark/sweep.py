@@ -75,7 +75,6 @@ def drive_in_lockstep(
     """Drive runs as `sweep` does; yields each with its figures as it is done.
 
     Args:
-        runs: of the plan.
         folder: in which each run whose spec says ``record`` has its own, named ``run.name``.
         jobs, cluster: as `sweep` takes them.
 

@@ -109,7 +109,6 @@ class ScoredReference:
     from a point it never came to says nothing about how well it drove.
 
     Args:
-        centerline: of the circuit.
         points: (N, 2), m, of the reference curve in driving order.
     """
 
@@ -143,27 +142,21 @@ class ScoredReference:
         rearmost, farthest = span
         if len(driven) < 2 or farthest - rearmost <= 0.0:
             return None
+        # How far (m) each reference point lies ahead of the start, on the closed line.
         ahead = np.mod(self._arc_lengths - begin_arc_length, self._length)
         total, count = 0.0, 0
         for lap in range(max(1, math.ceil(farthest / self._length - 1e-9))):
             lap_begin = lap * self._length
             from_m = 0.0 if lap else min(0.0, rearmost)
             to_m = min(farthest - lap_begin, self._length)
-            along = _covered(ahead, from_m, to_m, self._length)
+            along = np.mod(ahead - from_m, self._length) <= to_m - from_m
+            if to_m - from_m >= self._length - 1e-9:
+                along = np.ones(len(ahead), dtype=bool)
             score = position_deviation_score(self._points[along], _lap(driven, lap, self._length))
             if score is not None:
                 total += score * int(along.sum())
                 count += int(along.sum())
         return total / count if count else None
-
-
-def _covered(
-    ahead: NDArray[np.float64], from_m: float, to_m: float, length: float
-) -> NDArray[np.bool_]:
-    """Which points, `ahead` (m) of the begin on a closed line, lie in [from_m, to_m]."""
-    if to_m - from_m >= length - 1e-9:
-        return np.ones(len(ahead), dtype=bool)
-    return np.mod(ahead - from_m, length) <= to_m - from_m
 
 
 def _lap(driven: NDArray[np.float64], lap: int, length: float) -> NDArray[np.float64]:

@@ -98,7 +98,6 @@ def frame_figures(
     """Return the brain's figures over the frames of a run; what was not measured is None.
 
     Args:
-        log: the records.
         begin_s: simulated time at which the run started; None: nothing was measured.
         end_s: simulated time of its end.
         real_time_s: real seconds between the two, None if unknown.

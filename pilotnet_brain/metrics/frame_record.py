@@ -79,21 +79,15 @@ class FrameRecord:
 
     def to_numbers(self) -> list[float]:
         """Return the values of `NUMBERS`, in their order."""
-        first, second = self.outputs or (None, None)
+        measured = [getattr(self, name) for name in (*_DURATIONS, *_COMMAND)]
+        measured += self.outputs or (None, None)
         outcome = "driven" if self.driven else self.problem.partition(":")[0]
         return [
-            *(
-                _NAN if value is None else float(value)
-                for value in (
-                    self.preprocess_s, self.inference_s, self.callback_s, self.age_s,
-                    self.stamp_to_command_s, self.speed, self.yaw_rate, first, second,
-                )
-            ),
+            *(_NAN if value is None else float(value) for value in measured),
             _place(outcome, OUTCOMES),
             _place(self.device, DEVICES),
-            float(self.frames_received), float(self.frames_late), float(self.frames_broken),
-            float(self.frames_failed), float(self.epoch),
-        ]  # fmt: skip
+            *(float(getattr(self, name)) for name in _COUNTERS),
+        ]
 
 
 def frame_record(message: Any) -> FrameRecord:
@@ -103,7 +97,7 @@ def frame_record(message: Any) -> FrameRecord:
         FrameRecordError: the message is another's, or damaged.
     """
     if hasattr(message, "status"):
-        return _from_texts(_only_status(message))
+        return _from_texts(message)
     if len(message.name) != len(message.position):
         names, values = len(message.name), len(message.position)
         raise FrameRecordError(f"frame record: {names} names and {values} values")
@@ -164,13 +158,10 @@ def _word(numbers: Mapping[str, float], name: str, words: tuple[str, ...]) -> st
 # Bags from before the numbers: key -> text.
 
 
-def _only_status(message: Any) -> dict[str, str]:
+def _from_texts(message: Any) -> FrameRecord:
     if len(message.status) != 1:
         raise FrameRecordError(f"frame record: {len(message.status)} statuses in one message")
-    return {pair.key: pair.value for pair in message.status[0].values}
-
-
-def _from_texts(texts: Mapping[str, str]) -> FrameRecord:
+    texts = {pair.key: pair.value for pair in message.status[0].values}
     stamp = _number_of(texts, "stamp_s")
     if stamp is None or not math.isfinite(stamp):
         raise FrameRecordError(f"frame record: stamp_s is {texts['stamp_s']!r}, no time")

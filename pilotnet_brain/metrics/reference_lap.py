@@ -18,13 +18,12 @@ class ReferenceLapError(UserError):
     """A reference lap that cannot be read, or is not one of this circuit."""
 
 
-def read_reference_lap(path: str | Path, topic: str | None = None) -> NDArray[np.float64]:
+def read_reference_lap(path: str | Path) -> NDArray[np.float64]:
     """Return the points (N, 2), m, of a reference lap, in driving order.
 
     Args:
         path: a CSV file with the columns x and y, or a bag with odometry, such as those that
-            BehaviorMetrics keeps as its perfect laps.
-        topic: of the odometry in a bag; None: /F1ROS/odom or the only one.
+            BehaviorMetrics keeps as its perfect laps: /F1ROS/odom or the only one.
 
     Raises:
         UserError: no such file, or no reference lap in it.
@@ -32,7 +31,7 @@ def read_reference_lap(path: str | Path, topic: str | None = None) -> NDArray[np
     path = Path(path).expanduser()
     if not path.exists():
         raise ReferenceLapError(f"{path}: no such reference lap; give a CSV of x,y or a bag")
-    points = read_odometry_path(path, topic) if is_bag(path) else _read_csv(path)
+    points = read_odometry_path(path) if is_bag(path) else _read_csv(path)
     if len(points) < 2:
         raise ReferenceLapError(f"{path}: a reference lap needs two points or more")
     return points

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -31,8 +30,6 @@ class RunMetrics:
     left out and counted.
 
     Args:
-        circuit: that is driven on.
-        rules: when the run is over.
         reference_lap: points (N, 2), m, of a recorded reference lap for the published score.
     """
 
@@ -71,15 +68,10 @@ class RunMetrics:
         yaw_rate: float,
         real_time_s: float | None = None,
     ) -> tuple[TrajectoryRow, ...]:
-        """Take one pose of base_link in the world frame (s, m, rad, m/s, rad/s).
+        """Take one pose of base_link in the world frame (s, m, rad, m/s, rad/s; left positive).
 
         Args:
-            time_s: simulated time of the pose.
-            x: position.
-            y: position.
-            yaw: heading.
-            speed: forward.
-            yaw_rate: left positive.
+            time_s: simulated time of the pose; the others as `Pose` has them.
             real_time_s: reading of a steady clock at its receipt, if known.
 
         Returns:
@@ -177,7 +169,8 @@ class RunMetrics:
         if self._reference_lap is not None:
             published = self._reference_lap.score(points, begin, span)
             measured["position_deviation_score_published"] = published
-        return _with_context(measured, context)
+        # An entry of the context that is not known hides no known figure.
+        return measured | {k: v for k, v in context.items() if v is not None or k not in measured}
 
     def live_figures(self) -> Figures:
         """Return `figures` without the scores, which take tens of milliseconds."""
@@ -186,13 +179,19 @@ class RunMetrics:
         end_s = stint.latest.time_s if stint else None
         real_time_s = stint.real_time_s if stint else None
         frames = frame_figures(self._frames, begin_s, end_s, real_time_s)
-        head: Figures = {
+        return {
             "circuit": self.circuit.name,
             "model": frames.pop("model"),
             "device": frames.pop("device"),
             "simulator": None,
+            **_stint_figures(stint),
+            "ending": self.ending,
+            "laps_asked": self._rules.laps,
+            **frames,
+            "epoch": self.epoch,
+            "poses_ignored": asdict(self._filter.ignored),
+            "records_unreadable": self._frames.unreadable,
         }
-        return head | _stint_figures(stint) | self._ending_figures() | dict(frames) | self._input()
 
     def _take(self, pose: Pose) -> TrajectoryRow:
         if self._stint is None or self._stint_epoch != self._filter.epoch:
@@ -205,16 +204,6 @@ class RunMetrics:
         return TrajectoryRow(
             *pose[:6], place.arc_length, place.lateral_deviation, command_speed, command_yaw_rate
         )
-
-    def _ending_figures(self) -> Figures:
-        return {"ending": self.ending, "laps_asked": self._rules.laps}
-
-    def _input(self) -> Figures:
-        return {
-            "epoch": self.epoch,
-            "poses_ignored": asdict(self._filter.ignored),
-            "records_unreadable": self._frames.unreadable,
-        }
 
 
 def _stint_figures(stint: Stint | None) -> Figures:
@@ -245,14 +234,6 @@ def _stint_figures(stint: Stint | None) -> Figures:
         "real_time_factor": _ratio(elapsed, real),
         "waited_s": stint.waited_s,
     }
-
-
-def _with_context(figures: Figures, context: Mapping[str, Figure]) -> Figures:
-    """Return the figures with the context's entries, except where they would hide a known one."""
-    given = {
-        key: value for key, value in context.items() if value is not None or key not in figures
-    }
-    return figures | given
 
 
 def _ratio(numerator: float, denominator: float | None) -> float | None:

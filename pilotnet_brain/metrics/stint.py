@@ -248,11 +248,12 @@ class LineDeviation:
     def __init__(self) -> None:
         self._integral = 0.0
         self._length = 0.0
-        self._largest: float | None = None
+        self.largest: float | None = None
+        """Largest absolute deviation, m; None without a sample."""
 
     def sample(self, deviation: float) -> None:
         """Note one deviation, m, for the largest one."""
-        self._largest = max(self._largest or 0.0, abs(deviation))
+        self.largest = max(self.largest or 0.0, abs(deviation))
 
     def cover(self, first: float, second: float, arc_length: float) -> None:
         """Take a stretch of `arc_length` (m) between two deviations (m)."""
@@ -264,8 +265,3 @@ class LineDeviation:
     def mean(self) -> float | None:
         """Mean absolute deviation, m; None before anything was driven."""
         return self._integral / self._length if self._length > 0.0 else None
-
-    @property
-    def largest(self) -> float | None:
-        """Largest absolute deviation, m; None without a sample."""
-        return self._largest

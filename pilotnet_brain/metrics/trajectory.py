@@ -28,6 +28,8 @@ class TrajectoryRow(NamedTuple):
 
 
 COLUMNS = TrajectoryRow._fields
+TrajectoryRows = NDArray[np.float64]
+"""Rows (N, 10) of a trajectory.csv in the order of COLUMNS; N may be 0. No command yet is NaN."""
 _DECIMALS = 6
 """Micrometres, microradians and microseconds: below what any figure shows."""
 
@@ -41,11 +43,10 @@ def row_text(row: TrajectoryRow) -> str:
     return ",".join("" if v is None else f"{v:.{_DECIMALS}f}" for v in row) + "\n"
 
 
-def read_trajectory(path: Path) -> NDArray[np.float64]:
-    """Return the rows (N, 10) of a trajectory.csv in the order of COLUMNS.
+def read_trajectory(path: Path) -> TrajectoryRows:
+    """Return the rows of a trajectory.csv.
 
-    Missing commands are NaN. A last line that was cut off is left out: it is what a killed
-    writer leaves.
+    A last line that was cut off is left out: it is what a killed writer leaves.
 
     Raises:
         TrajectoryFileError: no such file, other columns, or a line in the middle that is no row.
@@ -72,27 +73,22 @@ def read_trajectory(path: Path) -> NDArray[np.float64]:
     return values
 
 
-def last_epoch(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def last_epoch(rows: TrajectoryRows) -> TrajectoryRows:
     """Return the rows after the last backward jump of time: the drive since the last reset."""
     restarts = np.flatnonzero(np.diff(rows[:, 0]) <= 0.0)
     return rows[restarts[-1] + 1 :] if len(restarts) else rows
 
 
-def finite_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows (N, 10) whose pose is finite; a command may be missing."""
-    usable: NDArray[np.float64] = rows[
-        np.isfinite(rows[:, : COLUMNS.index("command_speed")]).all(axis=1)
-    ]
-    return usable
+def finite_rows(rows: TrajectoryRows) -> TrajectoryRows:
+    """Return the rows whose pose is finite; a command may be missing."""
+    poses: TrajectoryRows = rows[:, : COLUMNS.index("command_speed")]
+    return rows[np.isfinite(poses).all(axis=1)]
 
 
-def rows_by_lap(
-    rows: NDArray[np.float64], length: float
-) -> list[tuple[slice, NDArray[np.float64]]]:
+def rows_by_lap(rows: TrajectoryRows, length: float) -> list[tuple[slice, NDArray[np.float64]]]:
     """Return for every lap its rows and their distance (m) along the line since its start.
 
     Args:
-        rows: (N, 10) as in trajectory.csv; N may be 0.
         length: of the circuit's centerline, m.
     """
     if not len(rows):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,17 @@ from pilotnet_brain.benchmark.plan import UNDISTURBED, BenchmarkPlan
 from pilotnet_brain.benchmark.row import Row as ResultRow
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.machine import git_commit, hardware, versions
 from pilotnet_brain.metrics.published_figures import published_on
 from pilotnet_brain.report.figures import FigureText, published_table
-from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table, number_cell
+from pilotnet_brain.report.tables import (
+    NOT_MEASURED,
+    Cell,
+    Column,
+    Row,
+    Table,
+    csv_text,
+    number_cell,
+)
 
 DISTURBANCES_PNG = "disturbances.png"
 CIRCUITS_IN_A_TABLE = 10
@@ -40,15 +44,6 @@ _FIGURES = (
 )
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures were made by: hardware, versions, commit."""
-    return {
-        "hardware": hardware(),
-        "versions": versions(),
-        "git_commit": git_commit(Path(__file__)),
-    }
-
-
 def write_results(
     folder: Path, plan: BenchmarkPlan, rows: Sequence[ResultRow], made_by: Entry
 ) -> None:
@@ -60,7 +55,7 @@ def write_results(
     results = {
         "plan": plan.as_dict(),
         "machine": dict(made_by),
-        "published": [asdict(run) for run in published_on(plan.circuits)],
+        "published": published_on(plan.circuits),
         "rows": list(rows),
         "summary": summarize(rows, BY_CIRCUIT),
         "totals": summarize(rows, BY_MODEL),
@@ -251,15 +246,11 @@ def _listed(values: Any) -> str:
 
 def _csv(rows: Sequence[Entry]) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({
-            key: " ".join(map(str, value)) if isinstance(value, list) else value
-            for key, value in row.items()
-        })  # fmt: skip
-    return text.getvalue()
+    return csv_text(columns, ([_plain(row.get(key)) for key in columns] for row in rows))
+
+
+def _plain(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _laps(entry: Entry) -> Cell:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.pose_filter import RESET_S
-from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
 from pilotnet_brain.report.run_data import looks_seed_of
 from pilotnet_brain.runs.folder import RunFolder
 
@@ -46,24 +46,6 @@ class CarPose(NamedTuple):
     arc_length: float
 
 
-class Camera(Protocol):
-    """Frames for the moments of a video.
-
-    Attributes:
-        caption: what to say of the frames in the picture; empty where they are as the car saw them.
-    """
-
-    caption: str
-
-    def frame_at(self, pose: CarPose) -> NDArray[np.uint8]:
-        """Return the camera's newest frame at a pose, RGB (H, W, 3); times ascend."""
-        ...
-
-    def close(self) -> None:
-        """Free what the frames came from."""
-        ...
-
-
 class RecordedCamera:
     """The frames of a bag, read as they are needed.
 
@@ -72,6 +54,7 @@ class RecordedCamera:
     """
 
     caption = ""
+    """What to say of the frames in a video: nothing, they are as the car saw them."""
 
     def __init__(self, frames: Iterator[Frame]) -> None:
         self._frames = frames
@@ -79,7 +62,7 @@ class RecordedCamera:
         self._shown = self._next[1]
 
     def frame_at(self, pose: CarPose) -> NDArray[np.uint8]:
-        """Return the newest frame that the camera had taken by then."""
+        """Return the newest frame, RGB (H, W, 3), that was taken by then; times ascend."""
         while self._next is not None and self._next[0] <= pose.time_s + _CLOCK_ROUNDING_S:
             self._shown = self._next[1]
             self._next = next(self._frames, None)
@@ -94,7 +77,6 @@ class RedrawnCamera:
     """The embedded simulator's camera, put where the car was.
 
     Args:
-        circuit: that was driven on.
         looks_seed: of the run; 0: the plain looks.
 
     Raises:
@@ -113,7 +95,7 @@ class RedrawnCamera:
         self._simulator = MujocoSimulator(circuit, looks)
 
     def frame_at(self, pose: CarPose) -> NDArray[np.uint8]:
-        """Draw what the camera sees from a pose."""
+        """Return what the camera sees from a pose, RGB (H, W, 3)."""
         place = self._line.project(pose.x, pose.y, near=pose.arc_length)
         heading_error = pose.yaw - float(self._line.heading(place.arc_length))
         self._simulator.reset(place.arc_length, place.lateral_deviation, heading_error)
@@ -124,12 +106,12 @@ class RedrawnCamera:
         self._simulator.close()
 
 
-def camera_of(folder: RunFolder, circuit: Circuit, since_s: float) -> Camera:
+def camera_of(
+    folder: RunFolder, circuit: Circuit, since_s: float
+) -> RecordedCamera | RedrawnCamera:
     """Return a run's camera: the recorded one where its frames are in the bag.
 
     Args:
-        folder: of the run.
-        circuit: that was driven on.
         since_s: simulated time of the run's first pose. After a reset of the clock frames of the
             drive before carry the same stamps; those of the last drive are taken.
 
@@ -167,15 +149,11 @@ class WorstFrame:
     deviation: float
 
 
-def worst_frame(
-    folder: RunFolder, circuit: Circuit, rows: NDArray[np.float64]
-) -> WorstFrame | None:
+def worst_frame(folder: RunFolder, circuit: Circuit, rows: TrajectoryRows) -> WorstFrame | None:
     """Return what the camera saw at the largest deviation; None where nothing was driven.
 
     Args:
-        folder: of the run.
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv, with finite poses.
+        rows: with finite poses.
     """
     if not len(rows):
         return None
@@ -198,10 +176,8 @@ def _redrawn(folder: RunFolder, circuit: Circuit, pose: CarPose) -> tuple[str, s
         camera = RedrawnCamera(circuit, seed)
     except UserError as problem:
         return "", f"The camera was not recorded, and cannot be drawn here: {problem}"
-    try:
+    with closing(camera):
         frame = camera.frame_at(pose)
-    finally:
-        camera.close()
     looks = f"with looks_seed {seed}" if seed else "in the plain looks"
     return _jpeg(frame), (
         "The camera was not recorded: redrawn by the embedded simulator at the car's pose, "
@@ -243,10 +219,7 @@ def _frames(folder: RunFolder, since_ns: int = -1) -> Iterator[Frame]:
     """Yield a bag's camera frames one at a time: those of a lap take a gigabyte."""
     topic = folder.topics()["camera/image_raw"]
 
-    def wanted(name: str, kind: str) -> bool:
-        return kind == IMAGE_TYPE and name == topic
-
-    for message in stream_bag(folder.bag, wanted):
+    for message in stream_bag(folder.bag, lambda *at: at == (topic, IMAGE_TYPE)):
         if message.log_time_ns < since_ns:
             continue
         with suppress(BrokenFrame):  # a frame that cannot be shown is left out

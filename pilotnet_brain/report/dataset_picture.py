@@ -88,17 +88,11 @@ def _speed_over_yaw_rate(axes: Axes, table: pd.DataFrame) -> None:
 def _sheet(figure: Figure, frames: NDArray[np.uint8], height: float) -> None:
     """Lay out frames from all through the data set, as the network sees them."""
     chosen = np.linspace(0, len(frames) - 1, _SAMPLES_ACROSS * _SAMPLES_DOWN).astype(int)
-    rows, columns = frames.shape[1:3]
     gap = 4
-    sheet = np.full(
-        (_SAMPLES_DOWN * (rows + gap) - gap, _SAMPLES_ACROSS * (columns + gap) - gap, 3),
-        255,
-        np.uint8,
-    )
-    for number, index in enumerate(chosen):
-        top = number // _SAMPLES_ACROSS * (rows + gap)
-        left = number % _SAMPLES_ACROSS * (columns + gap)
-        sheet[top : top + rows, left : left + columns] = frames[index]
+    tiles = np.pad(frames[chosen], ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
+    _, rows, columns, _ = tiles.shape
+    down_across = tiles.reshape(_SAMPLES_DOWN, _SAMPLES_ACROSS, rows, columns, 3).swapaxes(1, 2)
+    sheet = down_across.reshape(_SAMPLES_DOWN * rows, -1, 3)[:-gap, :-gap]
     axes = figure.add_axes((0.04, 0.1 / height, 0.92, (_SHEET_IN - 0.2) / height))
     axes.imshow(sheet, interpolation="nearest")
     axes.set_axis_off()

@@ -214,7 +214,7 @@ def figures_table(figures: Figures) -> Table:
         value = figures.get(figure.key)
         if isinstance(value, list) and value and all(map(is_number, value)):
             value = min(value)
-        number = float(value) * figure.factor if is_number(value) else None  # type: ignore[arg-type]
+        number = float(value) * figure.factor if is_number(value) else None
         table.rows.append(Row((Cell(figure.label), Cell(shown, number), Cell(figure.unit))))
     return table
 
@@ -237,7 +237,7 @@ def published_table(ours: Sequence[Figures]) -> Table | None:
     published = published_on({str(run.get("circuit")) for run in ours})
     if not published:
         return None
-    compared = {run.circuit for run in published}
+    compared = {run["circuit"] for run in published}
     columns = (Column("model"), Column("circuit"), Column("laps finished"))
     figures = _COMPARED_WITH_PUBLISHED
     table = Table(
@@ -255,10 +255,10 @@ def published_table(ours: Sequence[Figures]) -> Table | None:
 
 
 def _published_cells(run: PublishedRun) -> tuple[Cell, ...]:
-    counterpart = f"; ours: {run.ours}" if run.ours else ""
+    counterpart = f"; ours: {run['ours']}" if run["ours"] else ""
     return (
-        Cell(run.method, note=f"published, {run.device}{counterpart}"),
-        Cell(run.circuit),
-        Cell("yes" if run.finished else "no", bad=not run.finished),
-        *(figure.cell(getattr(run, figure.key)) for figure in _COMPARED_WITH_PUBLISHED),
+        Cell(run["method"], note=f"published, {run['device']}{counterpart}"),
+        Cell(run["circuit"]),
+        Cell("yes" if run["finished"] else "no", bad=not run["finished"]),
+        *(figure.cell(run[figure.key]) for figure in _COMPARED_WITH_PUBLISHED),
     )

@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import COLUMNS, finite_rows, rows_by_lap
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows, finite_rows, rows_by_lap
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.figures import TILES, figure_text, outcome, run_by
 from pilotnet_brain.report.run_data import driven_rows
@@ -27,32 +27,21 @@ _DPI = 120
 _COMMANDED = "#e0a458"
 
 
-def draw_lap(folder: RunFolder, circuit: Circuit | None = None) -> Path:
+def draw_lap(folder: RunFolder) -> Path:
     """Draw a run's lap.png from its trajectory.csv and metrics.json.
-
-    Args:
-        folder: of the run.
-        circuit: None: the run's own.
 
     Raises:
         UserError: no readable trajectory.csv, or a circuit that is no longer there.
     """
     figures = folder.read_metrics() or {}
     rows = driven_rows(folder)
-    return draw_lap_picture(folder.lap_png, circuit or folder.circuit(), rows, figures)
+    return draw_lap_picture(folder.lap_png, folder.circuit(), rows, figures)
 
 
 def draw_lap_picture(
-    path: Path, circuit: Circuit, rows: NDArray[np.float64], figures: Mapping[str, Any]
+    path: Path, circuit: Circuit, rows: TrajectoryRows, figures: Mapping[str, Any]
 ) -> Path:
-    """Draw the picture of a run.
-
-    Args:
-        path: of the picture.
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv; N may be 0.
-        figures: as in metrics.json.
-    """
+    """Draw the picture of a run with its figures, named as in metrics.json."""
     points = track.closed_points(circuit)
     rows = finite_rows(rows)
     figure, map_axes, speed_axes, deviation_axes = _layout(points)
@@ -108,7 +97,7 @@ def _draw_map(
     axes: Axes,
     circuit: Circuit,
     points: NDArray[np.float64],
-    rows: NDArray[np.float64],
+    rows: TrajectoryRows,
     figures: Mapping[str, Any],
     norm: Normalize,
 ) -> None:
@@ -142,7 +131,7 @@ def _draw_map(
 
 
 def _draw_speed(
-    axes: Axes, rows: NDArray[np.float64], laps: list[tuple[slice, NDArray[np.float64]]]
+    axes: Axes, rows: TrajectoryRows, laps: list[tuple[slice, NDArray[np.float64]]]
 ) -> None:
     track.style_graph(axes, "speed, m/s")
     axes.yaxis.set_label_coords(-0.045, 0.5)
@@ -159,13 +148,15 @@ def _draw_speed(
     if laps:
         low, high = axes.get_ylim()
         axes.set_ylim(min(0.0, low), high + 0.08 * (high - low))
-        _add_legend(axes)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncol=2,
+                    edgecolor="none", labelcolor=track.FAINT_INK, borderpad=0.3)  # fmt: skip
 
 
 def _draw_deviation(
     axes: Axes,
     circuit: Circuit,
-    rows: NDArray[np.float64],
+    rows: TrajectoryRows,
     laps: list[tuple[slice, NDArray[np.float64]]],
     norm: Normalize,
 ) -> None:
@@ -189,9 +180,3 @@ def _draw_deviation(
     axes.set_xlim(0.0, circuit.centerline.length)
     axes.set_xlabel("along the line from the start of the lap, m     (left of the line positive)",
                     fontsize=9, color=track.FAINT_INK)  # fmt: skip
-
-
-def _add_legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.8, ncol=2,
-                    edgecolor="none", labelcolor=track.FAINT_INK, borderpad=0.3)  # fmt: skip

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pilotnet_brain.driving.model.catalogue import ManifestEntry
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow
+from pilotnet_brain.metrics.published_figures import published_runs
 from pilotnet_brain.report.offline_report import offline_markdown
 
 PUBLISHED_BEST = "prune_quant"
 """The method that the published comparison found the best overall."""
-PUBLISHED = (
-    "baseline", "dynamic_quant", "static_quant", "qat", "local_prune", "global_prune",
-    "prune_quant",
-)  # fmt: skip
+PUBLISHED = tuple(dict.fromkeys(run["ours"] for run in published_runs() if run["ours"]))
+"""The models made by the published methods."""
 _AS_GOOD = 1.05
 """Within five in a hundred of the best counts as the best: timing repeats no better."""
 _SERIES = (("looks", "test circuits, drawn looks"), ("unseen", "unseen random circuits"))
@@ -32,7 +31,6 @@ def model_card(
 
     Args:
         template: text with ``$files``, ``$evaluation``, ``$laps`` and ``$finding`` in it.
-        models: the manifest.
         rows: of the evaluation; those of files that have changed since are left out.
         descriptions: what each method does, in a line; a model's own name goes before its method.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
@@ -12,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from pilotnet_brain.learning.offline.evaluation import AS_SAVED, OfflineRow, column_names
+from pilotnet_brain.report.tables import csv_text
 
 
 class _Column(NamedTuple):
@@ -101,12 +100,7 @@ def offline_markdown(rows: Sequence[OfflineRow]) -> str:
 
 def offline_csv(rows: Sequence[OfflineRow]) -> str:
     """Return the rows as CSV: every figure, SI units, full precision; empty for None."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(column_names())
-    for row in rows:
-        writer.writerow(["" if value is None else value for value in astuple(row)])
-    return text.getvalue()
+    return csv_text(column_names(), map(astuple, rows))
 
 
 def how_measured(rows: Sequence[OfflineRow]) -> list[str]:

@@ -6,10 +6,12 @@ a column, and where the output is no terminal it takes the width that it needs.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -114,8 +116,8 @@ def number_cell(value: object, digits: int, factor: float = 1.0, spread: object 
     """
     if not is_number(value):
         return Cell(NOT_MEASURED)
-    number = float(value) * factor  # type: ignore[arg-type]
-    note = f"± {float(spread) * factor:.{digits}f}" if is_number(spread) else ""  # type: ignore[arg-type]
+    number = float(value) * factor
+    note = f"± {float(spread) * factor:.{digits}f}" if is_number(spread) else ""
     return Cell(f"{number:.{digits}f}", number, note)
 
 
@@ -128,9 +130,16 @@ def mapping_table(caption: str, head: str, values: Mapping[str, Any]) -> Table:
     return table
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV with a head: numbers in full precision, empty for None."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue()
 
 
 def print_tables(*parts: Table | RenderableType) -> None:

@@ -21,15 +21,12 @@ INK = "#22303c"
 FAINT_INK = "#7b8794"
 GRID = "#e4e8ec"
 ROAD = "#d5dae0"
-LINE = "#c8372d"
 DRIVEN = "#1f6f8b"
 WARNING = "#b3261e"
 DEVIATION_COLOURS = LinearSegmentedColormap.from_list(
     "deviation", ["#147d78", "#6fb98f", "#f4c95d", "#e8743b", "#a4161a"]
 )
-RADIUS_COLOURS = LinearSegmentedColormap.from_list(
-    "radius", ["#a4161a", "#e8743b", "#f4c95d", "#6fb98f", "#147d78"]
-)
+RADIUS_COLOURS = DEVIATION_COLOURS.reversed("radius")
 PICTURES = (".png", ".svg", ".pdf")
 _TIGHTEST_M, _WIDEST_M = 2.0, 50.0
 _POINT_SPACING_M = 0.5
@@ -91,11 +88,10 @@ def draw_scale(axes: Axes) -> None:
     """Draw a bar of a round length in the lower left corner, with its length."""
     low, high = axes.get_xlim()
     length = _round_below(0.2 * (high - low))
-    bottom, top = axes.get_ylim()
-    x, y = low, bottom
-    axes.plot([x, x + length], [y, y], color=FAINT_INK, linewidth=2.0, clip_on=False,
+    bottom = axes.get_ylim()[0]
+    axes.plot([low, low + length], [bottom, bottom], color=FAINT_INK, linewidth=2.0, clip_on=False,
               solid_capstyle="butt")  # fmt: skip
-    axes.annotate(f"{length:g} m", (x, y), xytext=(0, 4), textcoords="offset points",
+    axes.annotate(f"{length:g} m", (low, bottom), xytext=(0, 4), textcoords="offset points",
                   color=FAINT_INK, fontsize=9, annotation_clip=False)  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from benchmark_rows import row
 
 from pilotnet_brain.benchmark.plan_file import plan_of
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
+from pilotnet_brain.machine import made_by
 from pilotnet_brain.report.benchmark_results import (
-    machine,
     results_markdown,
     summary_table,
     write_results,
@@ -113,7 +113,7 @@ def test_a_reason_cannot_break_the_table():
 
 def test_all_three_files_hold_every_row(tmp_path: Path):
     plan = plan_of({"models": ["qat", "mine"], "circuits": {"montreal": 2}})
-    write_results(tmp_path, plan, ROWS, machine())
+    write_results(tmp_path, plan, ROWS, made_by())
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["rows"] == ROWS
     assert plan_of(results["plan"]) == plan

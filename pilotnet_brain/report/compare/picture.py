@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import COLUMNS, rows_by_lap
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows, rows_by_lap
 from pilotnet_brain.report import track_drawing as track
 from pilotnet_brain.report.compare.sides import Side
 from pilotnet_brain.report.run_data import driven_rows
@@ -30,7 +30,6 @@ def draw_comparison(path: Path, sides: Sequence[Side]) -> bool:
     """Draw the first lap of each side's first run that kept its driven line.
 
     Args:
-        path: of the picture.
         sides: all on one circuit; those beyond the sixth are left out.
 
     Returns:
@@ -79,7 +78,7 @@ def _first_lap(label: str, folder: RunFolder, circuit: Circuit) -> list[DrivenLa
     return [(label, rows[laps[0][0]])] if len(rows) > 2 else []
 
 
-def _from_start_line(rows: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+def _from_start_line(rows: TrajectoryRows, length: float) -> NDArray[np.float64]:
     """Return arc length, deviation and speed (N, 3), with a gap where the start line was crossed.
 
     Runs may start anywhere; each place of the circuit has one place in the graph.

@@ -10,6 +10,7 @@ from typing import Any
 
 from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.report.tables import is_number
 from pilotnet_brain.runs.folder import RunFolder
 
 _BEHAVIOR_METRICS = {
@@ -218,9 +219,7 @@ def _number(figures: Mapping[str, Any], key: str) -> float | None:
     value = figures.get(key)
     if isinstance(value, list):
         value = min(value, default=None)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value)
+    return float(value) if is_number(value) else None
 
 
 def _is_behavior_metrics(results: Mapping[str, Any]) -> bool:

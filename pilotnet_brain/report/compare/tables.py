@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.compare.sides import Side, compared_with
 from pilotnet_brain.report.figures import FIGURES, FigureText
-from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table
+from pilotnet_brain.report.tables import NOT_MEASURED, Cell, Column, Row, Table, csv_text
 
 CONFIDENCE = 0.95
 
@@ -139,19 +137,14 @@ def differences_table(
 
 def closing_notes(by_circuit: Mapping[str, Sequence[Side]]) -> list[str]:
     """Return what has to be said of the differences."""
-    return [METHOD, *([NO_SPREAD] if any(map(_without_spread, by_circuit.values())) else [])]
-
-
-def _without_spread(sides: Sequence[Side]) -> bool:
-    """Whether a side has too few runs to distinguish a difference from chance."""
-    return any(len(side.runs) < 2 for side in sides)
+    single = any(len(side.runs) < 2 for sides in by_circuit.values() for side in sides)
+    return [METHOD, NO_SPREAD] if single else [METHOD]
 
 
 def markdown(by_circuit: Mapping[str, Sequence[Side]], pictures: Mapping[str, str]) -> str:
     """Return all tables in Markdown.
 
     Args:
-        by_circuit: the sides on each circuit.
         pictures: circuit -> file name of its picture, where there is one.
     """
     parts = ["# Runs compared\n"]
@@ -187,9 +180,7 @@ def write_comparison(out: Path, by_circuit: Mapping[str, Sequence[Side]]) -> Non
 
 def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
     """Return every figure of every side with its difference from the first, SI units, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_CSV_HEAD)
+    rows: list[list[object]] = []
     for circuit, sides in by_circuit.items():
         for side in sides:
             for figure in COMPARED:
@@ -197,12 +188,12 @@ def comma_separated(by_circuit: Mapping[str, Sequence[Side]]) -> str:
                 if not values:
                     continue
                 spread = stdev(values) if len(values) > 1 else None
-                row = [circuit, side.label, figure.key, len(values), fmean(values), spread]
+                rows.append([circuit, side.label, figure.key, len(values), fmean(values), spread])
                 first = compared_with(side, sides)
                 one = difference(first.values(figure.key) if first else [], values)
                 versus = first.label if first else None
-                writer.writerow([*row, versus, one.mean, one.low, one.high, one.larger_than_spread])
-    return text.getvalue()
+                rows[-1] += [versus, one.mean, one.low, one.high, one.larger_than_spread]
+    return csv_text(_CSV_HEAD, rows)
 
 
 def _heads(labels: Sequence[str]) -> tuple[Column, ...]:

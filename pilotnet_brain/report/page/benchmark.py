@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from pilotnet_brain.report.benchmark_results import (
 from pilotnet_brain.report.disturbances import disturbance_curves
 from pilotnet_brain.report.figures import figure_text
 from pilotnet_brain.report.page.driven_line import SmallRoad, scale_top, small_line, small_road
-from pilotnet_brain.report.page.run import machine_table, write_run_page
+from pilotnet_brain.report.page.run import machine_table, mapping, write_run_page
 from pilotnet_brain.report.page.template import LEVELS, write_page
 from pilotnet_brain.report.run_data import driven_rows
 from pilotnet_brain.report.tables import mapping_table
@@ -33,19 +32,6 @@ MOST_ROWS = 2000
 """In a page: with both it has a few megabytes. What did not finish comes first."""
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Map:
-    """A small map: the road's number, the driven line's paths by level, texts, the run's page."""
-
-    road: int
-    line: dict[int, str]
-    model: str
-    circuit: str
-    result: str
-    finished: bool
-    href: str
 
 
 def is_benchmark(folder: Path) -> bool:
@@ -86,8 +72,8 @@ def write_benchmark_page(folder: Path) -> Path:
         levels=LEVELS,
         runs=runs_table(listed, _page_of(folder)) if rows else None,
         most_rows=MOST_ROWS,
-        machine=machine_table(_mapping(results.get("machine"))),
-        plan=mapping_table("Plan", "key", _mapping(results.get("plan"))),
+        machine=machine_table(mapping(results.get("machine"))),
+        plan=mapping_table("Plan", "key", mapping(results.get("plan"))),
         data={"curves": disturbance_curves(rows)},
     )
 
@@ -96,7 +82,6 @@ def write_missing_run_pages(folder: Path, on_page: Callable[[int, int], None]) -
     """Write the pages of a benchmark's runs that have a driven line and no page yet.
 
     Args:
-        folder: of the benchmark.
         on_page: called with the number of pages written and of all that are missing.
 
     Raises:
@@ -147,7 +132,7 @@ def _shown_summary(results: Mapping[str, Any], rows: Sequence[Row]) -> list[Mapp
 
 
 def _how(results: Mapping[str, Any]) -> str:
-    plan = _mapping(results.get("plan"))
+    plan = mapping(results.get("plan"))
     mode = {
         "live": "live over DDS in real time",
         "lockstep": "in lock-step, simulator and model in one process",
@@ -187,8 +172,11 @@ def _page_of(folder: Path) -> Callable[[Row], str]:
     return address
 
 
-def _maps(folder: Path, rows: Sequence[Row]) -> tuple[list[SmallRoad], list[_Map], float]:
-    """Return the roads, the maps of the runs on them, and the top of their common scale, m."""
+def _maps(folder: Path, rows: Sequence[Row]) -> tuple[list[SmallRoad], list[Row], float]:
+    """Return the roads, the maps of the runs on them, and the top of their common scale, m.
+
+    A map has its road's number, the driven line's paths by level, texts, and the run's page.
+    """
     largest = [row.get("position_deviation_max") for row in rows]
     top = scale_top([float(value) for value in largest if isinstance(value, int | float)])
     page_of = _page_of(folder)
@@ -205,17 +193,17 @@ def _maps(folder: Path, rows: Sequence[Row]) -> tuple[list[SmallRoad], list[_Map
         except UserError:
             continue  # nothing was driven, or the circuit is no longer there
         maps.append(
-            _Map(
-                road=list(roads).index(name),
-                line=line,
-                model=str(row.get("model")),
-                circuit=name,
-                result=_result_text(row),
-                finished=bool(row.get("finished")),
-                href=page_of(row),
-            )
+            {
+                "road": list(roads).index(name),
+                "line": line,
+                "model": str(row.get("model")),
+                "circuit": name,
+                "result": _result_text(row),
+                "finished": bool(row.get("finished")),
+                "href": page_of(row),
+            }
         )
-    return list(roads.values()), sorted(maps, key=lambda one: (one.road, one.model)), top
+    return list(roads.values()), sorted(maps, key=lambda one: (one["road"], one["model"])), top
 
 
 def _result_text(row: Row) -> str:
@@ -231,7 +219,3 @@ def _entries(results: Mapping[str, Any], key: str) -> list[Row]:
     """Return the mappings of a list in the results; anything else is left out."""
     values = results.get(key)
     return [v for v in values if isinstance(v, Mapping)] if isinstance(values, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import COLUMNS, rows_by_lap
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows, rows_by_lap
 from pilotnet_brain.report.page.template import LEVELS
 
 MOST_POINTS = 9000
@@ -54,14 +54,13 @@ class DrivenLine:
     worst: tuple[int, int] | None
 
 
-def driven_line(circuit: Circuit, rows: NDArray[np.float64]) -> DrivenLine:
+def driven_line(circuit: Circuit, rows: TrajectoryRows) -> DrivenLine:
     """Return the laps of a run for its page.
 
     Of more than `MOST_LAPS` laps, those with the largest deviations are kept.
 
     Args:
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv, finite but for the commands.
+        rows: finite but for the commands.
     """
     by_lap = list(enumerate(rows_by_lap(rows, circuit.centerline.length)))
     if not by_lap:
@@ -113,7 +112,7 @@ def road(circuit: Circuit) -> dict[str, object]:
     }
 
 
-def _lap(number: int, rows: NDArray[np.float64], along: NDArray[np.float64]) -> dict[str, object]:
+def _lap(number: int, rows: TrajectoryRows, along: NDArray[np.float64]) -> dict[str, object]:
     lap: dict[str, object] = {"number": number, "along": np.round(along, 1).tolist()}
     for name, column, digits in _SERIES:
         values = rows[:, COLUMNS.index(column)]
@@ -153,11 +152,11 @@ def small_road(circuit: Circuit) -> SmallRoad:
     )
 
 
-def small_line(rows: NDArray[np.float64], top: float) -> dict[int, str]:
+def small_line(rows: TrajectoryRows, top: float) -> dict[int, str]:
     """Return the driven line of a run as SVG paths, by the level of their deviation.
 
     Args:
-        rows: (N, 10) as in trajectory.csv, finite but for the commands; N may be 0.
+        rows: finite but for the commands.
         top: deviation of the highest level, m.
     """
     deviation = np.abs(rows[:, COLUMNS.index("lateral_deviation")])

@@ -15,7 +15,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.frame_figures import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
-from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError, TrajectoryRows
 from pilotnet_brain.report.cameras import worst_frame
 from pilotnet_brain.report.figures import (
     TILES,
@@ -74,6 +74,7 @@ def write_run_page(run_folder: RunFolder) -> Path:
     circuit = run_folder.circuit()
     figures = run_folder.read_metrics() or {}
     record = run_folder.read_record()
+    spec = mapping(record.get("spec"))
     rows = _rows(run_folder)
     line = driven_line(circuit, rows)
     times = _times(run_folder, rows)
@@ -97,10 +98,12 @@ def write_run_page(run_folder: RunFolder) -> Path:
         published=published_table([figures | {"circuit": circuit.name}]),
         score_missing=not _has_published_score(figures),
         machine=machine_table(record),
-        parameters=_parameters(record),
+        parameters=mapping_table("Parameters", "parameter", spec) if spec else None,
         started=str(record.get("started") or "").replace("T", " "),
         folder_name=run_folder.path.name,
-        data=_script_data(circuit, line, times) | {"stopped": _stopped(figures)},
+        # Without figures it is not known whether the run ended on the way.
+        data=_script_data(circuit, line, times)
+        | {"stopped": figures.get("lap_completed") is False},
     )
 
 
@@ -119,7 +122,7 @@ def _rows(folder: RunFolder) -> NDArray[np.float64]:
         return np.empty((0, len(COLUMNS)))
 
 
-def _times(folder: RunFolder, rows: NDArray[np.float64]) -> BrainTimes:
+def _times(folder: RunFolder, rows: TrajectoryRows) -> BrainTimes:
     if not len(rows):
         return BrainTimes(missing="nothing was driven")
     return brain_times(folder, float(rows[0, 0]), float(rows[-1, 0]))
@@ -194,26 +197,17 @@ def _has_published_score(figures: Mapping[str, Any]) -> bool:
     return figures.get("position_deviation_score_published") is not None
 
 
-def _stopped(figures: Mapping[str, Any]) -> bool:
-    """Whether the run ended on the way; without figures that is not known."""
-    return figures.get("lap_completed") is False
-
-
 def machine_table(record: Mapping[str, Any]) -> Table | None:
     """Return hardware, versions and commit as run.yaml keeps them; None where it does not."""
     known = {key: record.get(key) for key in ("hardware", "versions", "git_commit")}
     if not any(known.values()):
         return None
-    flat = {**_mapping(known["hardware"]), **_mapping(known["versions"])}
+    flat = {**mapping(known["hardware"]), **mapping(known["versions"])}
     return mapping_table("Machine and versions", "what", flat | {"git commit": known["git_commit"]})
 
 
-def _parameters(record: Mapping[str, Any]) -> Table | None:
-    parameters = _mapping(record.get("spec"))
-    return mapping_table("Parameters", "parameter", parameters) if parameters else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a value that a file holds, nothing where it is no mapping."""
     return value if isinstance(value, Mapping) else {}
 
 

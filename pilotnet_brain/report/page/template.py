@@ -30,7 +30,6 @@ def write_page(path: Path, template: str, **values: Any) -> Path:
     """Write a page as one HTML file, whole or not at all; return its path.
 
     Args:
-        path: of the page.
         template: file name in ``templates/``.
         values: that it names; texts are escaped, ``| script_json`` is for data of scripts.
 

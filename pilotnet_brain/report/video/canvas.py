@@ -39,12 +39,8 @@ def write(
     """Write a line of text.
 
     Args:
-        picture: that is written on.
-        text: one line.
         place: of the anchor.
         size: of the font, pixels.
-        colour: of the text.
-        bold: heavier letters.
         anchor: Pillow's: l, m or r for left, middle, right; then s for the baseline, m for middle.
     """
     if not text:
@@ -129,9 +125,7 @@ def darken(picture: Picture, box: tuple[int, int, int, int], share: float) -> No
 
 def blank(width: int, height: int) -> Picture:
     """Return an empty picture."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = NIGHT
-    return picture
+    return np.full((height, width, 3), NIGHT, np.uint8)
 
 
 @cache

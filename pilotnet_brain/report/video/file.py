@@ -25,9 +25,7 @@ def check_length(path: Path, size: tuple[int, int], count: int) -> None:
     """Refuse a .webp or .gif whose pictures would not fit into memory, where they are gathered.
 
     Args:
-        path: of the video.
         size: width and height of its pictures, pixels.
-        count: of its pictures.
 
     Raises:
         UserError: says what would fit.

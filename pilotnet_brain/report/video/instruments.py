@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
 from pilotnet_brain.report.cameras import CarPose
 from pilotnet_brain.report.track_drawing import DEVIATION_COLOURS, closed_points, deviation_norm
 from pilotnet_brain.report.video import canvas
@@ -24,8 +24,6 @@ class Gauge:
     """A value as a filled arc, the command as a mark on it.
 
     Args:
-        name: of the value.
-        unit: of the value.
         form: how it is written, such as ``.1f``.
         angles: of the arc's start, of value 0 and of its end, degrees clockwise from the x axis.
         top: value at the arc's end.
@@ -144,12 +142,10 @@ class VideoMap:
     Rows must ascend, as the driven line grows with them.
 
     Args:
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv, of the whole run.
         size: width and height, pixels.
     """
 
-    def __init__(self, circuit: Circuit, rows: NDArray[np.float64], size: tuple[int, int]) -> None:
+    def __init__(self, circuit: Circuit, rows: TrajectoryRows, size: tuple[int, int]) -> None:
         points = closed_points(circuit)
         self._turned = _fits_better_turned(points, size)
         low, high = self._upright(points).min(axis=0), self._upright(points).max(axis=0)
@@ -187,7 +183,7 @@ class VideoMap:
         self,
         circuit: Circuit,
         points: NDArray[np.float64],
-        rows: NDArray[np.float64],
+        rows: TrajectoryRows,
         size: tuple[int, int],
     ) -> canvas.Picture:
         fine = canvas.blank(size[0] * _FINER, size[1] * _FINER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,6 @@ def write_video(
     simulator redraws them from the driven poses, as the picture says.
 
     Args:
-        folder: of the run.
         out: of the video, .mp4, .webp or .gif; None: ``run.mp4`` in the run's folder.
         from_s: where in the run it starts, simulated s since the first pose.
         until_s: where it ends; None: with the run.
@@ -70,21 +70,20 @@ def write_video(
     count = len(times) - 1 + held if held else len(times)
     size = (width // 2 * 2, width * 9 // 32 * 2)
     check_length(path, size, count)
-    camera = camera_of(folder, circuit, float(rows[0, 0]))
-    try:
-        with video_file(path, size, fps) as add:
-            pictures = VideoPicture(circuit, rows, figures, camera.caption)
-            for done in range(1, count + 1):
-                if done <= len(times):
-                    moment = next(run_at)
-                    picture = pictures.draw(moment, camera.frame_at(moment.pose))
-                    if held and done == len(times):
-                        picture = pictures.with_outcome(picture)
-                    picture = _resized(picture, size)
-                add(picture)
-                on_picture(done, count)
-    finally:
-        camera.close()
+    with (
+        closing(camera_of(folder, circuit, float(rows[0, 0]))) as camera,
+        video_file(path, size, fps) as add,
+    ):
+        pictures = VideoPicture(circuit, rows, figures, camera.caption)
+        for done in range(1, count + 1):
+            if done <= len(times):
+                moment = next(run_at)
+                picture = pictures.draw(moment, camera.frame_at(moment.pose))
+                if held and done == len(times):
+                    picture = pictures.with_outcome(picture)
+                picture = _resized(picture, size)
+            add(picture)
+            on_picture(done, count)
     return path
 
 

@@ -16,7 +16,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
-from pilotnet_brain.metrics.trajectory import COLUMNS
+from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
 from pilotnet_brain.report.cameras import CarPose
 from pilotnet_brain.report.figures import outcome, run_by
 from pilotnet_brain.report.track_drawing import deviation_norm
@@ -51,12 +51,12 @@ class Moment:
 
 
 def picture_times(
-    rows: NDArray[np.float64], from_s: float, until_s: float | None, fps: float
+    rows: TrajectoryRows, from_s: float, until_s: float | None, fps: float
 ) -> NDArray[np.float64]:
     """Return the simulated times of a video's pictures, s.
 
     Args:
-        rows: (N, 10) as in trajectory.csv, N >= 1.
+        rows: one or more.
         from_s: of the stretch, s after the first row.
         until_s: its end; None: that of the run.
         fps: pictures a second.
@@ -74,14 +74,12 @@ def picture_times(
 
 
 def moments(
-    rows: NDArray[np.float64], circuit: Circuit, rules: Rules, times: NDArray[np.float64]
+    rows: TrajectoryRows, circuit: Circuit, rules: Rules, times: NDArray[np.float64]
 ) -> Iterator[Moment]:
     """Yield the run at each of the times, which ascend.
 
     Args:
-        rows: (N, 10) as in trajectory.csv, N >= 1.
-        circuit: that was driven on.
-        rules: of the run.
+        rows: one or more.
         times: simulated times, s.
     """
     metrics = RunMetrics(circuit, rules)
@@ -103,8 +101,6 @@ class VideoPicture:
     """Draws the pictures of one run's video, in the order of the moments.
 
     Args:
-        circuit: that was driven on.
-        rows: (N, 10) as in trajectory.csv, of the whole run.
         figures: as in metrics.json, as far as known.
         caption: of the camera's frames.
     """
@@ -112,7 +108,7 @@ class VideoPicture:
     def __init__(
         self,
         circuit: Circuit,
-        rows: NDArray[np.float64],
+        rows: TrajectoryRows,
         figures: Mapping[str, Any],
         caption: str,
     ) -> None:
