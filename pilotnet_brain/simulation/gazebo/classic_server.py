@@ -175,9 +175,6 @@ def explained(line: str) -> str | None:
 class GazeboServer:
     """A gzserver (and gzclient) that ends with this process, however it ends.
 
-    Args:
-        plan: what it runs.
-
     Attributes:
         last_words: the last line that gzserver printed; empty before the first.
     """
@@ -196,10 +193,8 @@ class GazeboServer:
     def run(self, told_to_end: Callable[[], bool]) -> int:
         """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
 
-        With a camera it may hang on exit; then it is killed.
-
-        Args:
-            told_to_end: polled; once true, gzserver is ended.
+        It is ended once `told_to_end` (polled) is true. With a camera it may hang on exit; then it
+        is killed.
 
         Raises:
             UserError: it could not go on; the message says why.
@@ -213,7 +208,8 @@ class GazeboServer:
                 self._server.kill()
             self._look_after_client()
         self._reader.join(_ENDS_WITHIN_S)
-        self._end_client()
+        if self._client is not None:
+            self._client.terminate()
         if self._reason is not None:
             raise UserError(f"gazebo: {self._reason}")
         return status
@@ -236,10 +232,6 @@ class GazeboServer:
                 file=sys.stderr,
                 flush=True,
             )
-
-    def _end_client(self) -> None:
-        if self._client is not None:
-            self._client.terminate()
 
     def _read(self) -> None:
         """Pass gzserver's errors on; kill it at the first that it cannot recover from."""

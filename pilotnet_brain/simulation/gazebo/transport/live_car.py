@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
@@ -132,7 +133,7 @@ class LiveCar:
                 f"{self._client.address}: there are {names}"
             )
         pose = parse("Model", answer.serialized_data).pose
-        return CarState(0.0, pose.position.x, pose.position.y, _yaw(pose.orientation), 0.0, 0.0)
+        return CarState(0.0, pose.position.x, pose.position.y, yaw_of(pose.orientation), 0.0, 0.0)
 
     def _camera_topic(self) -> str:
         """Return the topic of the car's camera, once its sensor runs."""
@@ -176,7 +177,7 @@ def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
 
     The speed is that along the mean of both headings.
     """
-    x, y, yaw = pose.position.x, pose.position.y, _yaw(pose.orientation)
+    x, y, yaw = pose.position.x, pose.position.y, yaw_of(pose.orientation)
     passed = time_s - before.time_s
     if not 0.0 < passed < _LONGEST_STEP_S:  # the first state, or the first after a reset
         return CarState(time_s, x, y, yaw, 0.0, 0.0)
@@ -184,11 +185,6 @@ def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
     heading = before.yaw + 0.5 * turned
     ahead = (x - before.x) * math.cos(heading) + (y - before.y) * math.sin(heading)
     return CarState(time_s, x, y, yaw, ahead / passed, turned / passed)
-
-
-def _yaw(orientation: Any) -> float:
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def _ask(client: GazeboClient, request: str, data: str) -> Any:
