@@ -52,23 +52,19 @@ def git_commit(file: Path) -> str | None:
 
     A package installed inside another repository does not belong to that one.
     """
-    if _git(file, "ls-files", "--error-unmatch", file.name) is None:
+    git = ("git", "-C", str(file.resolve().parent))
+    if _answer(*git, "ls-files", "--error-unmatch", file.name) is None:
         return None
-    return _git(file, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return _answer(*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
-def _git(file: Path, *arguments: str) -> str | None:
+def _answer(*command: str) -> str | None:
+    """Return what a program prints; None if it fails or prints nothing."""
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(file.resolve().parent), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def hardware() -> dict[str, object]:
@@ -89,10 +85,8 @@ def _version(package: str) -> str | None:
 
 
 def _ros_distro_of_wheels() -> str | None:
-    for distro in ("humble", "jazzy", "kilted", "lyrical", "rolling"):
-        if _version(f"ros-{distro}-rclpy") is not None:
-            return distro
-    return None
+    distros = ("humble", "jazzy", "kilted", "lyrical", "rolling")
+    return next((distro for distro in distros if _version(f"ros-{distro}-rclpy")), None)
 
 
 def cpu_model() -> str:
@@ -130,11 +124,5 @@ def _memory_gb() -> float | None:
 
 def _gpu_names() -> list[str] | None:
     """Ask the driver's own tool: importing torch only to name a card would take seconds."""
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] or None
+    names = _answer("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return None if names is None else [line.strip() for line in names.splitlines() if line.strip()]

@@ -58,12 +58,6 @@ def raw_mcap(path: Path) -> Iterator[RawMessage]:
             raise
 
 
-def check_mcap(path: Path) -> None:
-    """Read an MCAP file to its end. Raises anything where it is damaged."""
-    for _ in raw_mcap(path):
-        pass
-
-
 class _McapTopics:
     """The schemas and channels that a file has defined so far."""
 

@@ -39,10 +39,9 @@ def rgb_frame(image: Any) -> NDArray[np.uint8]:
         raise BrokenFrame(f"zero size: {width}x{height}")
     if step < width * channels:
         raise BrokenFrame(f"a row of {step} bytes is too short for {width} {image.encoding} pixels")
-    if size < step * height:
-        raise BrokenFrame(f"short data: {size} bytes for {height} rows of {step}")
-    if size > step * height:
-        raise BrokenFrame(f"wrong size: {size} bytes for {height} rows of {step}")
+    if size != step * height:
+        what = "short data" if size < step * height else "wrong size"
+        raise BrokenFrame(f"{what}: {size} bytes for {height} rows of {step}")
     rows = np.frombuffer(image.data, np.uint8).reshape(height, step)
     pixels = rows[:, : width * channels].reshape(height, width, channels)
     if image.encoding == "rgb8":

@@ -8,6 +8,7 @@ by record, as far as it can be understood, and the result carries a warning.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -81,14 +82,14 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
         BagError: no such path, no bag, or a bag of which nothing can be read.
     """
     path = _readable(path)
-    from pilotnet_brain.bags.damaged import check_mcap
+    from pilotnet_brain.bags.damaged import raw_mcap
 
     try:
         contents = _decoded(_raw_by_index(path, wanted), wanted)
-        for file in _storage_files(path) if path.is_dir() else [path]:
+        for file in _storage_files(path):
             if file.suffix == ".mcap":
                 # The readers by index do not look at the checksums.
-                check_mcap(file)
+                deque(raw_mcap(file), maxlen=0)
         if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
             return contents
         # rosbags skips channels whose quality of service differs from metadata.yaml's.
@@ -128,7 +129,7 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
             return
     except Exception:  # a damaged file raises anything; the rest is read without its index
         pass
-    for file in _storage_files(path) if path.is_dir() else [path]:
+    for file in _storage_files(path):
         with suppress(Exception):
             for raw in _raw_reader(file)(file):
                 if raw.data is None or raw.log_time_ns <= newest_ns:
@@ -231,9 +232,8 @@ def _raw_by_index(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
 
 
 def _read_from_start(path: Path, wanted: Wanted) -> BagContents:
-    files = _storage_files(path) if path.is_dir() else [path]
     contents = BagContents()
-    for file in files:
+    for file in _storage_files(path):
         try:
             # The generator is drained into `contents`: what came before an error is kept.
             _decoded(_raw_reader(file)(file), wanted, contents)
@@ -249,8 +249,11 @@ def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
     return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
 
 
-def _storage_files(folder: Path) -> list[Path]:
-    files = [f for f in folder.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
+def _storage_files(path: Path) -> list[Path]:
+    """Return the files of a bag's folder in order of recording; of a file, itself."""
+    if not path.is_dir():
+        return [path]
+    files = [f for f in path.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
 
     def number(file: Path) -> tuple[int, str]:
         digits = file.stem.rpartition("_")[2]

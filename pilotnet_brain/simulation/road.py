@@ -146,15 +146,9 @@ def _surface(chunk: int, material: str, strip: Strip, repeat: float, part: str =
 def ribbon(
     centerline: Centerline, start: float, end: float, right: float, left: float, height: float
 ) -> Strip:
-    """Return the surface between two signed offsets from the line, facing up.
+    """Return the surface between two signed offsets from the line, m (left positive), facing up.
 
-    Args:
-        centerline: what it follows.
-        start: arc length of its first edge, m.
-        end: arc length of its last edge, m, larger than start.
-        right: offset of its right edge, m (left of the line positive).
-        left: offset of its left edge, m.
-        height: above the ground, m.
+    It goes from the arc length `start` to the larger `end`, m, at a height above the ground, m.
     """
     s = _stations(start, end)
     edges = [_offset_points(centerline, s, offset) for offset in (right, left)]

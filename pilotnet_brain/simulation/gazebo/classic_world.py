@@ -243,12 +243,6 @@ def scene_and_sun(looks: Looks) -> str:
     The sky is even, in the horizon's colour: Gazebo Classic's own takes a software renderer longer
     than all the rest of a frame, and PilotNet's crop does not reach up to it.
     """
-    level = math.cos(looks.sun_elevation)
-    direction = (
-        -level * math.cos(looks.sun_azimuth),
-        -level * math.sin(looks.sun_azimuth),
-        -math.sin(looks.sun_elevation),
-    )
     return f"""
     <scene>
       <ambient>{row(*[looks.ambient] * 3, 1.0)}</ambient>
@@ -261,7 +255,7 @@ def scene_and_sun(looks: Looks) -> str:
       <pose>0 0 50 0 0 0</pose>
       <diffuse>{row(*[looks.sun] * 3, 1.0)}</diffuse>
       <specular>0 0 0 1</specular>
-      <direction>{row(*direction)}</direction>
+      <direction>{row(*looks.sun_direction)}</direction>
     </light>"""
 
 

@@ -49,10 +49,6 @@ class MujocoSimulator:
     The car follows its last command at once: its velocity is set before every step, and only walls
     change it. Nothing here knows real time.
 
-    Args:
-        circuit: where it drives.
-        looks: what its camera sees.
-
     Raises:
         UserError: there is no EGL to render with; names the packages.
     """
@@ -76,10 +72,8 @@ class MujocoSimulator:
     ) -> CarState:
         """Put the car at a standstill on the circuit, at time 0.
 
-        Args:
-            arc_length: from the start line, m.
-            lateral: left of the line, m.
-            heading_error: to the left of the line's direction, rad.
+        The arc length (m) counts from the start line; it stands `lateral` (m) left of the line and
+        turned by `heading_error` (rad) to the left of its direction.
         """
         mujoco.mj_resetData(self._model, self._data)
         line = self.circuit.centerline

@@ -61,8 +61,8 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
 
 
 def _settings_and_sun(looks: Looks) -> str:
-    level = math.cos(looks.sun_elevation)
-    x, y = -level * math.cos(looks.sun_azimuth), -level * math.sin(looks.sun_azimuth)
+    """Return as MJCF what does not depend on the circuit."""
+    x, y, z = looks.sun_direction
     # Distances in the visual settings are multiples of the extent: 1 makes them metres.
     # Multisampling costs a software renderer two thirds of its frame rate.
     return f"""
@@ -76,7 +76,7 @@ def _settings_and_sun(looks: Looks) -> str:
         <headlight ambient="{f"{looks.ambient} " * 3}" diffuse="0 0 0" specular="0 0 0"/>
       </visual>
       <worldbody>
-        <light name="sun" type="directional" dir="{x} {y} {-math.sin(looks.sun_elevation)}"
+        <light name="sun" type="directional" dir="{x} {y} {z}"
           diffuse="{f"{looks.sun} " * 3}" ambient="0 0 0" specular="0 0 0" castshadow="false"/>
       </worldbody>
     </mujoco>"""

@@ -10,6 +10,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from pilotnet_brain.errors import UserError
@@ -36,21 +37,16 @@ class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
     """No Gazebo answers, or the one that did is gone."""
 
 
+@dataclass(eq=False)
 class Advertised:
     """A topic that this client publishes."""
 
-    def __init__(self, topic: str, message_type: str) -> None:
-        self.topic = topic
-        self.message_type = message_type
-        self.subscribers: list[FramedSocket] = []
+    topic: str
+    subscribers: list[FramedSocket] = field(default_factory=list)
 
 
 class GazeboClient:
-    """One connection to a Gazebo, driven by `poll`.
-
-    Args:
-        host: of the master.
-        port: of the master.
+    """One connection to the Gazebo whose master is at a host and port, driven by `poll`.
 
     Raises:
         GazeboUnreachable: nothing answers there.
@@ -138,20 +134,15 @@ class GazeboClient:
         known = topic in self._subscriptions
         self._subscriptions[topic] = (message_type, handler)
         if not known:
-            self._tell_master("subscribe", self._subscription(topic))
+            self._tell_master("subscribe", self._own("Subscribe", topic, message_type))
 
     def advertise(self, name: str, message_type: str) -> Advertised:
         """Offer a topic; messages go out with `publish`. Offering it again changes nothing."""
         topic = self.topic(name)
         if topic in self._advertised:
             return self._advertised[topic]
-        advertised = self._advertised[topic] = Advertised(topic, message_type)
-        self._tell_master(
-            "advertise",
-            new_message(
-                "Publish", topic=topic, msg_type=type_name(message_type), **self._own_address()
-            ),
-        )
+        advertised = self._advertised[topic] = Advertised(topic)
+        self._tell_master("advertise", self._own("Publish", topic, message_type))
         return advertised
 
     def publish(self, advertised: Advertised, message: Any) -> None:
@@ -212,9 +203,10 @@ class GazeboClient:
             self.version = parse("GzString", data).data
         elif kind == "publishers_init":
             for publisher in parse("Publishers", data).publisher:
-                self._note(publisher)
+                self._publishers[_key(publisher)] = publisher.msg_type
         elif kind == "publisher_add":
-            self._note(parse("Publish", data))
+            publisher = parse("Publish", data)
+            self._publishers[_key(publisher)] = publisher.msg_type
         elif kind in ("publisher_del", "unadvertise"):
             publisher = parse("Publish", data)
             self._publishers.pop(_key(publisher), None)
@@ -224,9 +216,6 @@ class GazeboClient:
             self._connect_to(parse("Publish", data))
         elif kind not in _LEFT_ALONE:
             self.broken += 1
-
-    def _note(self, publisher: Any) -> None:
-        self._publishers[_key(publisher)] = publisher.msg_type
 
     def _connect_to(self, publisher: Any) -> None:
         """Connect to a publisher of a topic that this client subscribed to."""
@@ -243,8 +232,8 @@ class GazeboClient:
             ) from problem
         self._sources[key] = source
         self._watch(source, lambda: self._hear_publisher(source, publisher.topic))
-        packet = _packet("sub", self._subscription(publisher.topic))
-        source.send(packet)
+        message_type = self._subscriptions[publisher.topic][0]
+        source.send(_packet("sub", self._own("Subscribe", publisher.topic, message_type)))
         self._watch_for_writing(source)
 
     # Messages from publishers and subscribers.
@@ -301,14 +290,12 @@ class GazeboClient:
             raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
         self._watch_for_writing(self._master)
 
-    def _subscription(self, topic: str) -> Any:
-        message_type = self._subscriptions[topic][0]
+    def _own(self, kind: str, topic: str, message_type: str) -> Any:
+        """Return a Subscribe or Publish that says where this client takes or offers a topic."""
+        host, port = self._master.local_host, self._listener.getsockname()[1]
         return new_message(
-            "Subscribe", topic=topic, msg_type=type_name(message_type), **self._own_address()
+            kind, topic=topic, msg_type=type_name(message_type), host=host, port=port
         )
-
-    def _own_address(self) -> dict[str, Any]:
-        return {"host": self._master.local_host, "port": self._listener.getsockname()[1]}
 
     def _watch(self, connection: FramedSocket | socket.socket, handler: Callable[[], None]) -> None:
         self._selector.register(connection, selectors.EVENT_READ, handler)
