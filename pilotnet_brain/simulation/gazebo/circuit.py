@@ -81,7 +81,8 @@ def write_circuit_model(circuit: Circuit, looks: Looks, models: Path) -> Path:
           <cast_shadows>false</cast_shadows>
         </visual>""")
     if looks.walls:
-        write_stl(wall_collision_mesh(circuit, looks), meshes / f"{WALLS}.stl")
+        stl = export_stl(wall_collision_mesh(circuit, looks))
+        write_atomically(meshes / f"{WALLS}.stl", stl)
         drawn = _mesh(name, f"{WALLS}.stl")
         parts.append(f'<collision name="{WALLS}">{drawn}{FRICTIONLESS}</collision>')
     link = f'<static>true</static><link name="road">{"".join(parts)}</link>'
@@ -182,15 +183,6 @@ def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:
     path = folder / f"{name}.obj"
     write_atomically(path, text)
     return path
-
-
-def write_stl(mesh: trimesh.Trimesh, path: Path) -> None:
-    """Write a mesh that is only collided with: its triangles and nothing else.
-
-    Raises:
-        OSError: the folder is missing or not writable, or the disk is full.
-    """
-    write_atomically(path, export_stl(mesh))
 
 
 def _ground(circuit: Circuit) -> Strip:

@@ -200,7 +200,8 @@ class GazeboServer:
             UserError: it could not go on; the message says why.
         """
         kill_at = math.inf
-        while (status := self._status_within(_LOOK_AGAIN_S)) is None:
+        while (status := self._server.poll()) is None:
+            time.sleep(_LOOK_AGAIN_S)
             if kill_at == math.inf and told_to_end():
                 self._server.send_signal(signal.SIGINT)
                 kill_at = time.monotonic() + _ENDS_WITHIN_S
@@ -213,12 +214,6 @@ class GazeboServer:
         if self._reason is not None:
             raise UserError(f"gazebo: {self._reason}")
         return status
-
-    def _status_within(self, wait_s: float) -> int | None:
-        try:
-            return self._server.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            return None
 
     def _look_after_client(self) -> None:
         """Warn once if gzclient ended; the run goes on without it."""

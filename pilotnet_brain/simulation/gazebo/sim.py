@@ -150,22 +150,19 @@ def bridge_entries(topics: RosTopics) -> list[dict[str, str]]:
     """Return ros_gz_bridge's entries: which topic of Gazebo is which topic of ROS."""
     to_ros, from_ros = "GZ_TO_ROS", "ROS_TO_GZ"
     rows = [
-        ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "gz.msgs.Clock", to_ros),
-        (topics.camera, _IMAGE, "sensor_msgs/msg/Image", "gz.msgs.Image", to_ros),
-        (
-            topics.camera_info,
-            _CAMERA_INFO,
-            "sensor_msgs/msg/CameraInfo",
-            "gz.msgs.CameraInfo",
-            to_ros,
-        ),
-        (topics.odom, _ODOMETRY, "nav_msgs/msg/Odometry", "gz.msgs.Odometry", to_ros),
-        ("/tf", _TF, "tf2_msgs/msg/TFMessage", "gz.msgs.Pose_V", to_ros),
-        (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "gz.msgs.Pose", to_ros),
-        (topics.cmd_vel, _CMD_VEL, "geometry_msgs/msg/Twist", "gz.msgs.Twist", from_ros),
+        ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "Clock", to_ros),
+        (topics.camera, _IMAGE, "sensor_msgs/msg/Image", "Image", to_ros),
+        (topics.camera_info, _CAMERA_INFO, "sensor_msgs/msg/CameraInfo", "CameraInfo", to_ros),
+        (topics.odom, _ODOMETRY, "nav_msgs/msg/Odometry", "Odometry", to_ros),
+        ("/tf", _TF, "tf2_msgs/msg/TFMessage", "Pose_V", to_ros),
+        (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "Pose", to_ros),
+        (topics.cmd_vel, _CMD_VEL, "geometry_msgs/msg/Twist", "Twist", from_ros),
     ]
     keys = ("ros_topic_name", "gz_topic_name", "ros_type_name", "gz_type_name", "direction")
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    return [
+        dict(zip(keys, (*names, f"gz.msgs.{gz_type}", direction), strict=True))
+        for *names, gz_type, direction in rows
+    ]
 
 
 def check_gz(gui: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -140,12 +139,7 @@ class MujocoSimulator:
     def __enter__(self) -> MujocoSimulator:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _draw_only_what_is_near(self) -> None:

@@ -6,6 +6,7 @@ straight to each subscriber, over a separate TCP connection.
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
@@ -23,8 +24,8 @@ from pilotnet_brain.simulation.gazebo.transport.messages import (
 )
 
 _ANSWER_LIMIT_S = 5.0
-_SPOKEN = (9, 10, 11)
-"""Gazebo's major versions that speak this transport with these messages."""
+_SPOKEN = re.compile(r"gazebo (9|10|11)(\.\S*)?\s*")
+"""The greeting of the Gazebos that speak this transport with these messages."""
 
 _LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
 """The master's other messages: namespaces (misspelled so), and that a peer left one of our topics,
@@ -72,7 +73,11 @@ class GazeboClient:
             raise GazeboUnreachable(f"no Gazebo answers at {self.address}: {problem}") from problem
         self._watch(self._listener, self._accept)
         self._watch(self._master, self._hear_master)
-        self._await_greeting()
+        try:
+            self._await_greeting()
+        except (GazeboUnreachable, UserError):
+            self.close()
+            raise
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Handle what has come, waiting for it at most `timeout_s`.
@@ -164,20 +169,11 @@ class GazeboClient:
         self._selector.close()
 
     def _await_greeting(self) -> None:
-        try:
-            heard = self.poll_until(lambda: self.version != "", _ANSWER_LIMIT_S)
-        except GazeboUnreachable:
-            self.close()
-            raise
-        if not heard:
-            self.close()
+        if not self.poll_until(lambda: self.version != "", _ANSWER_LIMIT_S):
             raise UserError(
                 f"{self.address} is not a Gazebo: it accepts connections but sends nothing"
             )
-        words = self.version.split()
-        major = words[1].partition(".")[0] if len(words) == 2 else ""
-        if words[0] != "gazebo" or not major.isdecimal() or int(major) not in _SPOKEN:
-            self.close()
+        if not _SPOKEN.fullmatch(self.version):
             raise UserError(
                 f"{self.address} is {self.version!r}: only Gazebo Classic 9 to 11 is supported"
             )
