@@ -14,16 +14,15 @@ from typing import Any
 from pilotnet_brain import __version__
 
 _PACKAGES = {
-    "numpy": "numpy",
-    "torch": "torch",
-    "mujoco": "mujoco",
-    "opencv": "opencv-python-headless",
-    "scipy": "scipy",
-    "rclpy": "ros-jazzy-rclpy",
-    "rosbags": "rosbags",
-    "mcap": "mcap",
+    "numpy": ("numpy",),
+    "torch": ("torch",),
+    "mujoco": ("mujoco",),
+    "opencv": ("opencv-python-headless", "opencv-python"),
+    "scipy": ("scipy",),
+    "rclpy": ("ros-jazzy-rclpy", "ros-rclpy", "rclpy"),
+    "rosbags": ("rosbags",),
+    "mcap": ("mcap",),
 }
-_OTHER_NAMES = {"opencv": ("opencv-python",), "rclpy": ("ros-rclpy", "rclpy")}
 
 
 def made_by() -> dict[str, Any]:
@@ -41,8 +40,7 @@ def versions() -> dict[str, str | None]:
         "ros_distro": os.environ.get("ROS_DISTRO") or _ros_distro_of_wheels(),
         "rmw": os.environ.get("RMW_IMPLEMENTATION") or "default",
     }
-    for name, package in _PACKAGES.items():
-        candidates = (package, *_OTHER_NAMES.get(name, ()))
+    for name, candidates in _PACKAGES.items():
         found[name] = next((v for v in map(_version, candidates) if v is not None), None)
     return found
 

@@ -109,11 +109,8 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
 def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
     """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
 
-    A bag that was cut off is read as far as it goes; what cannot be read is left out silently.
-
-    Args:
-        path: as for `read_bag`.
-        wanted: chooses topics.
+    The path is as for `read_bag`. A bag that was cut off is read as far as it goes; what cannot be
+    read is left out silently.
 
     Raises:
         BagError: no such path.

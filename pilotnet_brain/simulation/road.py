@@ -88,8 +88,8 @@ def surface_pictures(looks: Looks) -> dict[str, Texture]:
         "line": _grained(looks.line, 0.4 * strength, rng),
         "wall": _wall_face(looks, rng),
         "chequer": _chequered(_WHITE, _BLACK, 16, 4),
-        "stripe": _even(_WHITE),
-        "edge": _even(looks.edge_lines or _WHITE),
+        "stripe": _two_tone(_WHITE, _WHITE),
+        "edge": _two_tone(*[looks.edge_lines or _WHITE] * 2),
         "kerb": _two_tone(*(looks.kerbs or (_WHITE, _BLACK))),
     }
 
@@ -239,11 +239,6 @@ def _grained(colour: Colour, strength: float, rng: np.random.Generator) -> Textu
         grain += weight * enlarged[scale:-scale, scale:-scale]
     shade = 1.0 + strength * grain[..., None]
     return _to_bytes(np.asarray(colour) * shade)
-
-
-def _even(colour: Colour) -> Texture:
-    """Return a surface of one colour, 2 x 2."""
-    return _to_bytes(np.broadcast_to(np.asarray(colour), (2, 2, 3)))
 
 
 def _two_tone(first: Colour, second: Colour) -> Texture:

@@ -61,9 +61,7 @@ class Flavour:
 def car_model(looks: Looks, flavour: Flavour) -> str:
     """Return the car's <model>: it weighs nothing on the road, so nothing but walls slows it.
 
-    Args:
-        looks: the mounting of its camera. The sensor's noise and blur are left out.
-        flavour: what moves it and takes its frames.
+    Of the looks it has the mounting of its camera. The sensor's noise and blur are left out.
     """
     height = car.CAR_HEIGHT_M - _GROUND_CLEARANCE_M
     # It cannot roll or pitch: a wall would lift its nose and let it climb.

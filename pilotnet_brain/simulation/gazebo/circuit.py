@@ -119,12 +119,8 @@ def _mesh(model: str, file_name: str) -> str:
 def drawn_meshes(circuit: Circuit, looks: Looks, prefix: str = "") -> dict[str, trimesh.Trimesh]:
     """Return what is seen of a circuit, by material: the road, its markings, walls, the verge.
 
-    World frame, metres, each with its texture. Walls are seen from both sides.
-
-    Args:
-        circuit: the road.
-        looks: its colours and markings.
-        prefix: of the textures' names; Gazebo Classic tells textures apart by file name alone.
+    World frame, metres, each with its texture. Walls are seen from both sides. The textures' names
+    get the prefix: Gazebo Classic tells textures apart by file name alone.
     """
     pictures = surface_pictures(looks)
     strips: dict[str, list[Strip]] = {"verge": [_ground(circuit)]}

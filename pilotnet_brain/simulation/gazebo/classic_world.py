@@ -183,12 +183,7 @@ def write_world_with_our_car(
     out; everything else, so everything that is seen, stays. The models that the world includes
     are not copied: they must be on GAZEBO_MODEL_PATH, as for the original.
 
-    Args:
-        scenery: the world file.
-        replaced: the car in it, by its name or the folder that it is included from.
-        circuit: whose start line the car stands on.
-        folder: to write into.
-        flavour: how the car is driven.
+    `replaced` is the name of the car in the world file, or of the folder that it is included from.
 
     Raises:
         UserError: the file cannot be read, holds no world or no such car, or the folder cannot be

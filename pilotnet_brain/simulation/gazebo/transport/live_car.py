@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pilotnet_brain.bags.messages import yaw_of
@@ -29,13 +30,10 @@ _SETTLED_S = 1e-6
 
 
 class LiveCar:
-    """One model in the running world, driven by `poll`.
+    """One model, known by its name, in the running world; driven by the client's `poll`.
 
-    Args:
-        client: a connection to the Gazebo.
-        name: the model's.
-        on_state: called with the car's state after every step of the physics.
-        on_frame: called with every camera frame.
+    `on_state` is called with the car's state after every step of the physics, `on_frame` with every
+    camera frame.
 
     Raises:
         GazeboUnreachable: the Gazebo went away, or loads no world.
@@ -49,13 +47,14 @@ class LiveCar:
         on_state: Callable[[CarState], None],
         on_frame: Callable[[CameraFrame], None],
     ) -> None:
-        self._client, self._name = client, name
-        self._on_state, self._on_frame = on_state, on_frame
+        self._client, self._name, self._on_state = client, name, on_state
         if not client.poll_until(lambda: client.world is not None, _WORLD_LIMIT_S):
             raise GazeboUnreachable(f"the Gazebo at {client.address} has loaded no world")
         self._state = self._first_state()
         client.subscribe("~/pose/local/info", "PosesStamped", self._take_poses)
-        client.subscribe(self._camera_topic(), "ImageStamped", self._take_frame)
+        client.subscribe(
+            self._camera_topic(), "ImageStamped", lambda message: on_frame(camera_frame(message))
+        )
         self._commands = client.advertise(f"~/{name}/vel_cmd", "Pose")
         self._control = client.advertise("~/world_control", "WorldControl")
         self._physics = client.advertise("~/physics", "Physics")
@@ -154,21 +153,16 @@ class LiveCar:
             )
         return topics()[0]
 
-    def _take_frame(self, message: memoryview) -> None:
-        self._on_frame(camera_frame(message))
-
     def _take_poses(self, message: memoryview) -> None:
         poses = parse("PosesStamped", message)
         time_s = poses.time.sec + poses.time.nsec * 1e-9
         if abs(time_s - self._state.time_s) < _SETTLED_S:
             return
-        for pose in poses.pose:
-            if pose.name == self._name:
-                self._state = _moved(self._state, time_s, pose)
-                break
+        pose = next((pose for pose in poses.pose if pose.name == self._name), None)
+        if pose is None:
+            self._state = replace(self._state, time_s=time_s, speed=0.0, yaw_rate=0.0)
         else:
-            before = self._state
-            self._state = CarState(time_s, before.x, before.y, before.yaw, 0.0, 0.0)
+            self._state = _moved(self._state, time_s, pose)
         self._on_state(self._state)
 
 
