@@ -67,9 +67,10 @@ def _answer(*command: str) -> str | None:
 
 def hardware() -> dict[str, object]:
     """Return the machine's processor, cores this process may use, memory, and graphics card."""
+    linux = sys.platform == "linux"
     return {
         "cpu": cpu_model(),
-        "cores": _usable_cores(),
+        "cores": len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1,
         "memory_gb": _memory_gb(),
         "gpu": _gpu_names(),
     }
@@ -104,12 +105,6 @@ def load_average() -> float | None:
     with contextlib.suppress(OSError, AttributeError):
         return os.getloadavg()[0]
     return None
-
-
-def _usable_cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory_gb() -> float | None:

@@ -23,10 +23,8 @@ class BrokenFrame(ValueError):  # noqa: N818  (named by what it is)
 def rgb_frame(image: Any) -> NDArray[np.uint8]:
     """Return the pixels of an image message as RGB, uint8 (height, width, 3).
 
-    An rgb8 image needs no conversion: the array shares the message's memory.
-
-    Args:
-        image: rgb8, bgr8, rgba8, bgra8 or mono8, rows padded or not.
+    The message is one of `CHANNELS`, its rows padded or not. An rgb8 image needs no conversion: the
+    array shares the message's memory.
 
     Raises:
         BrokenFrame: zero size, unknown encoding, or sizes that contradict each other.
