@@ -74,9 +74,7 @@ class BagContents:
 def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     """Read the wanted messages of a bag.
 
-    Args:
-        path: a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
-        wanted: chooses topics.
+    It is a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
 
     Raises:
         BagError: no such path, no bag, or a bag of which nothing can be read.
@@ -85,7 +83,8 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     from pilotnet_brain.bags.damaged import raw_mcap
 
     try:
-        contents = _decoded(_raw_by_index(path, wanted), wanted)
+        contents = BagContents()
+        _decode(_raw_by_index(path, wanted), wanted, contents)
         for file in _storage_files(path):
             if file.suffix == ".mcap":
                 # The readers by index do not look at the checksums.
@@ -138,9 +137,8 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
 def read_odometry_path(bag: str | Path, topic: str | None = None) -> NDArray[np.float64]:
     """Return the positions (N, 2), m, of the odometry in a bag, in order of recording.
 
-    Args:
-        bag: a ROS 1 bag file, or a ROS 2 bag (folder, .mcap or .db3 file).
-        topic: of the odometry; None: /F1ROS/odom, else the only odometry topic there is.
+    The bag is as for `read_bag`. Without a topic it is /F1ROS/odom, else the only odometry topic
+    there is.
 
     Raises:
         BagError: no bag, or no finite odometry on such a topic.
@@ -232,8 +230,8 @@ def _read_from_start(path: Path, wanted: Wanted) -> BagContents:
     contents = BagContents()
     for file in _storage_files(path):
         try:
-            # The generator is drained into `contents`: what came before an error is kept.
-            _decoded(_raw_reader(file)(file), wanted, contents)
+            # What came before an error is kept.
+            _decode(_raw_reader(file)(file), wanted, contents)
         except Exception as problem:  # as above
             contents.warning = f"{file.name} breaks off: {_one_line(problem)}"
     contents.messages.sort(key=lambda message: message.log_time_ns)
@@ -259,13 +257,10 @@ def _storage_files(path: Path) -> list[Path]:
     return sorted(files, key=number)
 
 
-def _decoded(
-    raw_messages: Iterable[RawMessage], wanted: Wanted, into: BagContents | None = None
-) -> BagContents:
-    """Deserialize the wanted messages; those that cannot be are counted in the warning."""
-    contents = BagContents() if into is None else into
+def _decode(raw: Iterable[RawMessage], wanted: Wanted, contents: BagContents) -> None:
+    """Add the wanted messages to `contents`; broken ones are counted in its warning."""
     unreadable = 0
-    for topic, kind, encoding, log_time_ns, data in raw_messages:
+    for topic, kind, encoding, log_time_ns, data in raw:
         contents.topics[topic] = kind
         if data is None or not wanted(topic, kind):
             continue
@@ -277,7 +272,6 @@ def _decoded(
         contents.messages.append(BagMessage(topic, kind, log_time_ns, message))
     if unreadable:
         contents.warning = f"{unreadable} messages could not be read and were left out"
-    return contents
 
 
 def _deserialize(encoding: str, kind: str, data: bytes) -> Any:

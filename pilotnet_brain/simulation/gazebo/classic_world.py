@@ -89,7 +89,10 @@ def bare() -> Flavour:
 
 
 def with_gazebo_ros(topics: RosTopics | None = None) -> Flavour:
-    """Return gazebo_ros' plugins: a camera, a planar move that also tells the odometry, state."""
+    """Return what a world needs that is driven by gazebo_ros' plugins.
+
+    The car gets a camera and a planar move that also publishes the odometry; the world, its state.
+    """
     topics = topics or RosTopics()
     camera = f"""
     <plugin name="camera_driver" filename="libgazebo_ros_camera.so">
@@ -141,8 +144,8 @@ def write_ros_world(
     """Write a world whose car has gazebo_ros' plugins; gzserver needs its system plugins too.
 
     These are libgazebo_ros_init.so (with the parameter publish_rate 200: /clock) and
-    libgazebo_ros_factory.so, given to gzserver by ``-s``.
-    Gazebo aims at `rtf` simulated seconds per real second.
+    libgazebo_ros_factory.so, given to gzserver by ``-s``. Gazebo aims at `rtf` simulated seconds
+    per real second.
 
     Raises:
         UserError: the folder cannot be written.

@@ -57,7 +57,13 @@ class MujocoSimulator:
         self.looks = looks
         self._model = build_world(circuit, looks)
         self._data = mujoco.MjData(self._model)
-        self._renderer = _renderer(self._model)
+        try:
+            self._renderer = mujoco.Renderer(self._model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
+        except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
+            raise UserError(
+                f"no off-screen OpenGL ({problem}): install it with "
+                "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
+            ) from problem
         self._chunks = _geoms_by_chunk(self._model, chunk_count(circuit))
         self._chunk_middles = circuit.centerline.position(
             (np.arange(len(self._chunks)) + 0.5) * circuit.centerline.length / len(self._chunks)
@@ -149,16 +155,6 @@ class MujocoSimulator:
         distances = np.hypot(self._chunk_middles[:, 0] - x, self._chunk_middles[:, 1] - y)
         for geoms, distance in zip(self._chunks, distances.tolist(), strict=True):
             self._model.geom_group[geoms] = 0 if distance < reach else HIDDEN_GROUP
-
-
-def _renderer(model: mujoco.MjModel) -> mujoco.Renderer:
-    try:
-        return mujoco.Renderer(model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
-    except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
-        raise UserError(
-            f"no off-screen OpenGL ({problem}): install it with "
-            "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
-        ) from problem
 
 
 def _geoms_by_chunk(model: mujoco.MjModel, count: int) -> list[NDArray[np.int64]]:
