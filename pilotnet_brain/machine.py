@@ -14,16 +14,15 @@ from typing import Any
 from pilotnet_brain import __version__
 
 _PACKAGES = {
-    "numpy": "numpy",
-    "torch": "torch",
-    "mujoco": "mujoco",
-    "opencv": "opencv-python-headless",
-    "scipy": "scipy",
-    "rclpy": "ros-jazzy-rclpy",
-    "rosbags": "rosbags",
-    "mcap": "mcap",
+    "numpy": ("numpy",),
+    "torch": ("torch",),
+    "mujoco": ("mujoco",),
+    "opencv": ("opencv-python-headless", "opencv-python"),
+    "scipy": ("scipy",),
+    "rclpy": ("ros-jazzy-rclpy", "ros-rclpy", "rclpy"),
+    "rosbags": ("rosbags",),
+    "mcap": ("mcap",),
 }
-_OTHER_NAMES = {"opencv": ("opencv-python",), "rclpy": ("ros-rclpy", "rclpy")}
 
 
 def made_by() -> dict[str, Any]:
@@ -41,8 +40,7 @@ def versions() -> dict[str, str | None]:
         "ros_distro": os.environ.get("ROS_DISTRO") or _ros_distro_of_wheels(),
         "rmw": os.environ.get("RMW_IMPLEMENTATION") or "default",
     }
-    for name, package in _PACKAGES.items():
-        candidates = (package, *_OTHER_NAMES.get(name, ()))
+    for name, candidates in _PACKAGES.items():
         found[name] = next((v for v in map(_version, candidates) if v is not None), None)
     return found
 
@@ -52,30 +50,27 @@ def git_commit(file: Path) -> str | None:
 
     A package installed inside another repository does not belong to that one.
     """
-    if _git(file, "ls-files", "--error-unmatch", file.name) is None:
+    git = ("git", "-C", str(file.resolve().parent))
+    if _answer(*git, "ls-files", "--error-unmatch", file.name) is None:
         return None
-    return _git(file, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return _answer(*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
-def _git(file: Path, *arguments: str) -> str | None:
+def _answer(*command: str) -> str | None:
+    """Return what a program prints; None if it fails or prints nothing."""
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(file.resolve().parent), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def hardware() -> dict[str, object]:
     """Return the machine's processor, cores this process may use, memory, and graphics card."""
+    linux = sys.platform == "linux"
     return {
         "cpu": cpu_model(),
-        "cores": _usable_cores(),
+        "cores": len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1,
         "memory_gb": _memory_gb(),
         "gpu": _gpu_names(),
     }
@@ -89,10 +84,8 @@ def _version(package: str) -> str | None:
 
 
 def _ros_distro_of_wheels() -> str | None:
-    for distro in ("humble", "jazzy", "kilted", "lyrical", "rolling"):
-        if _version(f"ros-{distro}-rclpy") is not None:
-            return distro
-    return None
+    distros = ("humble", "jazzy", "kilted", "lyrical", "rolling")
+    return next((distro for distro in distros if _version(f"ros-{distro}-rclpy")), None)
 
 
 def cpu_model() -> str:
@@ -114,12 +107,6 @@ def load_average() -> float | None:
     return None
 
 
-def _usable_cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _memory_gb() -> float | None:
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -130,11 +117,5 @@ def _memory_gb() -> float | None:
 
 def _gpu_names() -> list[str] | None:
     """Ask the driver's own tool: importing torch only to name a card would take seconds."""
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] or None
+    names = _answer("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return None if names is None else [line.strip() for line in names.splitlines() if line.strip()]

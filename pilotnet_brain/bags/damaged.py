@@ -39,7 +39,8 @@ def raw_mcap(path: Path) -> Iterator[RawMessage]:
 
     Of a chunk that is cut off, what can be decompressed is read.
     """
-    topics = _McapTopics()
+    types: dict[int, str] = {}
+    channels: dict[int, tuple[str, str, str]] = {}
     with path.open("rb") as file:
         limit = path.stat().st_size
         records = StreamReader(file, emit_chunks=True, record_size_limit=limit).records
@@ -49,40 +50,29 @@ def raw_mcap(path: Path) -> Iterator[RawMessage]:
                 if isinstance(record, Footer):
                     return
                 if isinstance(record, Chunk):
-                    yield from topics.read(breakup_chunk(record, validate_crc=True))
+                    inside = breakup_chunk(record, validate_crc=True)
+                    yield from _mcap_messages(inside, types, channels)
                 else:
-                    yield from topics.read([record])
+                    yield from _mcap_messages([record], types, channels)
                 start = file.tell()
         except (EndOfFile, RecordLengthLimitExceeded):
-            yield from topics.read(_rest_of_chunk(file, start))
+            yield from _mcap_messages(_rest_of_chunk(file, start), types, channels)
             raise
 
 
-def check_mcap(path: Path) -> None:
-    """Read an MCAP file to its end. Raises anything where it is damaged."""
-    for _ in raw_mcap(path):
-        pass
-
-
-class _McapTopics:
-    """The schemas and channels that a file has defined so far."""
-
-    def __init__(self) -> None:
-        self._types: dict[int, str] = {}
-        self._channels: dict[int, tuple[str, str, str]] = {}
-
-    def read(self, records: Iterable[McapRecord]) -> Iterator[RawMessage]:
-        for record in records:
-            if isinstance(record, Schema):
-                self._types[record.id] = normalize_msgtype(record.name)
-            elif isinstance(record, Channel):
-                kind = self._types.get(record.schema_id, "")
-                channel = record.topic, kind, record.message_encoding
-                self._channels[record.id] = channel
-                yield RawMessage(*channel, 0, None)
-            elif isinstance(record, Message):
-                channel = self._channels[record.channel_id]
-                yield RawMessage(*channel, record.log_time, record.data)
+def _mcap_messages(
+    records: Iterable[McapRecord], types: dict[int, str], channels: dict[int, tuple[str, str, str]]
+) -> Iterator[RawMessage]:
+    """The messages in records; their schemas' types and their channels are kept for the next."""
+    for record in records:
+        if isinstance(record, Schema):
+            types[record.id] = normalize_msgtype(record.name)
+        elif isinstance(record, Channel):
+            kind = types.get(record.schema_id, "")
+            channels[record.id] = (record.topic, kind, record.message_encoding)
+            yield RawMessage(*channels[record.id], 0, None)
+        elif isinstance(record, Message):
+            yield RawMessage(*channels[record.channel_id], record.log_time, record.data)
 
 
 def _rest_of_chunk(file: IO[bytes], start: int) -> Iterator[McapRecord]:

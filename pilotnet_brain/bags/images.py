@@ -23,10 +23,8 @@ class BrokenFrame(ValueError):  # noqa: N818  (named by what it is)
 def rgb_frame(image: Any) -> NDArray[np.uint8]:
     """Return the pixels of an image message as RGB, uint8 (height, width, 3).
 
-    An rgb8 image needs no conversion: the array shares the message's memory.
-
-    Args:
-        image: rgb8, bgr8, rgba8, bgra8 or mono8, rows padded or not.
+    The message is one of `CHANNELS`, its rows padded or not. An rgb8 image needs no conversion: the
+    array shares the message's memory.
 
     Raises:
         BrokenFrame: zero size, unknown encoding, or sizes that contradict each other.
@@ -39,10 +37,9 @@ def rgb_frame(image: Any) -> NDArray[np.uint8]:
         raise BrokenFrame(f"zero size: {width}x{height}")
     if step < width * channels:
         raise BrokenFrame(f"a row of {step} bytes is too short for {width} {image.encoding} pixels")
-    if size < step * height:
-        raise BrokenFrame(f"short data: {size} bytes for {height} rows of {step}")
-    if size > step * height:
-        raise BrokenFrame(f"wrong size: {size} bytes for {height} rows of {step}")
+    if size != step * height:
+        what = "short data" if size < step * height else "wrong size"
+        raise BrokenFrame(f"{what}: {size} bytes for {height} rows of {step}")
     rows = np.frombuffer(image.data, np.uint8).reshape(height, step)
     pixels = rows[:, : width * channels].reshape(height, width, channels)
     if image.encoding == "rgb8":

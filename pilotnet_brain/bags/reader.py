@@ -8,6 +8,7 @@ by record, as far as it can be understood, and the result carries a warning.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -73,22 +74,21 @@ class BagContents:
 def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     """Read the wanted messages of a bag.
 
-    Args:
-        path: a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
-        wanted: chooses topics.
+    It is a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
 
     Raises:
         BagError: no such path, no bag, or a bag of which nothing can be read.
     """
     path = _readable(path)
-    from pilotnet_brain.bags.damaged import check_mcap
+    from pilotnet_brain.bags.damaged import raw_mcap
 
     try:
-        contents = _decoded(_raw_by_index(path, wanted), wanted)
-        for file in _storage_files(path) if path.is_dir() else [path]:
+        contents = BagContents()
+        _decode(_raw_by_index(path, wanted), wanted, contents)
+        for file in _storage_files(path):
             if file.suffix == ".mcap":
                 # The readers by index do not look at the checksums.
-                check_mcap(file)
+                deque(raw_mcap(file), maxlen=0)
         if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
             return contents
         # rosbags skips channels whose quality of service differs from metadata.yaml's.
@@ -108,11 +108,8 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
 def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
     """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
 
-    A bag that was cut off is read as far as it goes; what cannot be read is left out silently.
-
-    Args:
-        path: as for `read_bag`.
-        wanted: chooses topics.
+    The path is as for `read_bag`. A bag that was cut off is read as far as it goes; what cannot be
+    read is left out silently.
 
     Raises:
         BagError: no such path.
@@ -128,7 +125,7 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
             return
     except Exception:  # a damaged file raises anything; the rest is read without its index
         pass
-    for file in _storage_files(path) if path.is_dir() else [path]:
+    for file in _storage_files(path):
         with suppress(Exception):
             for raw in _raw_reader(file)(file):
                 if raw.data is None or raw.log_time_ns <= newest_ns:
@@ -140,9 +137,8 @@ def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
 def read_odometry_path(bag: str | Path, topic: str | None = None) -> NDArray[np.float64]:
     """Return the positions (N, 2), m, of the odometry in a bag, in order of recording.
 
-    Args:
-        bag: a ROS 1 bag file, or a ROS 2 bag (folder, .mcap or .db3 file).
-        topic: of the odometry; None: /F1ROS/odom, else the only odometry topic there is.
+    The bag is as for `read_bag`. Without a topic it is /F1ROS/odom, else the only odometry topic
+    there is.
 
     Raises:
         BagError: no bag, or no finite odometry on such a topic.
@@ -231,12 +227,11 @@ def _raw_by_index(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
 
 
 def _read_from_start(path: Path, wanted: Wanted) -> BagContents:
-    files = _storage_files(path) if path.is_dir() else [path]
     contents = BagContents()
-    for file in files:
+    for file in _storage_files(path):
         try:
-            # The generator is drained into `contents`: what came before an error is kept.
-            _decoded(_raw_reader(file)(file), wanted, contents)
+            # What came before an error is kept.
+            _decode(_raw_reader(file)(file), wanted, contents)
         except Exception as problem:  # as above
             contents.warning = f"{file.name} breaks off: {_one_line(problem)}"
     contents.messages.sort(key=lambda message: message.log_time_ns)
@@ -249,8 +244,11 @@ def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
     return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
 
 
-def _storage_files(folder: Path) -> list[Path]:
-    files = [f for f in folder.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
+def _storage_files(path: Path) -> list[Path]:
+    """Return the files of a bag's folder in order of recording; of a file, itself."""
+    if not path.is_dir():
+        return [path]
+    files = [f for f in path.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
 
     def number(file: Path) -> tuple[int, str]:
         digits = file.stem.rpartition("_")[2]
@@ -259,13 +257,10 @@ def _storage_files(folder: Path) -> list[Path]:
     return sorted(files, key=number)
 
 
-def _decoded(
-    raw_messages: Iterable[RawMessage], wanted: Wanted, into: BagContents | None = None
-) -> BagContents:
-    """Deserialize the wanted messages; those that cannot be are counted in the warning."""
-    contents = BagContents() if into is None else into
+def _decode(raw: Iterable[RawMessage], wanted: Wanted, contents: BagContents) -> None:
+    """Add the wanted messages to `contents`; broken ones are counted in its warning."""
     unreadable = 0
-    for topic, kind, encoding, log_time_ns, data in raw_messages:
+    for topic, kind, encoding, log_time_ns, data in raw:
         contents.topics[topic] = kind
         if data is None or not wanted(topic, kind):
             continue
@@ -277,7 +272,6 @@ def _decoded(
         contents.messages.append(BagMessage(topic, kind, log_time_ns, message))
     if unreadable:
         contents.warning = f"{unreadable} messages could not be read and were left out"
-    return contents
 
 
 def _deserialize(encoding: str, kind: str, data: bytes) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,7 @@ class OfferedQos:
     def as_mapping(self) -> dict[str, Any]:
         """Return it as rosbag2 spells it; the durations are rmw's "unset"."""
         unset = {"sec": 2147483647, "nsec": 4294967295}
-        return {
-            "history": self.history,
-            "depth": self.depth,
-            "reliability": self.reliability,
-            "durability": self.durability,
+        return asdict(self) | {
             "deadline": unset,
             "lifespan": unset,
             "liveliness": 1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,14 @@ class UnknownCircuitError(UserError):
     """A circuit name that is neither shipped, nor a seed, nor a path."""
 
 
-@dataclass(frozen=True)
-class _Shipped:
-    asphalt_half_width: float
-    role: str
-
-
-# Measured on JdeRobot's circuits; lengths and radii follow from the centerline files.
+# Half width of the asphalt, m, and role. Measured on JdeRobot's circuits; lengths and radii follow
+# from the centerline files.
 _SHIPPED = {
-    "simple_circuit": _Shipped(1.55, "test"),
-    "montreal": _Shipped(1.50, "test"),
-    "montmelo": _Shipped(1.50, "test"),
-    "many_curves": _Shipped(1.20, "training"),
-    "nurburgring": _Shipped(1.65, "training"),
+    "simple_circuit": (1.55, "test"),
+    "montreal": (1.50, "test"),
+    "montmelo": (1.50, "test"),
+    "many_curves": (1.20, "training"),
+    "nurburgring": (1.65, "training"),
 }
 
 
@@ -51,7 +45,7 @@ def is_held_out(name: str) -> bool:
     """
     if seeded := _RANDOM.fullmatch(name):
         return int(seeded[1]) < FIRST_TRAINING_SEED
-    return name in _SHIPPED and _SHIPPED[name].role == "test"
+    return name in _SHIPPED and _SHIPPED[name][1] == "test"
 
 
 def load_circuit(name_or_path: str | Path) -> Circuit:
@@ -68,13 +62,10 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
     """
     name = str(name_or_path)
     if name in _SHIPPED:
-        shipped = _SHIPPED[name]
-        return Circuit(
-            name=name,
-            centerline=_centerline(_DATA / f"{name}.csv", read_points(_DATA / f"{name}.csv")),
-            asphalt_half_width=shipped.asphalt_half_width,
-            role=shipped.role,
-        )
+        half_width, role = _SHIPPED[name]
+        file = _DATA / f"{name}.csv"
+        line = _centerline(file, read_points(file))
+        return Circuit(name, line, asphalt_half_width=half_width, role=role)
     if seeded := _RANDOM.fullmatch(name):
         return random_circuit(int(seeded[1]))
     path = Path(name_or_path).expanduser()

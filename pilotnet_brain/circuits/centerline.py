@@ -101,12 +101,9 @@ class Centerline:
     def project(self, x: float, y: float, near: float | None = None) -> Projection:
         """Return the point of the line nearest to (x, y), m.
 
-        Args:
-            x: position, m.
-            y: position, m.
-            near: an arc length, m, close to the answer, such as the last projection's. The search
-                then walks downhill from there and stays on that stretch of the line, however
-                close another one passes. Without it the nearest point of the whole line is found.
+        With `near`, an arc length, m, close to the answer, such as the last projection's, the
+        search walks downhill from there and stays on that stretch of the line, however close
+        another one passes. Without it the nearest point of the whole line is found.
         """
         count = len(self._samples)
         if near is None:

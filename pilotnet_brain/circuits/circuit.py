@@ -49,13 +49,7 @@ class Circuit:
 
 def circuit_fields(circuit: Circuit) -> dict[str, str | float]:
     """Return everything about a circuit but its centerline, as YAML and JSON can keep it."""
-    return {
-        "name": circuit.name,
-        "asphalt_half_width": circuit.asphalt_half_width,
-        "line_width": circuit.line_width,
-        "wall_height": circuit.wall_height,
-        "role": circuit.role,
-    }
+    return {name: value for name, value in vars(circuit).items() if name != "centerline"}
 
 
 def write_centerline(path: Path, circuit: Circuit) -> None:

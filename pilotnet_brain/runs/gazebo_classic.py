@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pilotnet_brain.circuits.catalogue import load_circuit
@@ -23,19 +23,35 @@ from pilotnet_brain.simulation.looks import looks_of_seed
 def main(args: Sequence[str] | None = None) -> int:
     """Run gzserver until it ends or the process is told to end; return the exit status."""
     wanted = _parser().parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
+
+    def serve(told_to_end: Callable[[], bool]) -> str:
+        server = GazeboServer(_plan(wanted))
+        status = server.run(told_to_end)
+        words = f"; its last line: {server.last_words}" if server.last_words else ""
+        return f"gzserver ended with status {status}{words}"
+
+    return run_simulator("gazebo", serve)
+
+
+def run_simulator(name: str, serve: Callable[[Callable[[], bool]], str]) -> int:
+    """Run a Gazebo of either kind in this process; return the exit status.
+
+    Args:
+        name: of the simulator, for the events of the run.
+        serve: runs it until it ends, or what it is given says that it is told to end; returns how
+            it ended.
+    """
     stop = StopSignal()
     try:
-        server = GazeboServer(_plan(wanted))
-        status = server.run(lambda: stop.number is not None)
+        ended = serve(lambda: stop.number is not None)
     except UserError as problem:
         print(f"error: {problem}", file=sys.stderr, flush=True)
         event = FAILED if read_events(None, DRIVING) else REFUSED
-        record_event(None, "gazebo", event, str(problem))
+        record_event(None, name, event, str(problem))
         return USER_ERROR
-    if stop.number is not None:
+    if stop.number is not None or not ended:
         return 0
-    words = f"; its last line: {server.last_words}" if server.last_words else ""
-    print(f"error: gzserver ended with status {status}{words}", file=sys.stderr, flush=True)
+    print(f"error: {ended}", file=sys.stderr, flush=True)
     return 1
 
 
@@ -73,10 +89,8 @@ def topics_of(wanted: argparse.Namespace) -> RosTopics:
 
 def _plan(wanted: argparse.Namespace) -> ServerPlan:
     if wanted.world:
-        world, models = Path(wanted.world), ()
-        return ServerPlan(world, models, wanted.ros, wanted.lockstep, wanted.gui)
-    circuit = load_circuit(wanted.circuit)
-    looks = looks_of_seed(wanted.looks_seed)
+        return ServerPlan(Path(wanted.world), (), wanted.ros, wanted.lockstep, wanted.gui)
+    circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
     folder = Path(wanted.folder)
     if wanted.ros:
         files = write_ros_world(circuit, looks, folder, topics_of(wanted), wanted.rtf)

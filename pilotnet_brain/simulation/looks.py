@@ -75,6 +75,16 @@ class Looks:
     noise: float = 0.0
     blur: float = 0.0
 
+    @property
+    def sun_direction(self) -> tuple[float, float, float]:
+        """The unit vector along the sun's rays, in the world frame."""
+        level = math.cos(self.sun_elevation)
+        return (
+            -level * math.cos(self.sun_azimuth),
+            -level * math.sin(self.sun_azimuth),
+            -math.sin(self.sun_elevation),
+        )
+
 
 PLAIN = Looks()
 """The look of the shipped world, close to JdeRobot's: grey road, red line, dark walls, grass."""

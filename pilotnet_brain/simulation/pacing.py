@@ -14,11 +14,8 @@ class Pacer:
     """Says how long to wait until a simulated time is due in real time.
 
     A machine that cannot keep up falls behind: past 0.1 s it does not catch up any more, and
-    the real-time factor drops below what was asked for.
-
-    Args:
-        rtf: simulated seconds per real second to aim at, positive.
-        clock: seconds of a steady clock.
+    the real-time factor drops below what was asked for: `rtf` simulated seconds, a positive number,
+    per second of a steady clock.
     """
 
     def __init__(self, rtf: float, clock: Callable[[], float] = time.monotonic) -> None:

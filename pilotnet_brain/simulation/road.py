@@ -88,8 +88,8 @@ def surface_pictures(looks: Looks) -> dict[str, Texture]:
         "line": _grained(looks.line, 0.4 * strength, rng),
         "wall": _wall_face(looks, rng),
         "chequer": _chequered(_WHITE, _BLACK, 16, 4),
-        "stripe": _even(_WHITE),
-        "edge": _even(looks.edge_lines or _WHITE),
+        "stripe": _two_tone(_WHITE, _WHITE),
+        "edge": _two_tone(*[looks.edge_lines or _WHITE] * 2),
         "kerb": _two_tone(*(looks.kerbs or (_WHITE, _BLACK))),
     }
 
@@ -146,15 +146,9 @@ def _surface(chunk: int, material: str, strip: Strip, repeat: float, part: str =
 def ribbon(
     centerline: Centerline, start: float, end: float, right: float, left: float, height: float
 ) -> Strip:
-    """Return the surface between two signed offsets from the line, facing up.
+    """Return the surface between two signed offsets from the line, m (left positive), facing up.
 
-    Args:
-        centerline: what it follows.
-        start: arc length of its first edge, m.
-        end: arc length of its last edge, m, larger than start.
-        right: offset of its right edge, m (left of the line positive).
-        left: offset of its left edge, m.
-        height: above the ground, m.
+    It goes from the arc length `start` to the larger `end`, m, at a height above the ground, m.
     """
     s = _stations(start, end)
     edges = [_offset_points(centerline, s, offset) for offset in (right, left)]
@@ -245,11 +239,6 @@ def _grained(colour: Colour, strength: float, rng: np.random.Generator) -> Textu
         grain += weight * enlarged[scale:-scale, scale:-scale]
     shade = 1.0 + strength * grain[..., None]
     return _to_bytes(np.asarray(colour) * shade)
-
-
-def _even(colour: Colour) -> Texture:
-    """Return a surface of one colour, 2 x 2."""
-    return _to_bytes(np.broadcast_to(np.asarray(colour), (2, 2, 3)))
 
 
 def _two_tone(first: Colour, second: Colour) -> Texture:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from pilotnet_brain.simulation import car
-from pilotnet_brain.simulation.gazebo.sdf import tag
+from pilotnet_brain.simulation.gazebo.sdf import FRICTIONLESS, row
 from pilotnet_brain.simulation.looks import Looks
 
 CAR_NAME = "f1_renault"
 """The model's name in the world; JdeRobot's car has the same."""
 LINK_NAME = "base_link"
-SENSOR_NAME = "camera"
 HINGE_DISTANCE_M = 20.0
-"""Between the two hinges of `bare_equipment`, m."""
+"""Between the two hinges of Gazebo Classic's bare car, m."""
 
 _GROUND_CLEARANCE_M = 0.02
 _PAINT, _TYRE = (0.85, 0.65, 0.05), (0.05, 0.05, 0.05)
@@ -38,147 +36,63 @@ class RosTopics:
 
 
 @dataclass(frozen=True)
-class Equipment:
-    """What a flavour of the car adds to the common one.
+class Flavour:
+    """What one way to drive the car adds to the common car and world, as SDF.
 
     Attributes:
+        car_folder: name of the car's model folder; cars of all flavours can lie side by side.
         to_link: elements for base_link.
-        to_sensor: elements for its camera's <sensor>.
-        to_camera: elements for the <camera> in it.
+        to_camera: elements for its <camera>.
+        to_sensor: elements for the <sensor> around that.
         to_model: elements for the model: joints and plugins.
+        to_physics: elements for the world's <physics>.
+        to_world: elements for the <world>.
     """
 
-    to_link: tuple[Element, ...] = ()
-    to_sensor: tuple[Element, ...] = ()
-    to_camera: tuple[Element, ...] = ()
-    to_model: tuple[Element, ...] = ()
+    car_folder: str
+    to_link: str = ""
+    to_camera: str = ""
+    to_sensor: str = ""
+    to_model: str = ""
+    to_physics: str = ""
+    to_world: str = ""
 
 
-def car_model(looks: Looks, equipment: Equipment) -> Element:
+def car_model(looks: Looks, flavour: Flavour) -> str:
     """Return the car's <model>: it weighs nothing on the road, so nothing but walls slows it.
 
-    Args:
-        looks: the mounting of its camera. The sensor's noise and blur are left out.
-        equipment: what moves it and takes its frames.
+    Of the looks it has the mounting of its camera. The sensor's noise and blur are left out.
     """
-    # It cannot roll or pitch: a wall would lift its nose and let it climb.
-    inertia = {"ixx": 1e9, "iyy": 1e9, "izz": 1.0, "ixy": 0.0, "ixz": 0.0, "iyz": 0.0}
-    link = tag(
-        "link",
-        tag("gravity", False),
-        tag(
-            "inertial",
-            tag("mass", 10.0),
-            tag("inertia", *(tag(name, value) for name, value in inertia.items())),
-        ),
-        _chassis(),
-        *_body(),
-        _camera(looks, equipment),
-        *equipment.to_link,
-        name=LINK_NAME,
-    )
-    return tag("model", link, *equipment.to_model, name=CAR_NAME)
-
-
-def ros_equipment(topics: RosTopics) -> Equipment:
-    """Return gazebo_ros' plugins: a camera, and a planar move that also tells the odometry."""
-    camera = tag(
-        "plugin",
-        tag(
-            "ros",
-            tag("remapping", f"car/image_raw:={topics.camera}"),
-            tag("remapping", f"car/camera_info:={topics.camera_info}"),
-        ),
-        tag("camera_name", "car"),
-        tag("frame_name", "camera_optical_frame"),
-        name="camera_driver",
-        filename="libgazebo_ros_camera.so",
-    )
-    # An update rate of 0 is every step of the physics.
-    move = tag(
-        "plugin",
-        tag(
-            "ros",
-            tag("remapping", f"cmd_vel:={topics.cmd_vel}"),
-            tag("remapping", f"odom:={topics.odom}"),
-        ),
-        tag("update_rate", 0.0),
-        tag("publish_rate", 200.0),
-        tag("publish_odom", True),
-        tag("publish_odom_tf", True),
-        tag("odometry_frame", "odom"),
-        tag("robot_base_frame", LINK_NAME),
-        name="planar_move",
-        filename="libgazebo_ros_planar_move.so",
-    )
-    return Equipment(to_sensor=(camera,), to_model=(move,))
-
-
-def bare_equipment() -> Equipment:
-    """Return what moves the car over Gazebo Classic's own transport, exactly and at once.
-
-    Gazebo's transport has no planar move, but its DiffDrivePlugin sets two joints' velocities
-    before every step, and setting a joint's velocity sets the moved link's velocity outright. So
-    base_link gets a hinge at its own place, another `HINGE_DISTANCE_M` to its left, and a slide
-    along its x axis, all three to the world, with constraints that do not hold (the world's CFM).
-    The plugin's command on ``~/f1_renault/vel_cmd``, a Pose of x = v and yaw = 2 (v - w) / 20,
-    then turns the car by w and moves it by v.
-
-    The plugin takes half of the moved link's bounding box as its wheel's radius: the collision
-    sphere of radius 1 m that collides with nothing makes that 1.
-    """
-    hinge = tag("axis", tag("xyz", (0.0, 0.0, 1.0)))
-    slide = tag("axis", tag("xyz", (1.0, 0.0, 0.0)))
-    aside = (0.0, HINGE_DISTANCE_M, 0.0, 0.0, 0.0, 0.0)
-    return Equipment(
-        to_link=(_unit_wheel(),),
-        to_model=(
-            _world_joint("turn", "revolute", hinge),
-            _world_joint("far_turn", "revolute", tag("pose", aside), hinge),
-            _world_joint("move", "prismatic", slide),
-            _diff_drive("turn", left="far_turn", right="turn"),
-            # After the turn: the last one that sets a velocity counts.
-            _diff_drive("move", left="move", right="move"),
-        ),
-    )
-
-
-def _world_joint(name: str, kind: str, *content: Element) -> Element:
-    ends = tag("parent", "world"), tag("child", LINK_NAME)
-    return tag("joint", *ends, *content, name=name, type=kind)
-
-
-def _diff_drive(name: str, left: str, right: str) -> Element:
-    joints = tag("left_joint", left), tag("right_joint", right)
-    return tag("plugin", *joints, name=f"{name}_driver", filename="libDiffDrivePlugin.so")
-
-
-def _unit_wheel() -> Element:
-    return tag(
-        "collision",
-        tag("geometry", tag("sphere", tag("radius", 1.0))),
-        tag("surface", tag("contact", tag("collide_bitmask", "0"))),
-        name="unit_wheel",
-    )
-
-
-def _chassis() -> Element:
     height = car.CAR_HEIGHT_M - _GROUND_CLEARANCE_M
-    size = (car.CAR_LENGTH_M, car.CAR_WIDTH_M, height)
-    slippery = tag("friction", tag("ode", tag("mu", 0.0), tag("mu2", 0.0)))
-    return tag(
-        "collision",
-        tag("pose", (0.0, 0.0, _GROUND_CLEARANCE_M + 0.5 * height, 0.0, 0.0, 0.0)),
-        tag("geometry", tag("box", tag("size", size))),
-        tag("surface", slippery),
-        name="chassis",
-    )
+    # It cannot roll or pitch: a wall would lift its nose and let it climb.
+    return f"""
+    <model name="{CAR_NAME}">
+      <link name="{LINK_NAME}">
+        <gravity>false</gravity>
+        <inertial>
+          <mass>10</mass>
+          <inertia>
+            <ixx>1000000000</ixx> <iyy>1000000000</iyy> <izz>1</izz>
+            <ixy>0</ixy> <ixz>0</ixz> <iyz>0</iyz>
+          </inertia>
+        </inertial>
+        <collision name="chassis">
+          <pose>0 0 {row(_GROUND_CLEARANCE_M + 0.5 * height)} 0 0 0</pose>
+          <geometry>{_box(car.CAR_LENGTH_M, car.CAR_WIDTH_M, height)}</geometry>
+          {FRICTIONLESS}
+        </collision>
+        {_body()}
+        {_camera(looks, flavour)}
+        {flavour.to_link}
+      </link>
+      {flavour.to_model}
+    </model>"""
 
 
-def _body() -> list[Element]:
+def _body() -> str:
     """Return what others see of the car; its own camera looks out of its nose."""
     length, width = car.CAR_LENGTH_M, car.CAR_WIDTH_M
-    wheel = tag("cylinder", tag("radius", 0.1), tag("length", 0.08))
+    wheel = "<cylinder><radius>0.1</radius><length>0.08</length></cylinder>"
     parts = [
         _visual("floor", (-0.02, 0.0, 0.08), _box(length - 0.04, 0.5 * width, 0.1), _PAINT),
         _visual("cockpit", (-0.15, 0.0, 0.18), _box(0.4, 0.3 * width, 0.12), _PAINT),
@@ -188,53 +102,46 @@ def _body() -> list[Element]:
         for side, y in (("left", 1.0), ("right", -1.0)):
             place = (x, y * (0.5 * width - 0.04), 0.1)
             parts.append(_visual(f"{end}_{side}_wheel", place, wheel, _TYRE, math.pi / 2.0))
-    return parts
+    return "".join(parts)
 
 
-def _box(length: float, width: float, height: float) -> Element:
-    return tag("box", tag("size", (length, width, height)))
+def _box(length: float, width: float, height: float) -> str:
+    return f"<box><size>{row(length, width, height)}</size></box>"
 
 
 def _visual(
     name: str,
     place: tuple[float, float, float],
-    shape: Element,
+    shape: str,
     colour: tuple[float, float, float],
     roll: float = 0.0,
-) -> Element:
-    opaque = (*colour, 1.0)
-    return tag(
-        "visual",
-        tag("pose", (*place, roll, 0.0, 0.0)),
-        tag("geometry", shape),
-        tag("material", tag("ambient", opaque), tag("diffuse", opaque)),
-        name=name,
-    )
+) -> str:
+    opaque = row(*colour, 1.0)
+    return f"""
+    <visual name="{name}">
+      <pose>{row(*place, roll)} 0 0</pose>
+      <geometry>{shape}</geometry>
+      <material><ambient>{opaque}</ambient><diffuse>{opaque}</diffuse></material>
+    </visual>"""
 
 
-def _camera(looks: Looks, equipment: Equipment) -> Element:
+def _camera(looks: Looks, flavour: Flavour) -> str:
     place = np.add(car.CAMERA_POSITION, looks.camera_offset)
-    pose = (*place, looks.camera_roll, looks.camera_pitch, looks.camera_yaw)
-    camera = tag(
-        "camera",
-        tag("horizontal_fov", car.CAMERA_HORIZONTAL_FOV),
-        tag(
-            "image",
-            tag("width", str(car.CAMERA_WIDTH)),
-            tag("height", str(car.CAMERA_HEIGHT)),
-            tag("format", "R8G8B8"),
-        ),
-        tag("clip", tag("near", car.CAMERA_NEAR_M), tag("far", car.CAMERA_FAR_M)),
-        *equipment.to_camera,
-    )
-    return tag(
-        "sensor",
-        tag("pose", pose),
-        tag("always_on", True),
-        tag("update_rate", car.CAMERA_HZ),
-        tag("visualize", False),
-        camera,
-        *equipment.to_sensor,
-        name=SENSOR_NAME,
-        type="camera",
-    )
+    return f"""
+    <sensor name="camera" type="camera">
+      <pose>{row(*place, looks.camera_roll, looks.camera_pitch, looks.camera_yaw)}</pose>
+      <always_on>true</always_on>
+      <update_rate>{row(car.CAMERA_HZ)}</update_rate>
+      <visualize>false</visualize>
+      <camera>
+        <horizontal_fov>{row(car.CAMERA_HORIZONTAL_FOV)}</horizontal_fov>
+        <image>
+          <width>{car.CAMERA_WIDTH}</width>
+          <height>{car.CAMERA_HEIGHT}</height>
+          <format>R8G8B8</format>
+        </image>
+        <clip><near>{row(car.CAMERA_NEAR_M)}</near><far>{row(car.CAMERA_FAR_M)}</far></clip>
+        {flavour.to_camera}
+      </camera>
+      {flavour.to_sensor}
+    </sensor>"""

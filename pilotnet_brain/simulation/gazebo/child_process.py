@@ -39,10 +39,7 @@ def start_child(
 ) -> subprocess.Popen[bytes]:
     """Start a program in its own process group: Ctrl-C reaches the parent only.
 
-    Args:
-        command: program and arguments.
-        environment: all of it.
-        output: subprocess.PIPE, which takes its errors too, DEVNULL, or None: as this process's.
+    Its output is subprocess.PIPE, which takes its errors too, DEVNULL, or None: as this process's.
 
     Raises:
         OSError: it cannot be started.

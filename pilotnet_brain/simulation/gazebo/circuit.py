@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import math
 import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 import numpy as np
 import trimesh
 from PIL import Image
 from trimesh.exchange.obj import export_obj
 from trimesh.exchange.stl import export_stl
+from trimesh.util import append_faces
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import SimpleMaterial
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.simulation.gazebo.sdf import document, tag, write_xml
+from pilotnet_brain.simulation.gazebo.sdf import FRICTIONLESS, write_sdf, write_xml
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.road import (
     WALL_THICKNESS_M,
@@ -65,65 +66,61 @@ def write_circuit_model(circuit: Circuit, looks: Looks, models: Path) -> Path:
     folder = models / name
     meshes = folder / "meshes"
     meshes.mkdir(parents=True, exist_ok=True)
-    parts = [_ground_collision()]
+    parts = [
+        f"""
+        <collision name="{GROUND}">
+          <geometry><plane><normal>0 0 1</normal><size>1000 1000</size></plane></geometry>
+          {FRICTIONLESS}
+        </collision>"""
+    ]
     for material, mesh in drawn_meshes(circuit, looks, f"{name}_").items():
         write_obj(mesh, meshes, material)
-        parts.append(tag("visual", *_drawn(name, material), name=material))
+        parts.append(f"""
+        <visual name="{material}">
+          {_mesh(name, f"{material}.obj")}
+          <cast_shadows>false</cast_shadows>
+        </visual>""")
     if looks.walls:
-        write_stl(wall_collision_mesh(circuit, looks), meshes / f"{WALLS}.stl")
-        parts.append(tag("collision", _mesh(name, f"{WALLS}.stl"), _without_friction(), name=WALLS))
-    model = tag("model", tag("static", True), tag("link", *parts, name="road"), name=name)
+        stl = export_stl(wall_collision_mesh(circuit, looks))
+        write_atomically(meshes / f"{WALLS}.stl", stl)
+        drawn = _mesh(name, f"{WALLS}.stl")
+        parts.append(f'<collision name="{WALLS}">{drawn}{FRICTIONLESS}</collision>')
+    link = f'<static>true</static><link name="road">{"".join(parts)}</link>'
+    model = f'<model name="{name}">{link}</model>'
     write_model_files(
         folder, SDF_VERSION, model, f"The circuit {file_stem(circuit)}, made from its centerline"
     )
     return folder
 
 
-def write_model_files(folder: Path, sdf_version: str, model: Element, description: str) -> None:
+def write_model_files(folder: Path, sdf_version: str, model: str, description: str) -> None:
     """Write model.sdf and model.config into a model folder, made where it is not there.
 
     Raises:
         OSError: the folder is not writable, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_xml(folder / "model.sdf", document(sdf_version, model))
-    config = tag(
-        "model",
-        tag("name", model.get("name", folder.name)),
-        tag("version", "1.0"),
-        tag("sdf", "model.sdf", version=sdf_version),
-        tag("author", tag("name", "PilotNet Brain")),
-        tag("description", description),
-    )
-    write_xml(folder / "model.config", config)
+    write_sdf(folder / "model.sdf", sdf_version, model)
+    config = f"""
+    <model>
+      <name>{ElementTree.fromstring(model).get("name")}</name>
+      <version>1.0</version>
+      <sdf version="{sdf_version}">model.sdf</sdf>
+      <author><name>PilotNet Brain</name></author>
+      <description>{description}</description>
+    </model>"""
+    write_xml(folder / "model.config", ElementTree.fromstring(config))
 
 
-def _ground_collision() -> Element:
-    plane = tag("plane", tag("normal", (0.0, 0.0, 1.0)), tag("size", (1000.0, 1000.0)))
-    return tag("collision", tag("geometry", plane), _without_friction(), name=GROUND)
-
-
-def _drawn(model: str, mesh: str) -> tuple[Element, Element]:
-    return _mesh(model, f"{mesh}.obj"), tag("cast_shadows", False)
-
-
-def _mesh(model: str, file_name: str) -> Element:
-    return tag("geometry", tag("mesh", tag("uri", f"model://{model}/meshes/{file_name}")))
-
-
-def _without_friction() -> Element:
-    return tag("surface", tag("friction", tag("ode", tag("mu", 0.0), tag("mu2", 0.0))))
+def _mesh(model: str, file_name: str) -> str:
+    return f"<geometry><mesh><uri>model://{model}/meshes/{file_name}</uri></mesh></geometry>"
 
 
 def drawn_meshes(circuit: Circuit, looks: Looks, prefix: str = "") -> dict[str, trimesh.Trimesh]:
     """Return what is seen of a circuit, by material: the road, its markings, walls, the verge.
 
-    World frame, metres, each with its texture. Walls are seen from both sides.
-
-    Args:
-        circuit: the road.
-        looks: its colours and markings.
-        prefix: of the textures' names; Gazebo Classic tells textures apart by file name alone.
+    World frame, metres, each with its texture. Walls are seen from both sides. The textures' names
+    get the prefix: Gazebo Classic tells textures apart by file name alone.
     """
     pictures = surface_pictures(looks)
     strips: dict[str, list[Strip]] = {"verge": [_ground(circuit)]}
@@ -132,7 +129,7 @@ def drawn_meshes(circuit: Circuit, looks: Looks, prefix: str = "") -> dict[str, 
         if surface.material == "wall":
             strips["wall"].append(turned(surface.strip))
     return {
-        material: _textured(_joined(parts), pictures[material], prefix + material)
+        material: _textured(parts, pictures[material], prefix + material)
         for material, parts in strips.items()
     }
 
@@ -184,15 +181,6 @@ def write_obj(mesh: trimesh.Trimesh, folder: Path, name: str) -> Path:
     return path
 
 
-def write_stl(mesh: trimesh.Trimesh, path: Path) -> None:
-    """Write a mesh that is only collided with: its triangles and nothing else.
-
-    Raises:
-        OSError: the folder is missing or not writable, or the disk is full.
-    """
-    write_atomically(path, export_stl(mesh))
-
-
 def _ground(circuit: Circuit) -> Strip:
     x, y, half = ground_square(circuit)
     corners = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
@@ -201,16 +189,11 @@ def _ground(circuit: Circuit) -> Strip:
     return Strip(vertices, faces, 0.5 * (corners + 1.0) * math.ceil(2.0 * half / _VERGE_REPEAT_M))
 
 
-def _joined(strips: list[Strip]) -> Strip:
-    firsts = np.cumsum([0, *(len(strip.vertices) for strip in strips[:-1])])
-    return Strip(
-        np.concatenate([strip.vertices for strip in strips]),
-        np.concatenate([strip.faces + first for strip, first in zip(strips, firsts, strict=True)]),
-        np.concatenate([strip.texture for strip in strips]),
+def _textured(strips: list[Strip], picture: Texture, name: str) -> trimesh.Trimesh:
+    vertices, faces = append_faces(
+        [strip.vertices for strip in strips], [strip.faces for strip in strips]
     )
-
-
-def _textured(strip: Strip, picture: Texture, name: str) -> trimesh.Trimesh:
+    texture = np.concatenate([strip.texture for strip in strips])
     material = SimpleMaterial(
         # The first row of a picture lies at texture coordinate 0; in OBJ the last one does.
         image=Image.fromarray(picture[::-1]),
@@ -221,9 +204,9 @@ def _textured(strip: Strip, picture: Texture, name: str) -> trimesh.Trimesh:
         name=name,
     )
     return trimesh.Trimesh(
-        vertices=strip.vertices,
-        faces=strip.faces,
-        visual=TextureVisuals(uv=strip.texture, material=material),
+        vertices=vertices,
+        faces=faces,
+        visual=TextureVisuals(uv=texture, material=material),
         # Strips that only touch keep their own corners, texture and shade.
         process=False,
     )

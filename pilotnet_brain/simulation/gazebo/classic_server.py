@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,49 +42,35 @@ _COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
 _AN_OPENAL_LINE = "OpenAL.cc"
 
 # What gzserver prints when it cannot go on, and what that means.
-_FATAL = (
-    (
-        re.compile(r"Address already in use"),
-        "another Gazebo uses the port: stop it, or set another GAZEBO_MASTER_URI",
+_FATAL = {
+    r"Address already in use": (
+        "another Gazebo uses the port: stop it, or set another GAZEBO_MASTER_URI"
     ),
-    (
-        re.compile(r"Unable to find uri\[(?P<what>[^\]]*)\]"),
-        "the world needs {what}, which is not on GAZEBO_MODEL_PATH: add the folder that holds it",
+    r"Unable to find uri\[(?P<what>[^\]]*)\]": (
+        "the world needs {what}, which is not on GAZEBO_MODEL_PATH: add the folder that holds it"
     ),
-    (
-        re.compile(r"Could not open file\[(?P<what>[^\]]*)\]"),
-        "gzserver cannot open {what}",
+    r"Could not open file\[(?P<what>[^\]]*)\]": "gzserver cannot open {what}",
+    r"(Unable to read sdf file|Unable to parse sdf|Error parsing XML)(?P<what>.*)": (
+        "gzserver cannot read the world file{what}"
     ),
-    (
-        re.compile(r"(Unable to read sdf file|Unable to parse sdf|Error parsing XML)(?P<what>.*)"),
-        "gzserver cannot read the world file{what}",
-    ),
-    (
-        # Without these a car neither sees nor moves; the world may do without others.
-        re.compile(
-            r"Failed to load plugin (\S*/)?(?P<what>libgazebo_ros_(init|factory|camera|planar_move)"
-            r"\.so): (?P<why>.*)"
-        ),
+    # Without these a car neither sees nor moves; the world may do without others.
+    r"Failed to load plugin (\S*/)?"
+    r"(?P<what>libgazebo_ros_(init|factory|camera|planar_move)\.so): (?P<why>.*)": (
         "gzserver cannot load {what} ({why}): install gazebo_ros (ROS 2 Humble: "
         "ros-humble-gazebo-ros-pkgs), or put a car that does not need it into the world: "
-        "pilotnet world CIRCUIT --scenery WORLD --out DIR",
+        "pilotnet world CIRCUIT --scenery WORLD --out DIR"
     ),
-    (
-        re.compile(r"Can't open display|Unable to create X window"),
+    r"Can't open display|Unable to create X window": (
         "gzserver has no display to draw the camera's frames on: set DISPLAY, or start the run "
-        "with xvfb-run -a",
+        "with xvfb-run -a"
     ),
-    (
-        re.compile(
-            r"(Unable to create|Failed to create|no).{0,20}(glx|OpenGL|GL context)|"
-            # A failed libGL ends like this; "libGL error" alone may be followed by another driver.
-            r"X Error of failed request: +GLX",
-            re.I,
-        ),
+    # A failed libGL ends like the last; "libGL error" alone may be followed by another driver.
+    r"(?i)(Unable to create|Failed to create|no).{0,20}(glx|OpenGL|GL context)|"
+    r"X Error of failed request: +GLX": (
         "gzserver has no OpenGL to draw the camera's frames with: install libgl1-mesa-dri, or set "
-        "LIBGL_ALWAYS_SOFTWARE=1",
+        "LIBGL_ALWAYS_SOFTWARE=1"
     ),
-)
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +107,7 @@ def check_gazebo(world: str, gui: bool) -> None:
     if gui:
         check_display("gzclient")
     host, port = master_address()
-    if _answers(host, port):
+    with suppress(OSError), socket.create_connection((host, port), timeout=1.0):
         raise UserError(
             f"simulator gazebo: a Gazebo already runs at {host}:{port}: stop it, drive in it with "
             f"simulator none, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
@@ -166,17 +153,14 @@ def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict
 def explained(line: str) -> str | None:
     """Return what a line of gzserver's output means if it is fatal, None otherwise."""
     plain = _COLOURS.sub("", line)
-    for pattern, meaning in _FATAL:
-        if found := pattern.search(plain):
+    for pattern, meaning in _FATAL.items():
+        if found := re.search(pattern, plain):
             return meaning.format(**found.groupdict())
     return None
 
 
 class GazeboServer:
     """A gzserver (and gzclient) that ends with this process, however it ends.
-
-    Args:
-        plan: what it runs.
 
     Attributes:
         last_words: the last line that gzserver printed; empty before the first.
@@ -196,16 +180,15 @@ class GazeboServer:
     def run(self, told_to_end: Callable[[], bool]) -> int:
         """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
 
-        With a camera it may hang on exit; then it is killed.
-
-        Args:
-            told_to_end: polled; once true, gzserver is ended.
+        It is ended once `told_to_end` (polled) is true. With a camera it may hang on exit; then it
+        is killed.
 
         Raises:
             UserError: it could not go on; the message says why.
         """
         kill_at = math.inf
-        while (status := self._status_within(_LOOK_AGAIN_S)) is None:
+        while (status := self._server.poll()) is None:
+            time.sleep(_LOOK_AGAIN_S)
             if kill_at == math.inf and told_to_end():
                 self._server.send_signal(signal.SIGINT)
                 kill_at = time.monotonic() + _ENDS_WITHIN_S
@@ -213,16 +196,11 @@ class GazeboServer:
                 self._server.kill()
             self._look_after_client()
         self._reader.join(_ENDS_WITHIN_S)
-        self._end_client()
+        if self._client is not None:
+            self._client.terminate()
         if self._reason is not None:
             raise UserError(f"gazebo: {self._reason}")
         return status
-
-    def _status_within(self, wait_s: float) -> int | None:
-        try:
-            return self._server.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            return None
 
     def _look_after_client(self) -> None:
         """Warn once if gzclient ended; the run goes on without it."""
@@ -237,10 +215,6 @@ class GazeboServer:
                 flush=True,
             )
 
-    def _end_client(self) -> None:
-        if self._client is not None:
-            self._client.terminate()
-
     def _read(self) -> None:
         """Pass gzserver's errors on; kill it at the first that it cannot recover from."""
         assert self._server.stdout is not None
@@ -252,11 +226,3 @@ class GazeboServer:
             if self._reason is None and (reason := explained(line)) is not None:
                 self._reason = reason
                 self._server.kill()
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=1.0):
-            return True
-    except OSError:
-        return False

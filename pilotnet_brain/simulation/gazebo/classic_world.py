@@ -8,15 +8,23 @@ own car may need another gazebo_ros than there is.
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
+from xml.sax.saxutils import escape
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S
-from pilotnet_brain.simulation.gazebo import car as gazebo_car
-from pilotnet_brain.simulation.gazebo.car import CAR_NAME, Equipment, RosTopics
+from pilotnet_brain.simulation.gazebo.car import (
+    CAR_NAME,
+    HINGE_DISTANCE_M,
+    LINK_NAME,
+    Flavour,
+    RosTopics,
+    car_model,
+)
 from pilotnet_brain.simulation.gazebo.circuit import (
     SDF_VERSION,
     circuit_model_name,
@@ -24,27 +32,8 @@ from pilotnet_brain.simulation.gazebo.circuit import (
     write_circuit_model,
     write_model_files,
 )
-from pilotnet_brain.simulation.gazebo.sdf import document, read_xml, tag, write_xml
+from pilotnet_brain.simulation.gazebo.sdf import read_xml, row, write_sdf, write_xml
 from pilotnet_brain.simulation.looks import PLAIN, Looks
-
-_LOOSE_CFM = 1e12
-
-
-@dataclass(frozen=True)
-class Flavour:
-    """What one way to drive the car adds to the common world.
-
-    Attributes:
-        car_folder: name of the car's model folder; cars of all flavours can lie side by side.
-        equipment: of the car.
-        to_physics: elements for <physics>.
-        to_world: elements for <world>.
-    """
-
-    car_folder: str
-    equipment: Equipment
-    to_physics: tuple[Element, ...] = ()
-    to_world: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,24 +50,79 @@ class WorldFiles:
 
 
 def bare() -> Flavour:
-    """Return what a world needs that is driven over Gazebo's own transport."""
-    # The car's joints to the world exist for their plugin only: CFM makes them hold nothing.
-    # Contacts have their own CFM and hold.
-    loose = tag("ode", tag("constraints", tag("cfm", f"{_LOOSE_CFM:.0f}")))
-    return Flavour("pilotnet_car", gazebo_car.bare_equipment(), to_physics=(loose,))
+    """Return what moves the car over Gazebo Classic's own transport, exactly and at once.
+
+    Gazebo's transport has no planar move, but its DiffDrivePlugin sets two joints' velocities
+    before every step, and setting a joint's velocity sets the moved link's velocity outright. So
+    base_link gets a hinge at its own place, another `HINGE_DISTANCE_M` to its left, and a slide
+    along its x axis, all three to the world, with constraints that do not hold: the world's CFM
+    makes them hold nothing, while contacts have their own CFM and hold. The plugin's command on
+    ``~/f1_renault/vel_cmd``, a Pose of x = v and yaw = 2 (v - w) / 20, then turns the car by w and
+    moves it by v.
+
+    The plugin takes half of the moved link's bounding box as its wheel's radius: the collision
+    sphere of radius 1 m that collides with nothing makes that 1.
+    """
+    unit_wheel = """
+    <collision name="unit_wheel">
+      <geometry><sphere><radius>1</radius></sphere></geometry>
+      <surface><contact><collide_bitmask>0</collide_bitmask></contact></surface>
+    </collision>"""
+    ends = f"<parent>world</parent><child>{LINK_NAME}</child>"
+    # The drive that moves comes after the one that turns: the last that sets a velocity counts.
+    joints = f"""
+    <joint name="turn" type="revolute">{ends}<axis><xyz>0 0 1</xyz></axis></joint>
+    <joint name="far_turn" type="revolute">
+      {ends}
+      <pose>0 {row(HINGE_DISTANCE_M)} 0 0 0 0</pose>
+      <axis><xyz>0 0 1</xyz></axis>
+    </joint>
+    <joint name="move" type="prismatic">{ends}<axis><xyz>1 0 0</xyz></axis></joint>
+    <plugin name="turn_driver" filename="libDiffDrivePlugin.so">
+      <left_joint>far_turn</left_joint><right_joint>turn</right_joint>
+    </plugin>
+    <plugin name="move_driver" filename="libDiffDrivePlugin.so">
+      <left_joint>move</left_joint><right_joint>move</right_joint>
+    </plugin>"""
+    loose = "<ode><constraints><cfm>1000000000000</cfm></constraints></ode>"
+    return Flavour("pilotnet_car", to_link=unit_wheel, to_model=joints, to_physics=loose)
 
 
 def with_gazebo_ros(topics: RosTopics | None = None) -> Flavour:
-    """Return what a world needs that is driven by gazebo_ros' plugins."""
-    equipment = gazebo_car.ros_equipment(topics or RosTopics())
-    state = tag(
-        "plugin",
-        tag("ros", tag("namespace", "/gazebo")),
-        tag("update_rate", 100.0),
-        name="state",
-        filename="libgazebo_ros_state.so",
-    )
-    return Flavour("pilotnet_car_ros", equipment, to_world=(state,))
+    """Return what a world needs that is driven by gazebo_ros' plugins.
+
+    The car gets a camera and a planar move that also publishes the odometry; the world, its state.
+    """
+    topics = topics or RosTopics()
+    camera = f"""
+    <plugin name="camera_driver" filename="libgazebo_ros_camera.so">
+      <ros>
+        <remapping>car/image_raw:={escape(topics.camera)}</remapping>
+        <remapping>car/camera_info:={escape(topics.camera_info)}</remapping>
+      </ros>
+      <camera_name>car</camera_name>
+      <frame_name>camera_optical_frame</frame_name>
+    </plugin>"""
+    # An update rate of 0 is every step of the physics.
+    move = f"""
+    <plugin name="planar_move" filename="libgazebo_ros_planar_move.so">
+      <ros>
+        <remapping>cmd_vel:={escape(topics.cmd_vel)}</remapping>
+        <remapping>odom:={escape(topics.odom)}</remapping>
+      </ros>
+      <update_rate>0</update_rate>
+      <publish_rate>200</publish_rate>
+      <publish_odom>true</publish_odom>
+      <publish_odom_tf>true</publish_odom_tf>
+      <odometry_frame>odom</odometry_frame>
+      <robot_base_frame>{LINK_NAME}</robot_base_frame>
+    </plugin>"""
+    state = """
+    <plugin name="state" filename="libgazebo_ros_state.so">
+      <ros><namespace>/gazebo</namespace></ros>
+      <update_rate>100</update_rate>
+    </plugin>"""
+    return Flavour("pilotnet_car_ros", to_sensor=camera, to_model=move, to_world=state)
 
 
 def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles:
@@ -100,14 +144,8 @@ def write_ros_world(
     """Write a world whose car has gazebo_ros' plugins; gzserver needs its system plugins too.
 
     These are libgazebo_ros_init.so (with the parameter publish_rate 200: /clock) and
-    libgazebo_ros_factory.so, given to gzserver by ``-s``.
-
-    Args:
-        circuit: whose road, line and walls are in it.
-        looks: its colours, light and textures.
-        folder: to write into.
-        topics: of the car in ROS.
-        rtf: simulated seconds per real second that Gazebo aims at.
+    libgazebo_ros_factory.so, given to gzserver by ``-s``. Gazebo aims at `rtf` simulated seconds
+    per real second.
 
     Raises:
         UserError: the folder cannot be written.
@@ -120,22 +158,20 @@ def _write_world(
 ) -> WorldFiles:
     models = folder / "models"
     world = folder / f"{file_stem(circuit)}.world"
-    start = circuit.start_pose()
     try:
         write_circuit_model(circuit, looks, models)
         write_car(looks, flavour, models)
-        parts = (
-            scene(looks),
-            sun(looks),
-            physics(flavour, rtf),
-            include(circuit_model_name(circuit)),
-            include_car(flavour, start),
-            _view(start),
-        )
         # A world called "default" has the topics that JdeRobot's have.
-        write_xml(
-            world, document(SDF_VERSION, tag("world", *parts, *flavour.to_world, name="default"))
-        )
+        content = f"""
+        <world name="default">
+          {scene_and_sun(looks)}
+          {_physics(flavour, rtf)}
+          <include><uri>model://{circuit_model_name(circuit)}</uri></include>
+          {include_car(flavour, circuit)}
+          {_view(circuit)}
+          {flavour.to_world}
+        </world>"""
+        write_sdf(world, SDF_VERSION, content)
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
     return WorldFiles(world, models)
@@ -150,18 +186,16 @@ def write_world_with_our_car(
     out; everything else, so everything that is seen, stays. The models that the world includes
     are not copied: they must be on GAZEBO_MODEL_PATH, as for the original.
 
-    Args:
-        scenery: the world file.
-        replaced: the car in it, by its name or the folder that it is included from.
-        circuit: whose start line the car stands on.
-        folder: to write into.
-        flavour: how the car is driven.
+    `replaced` is the name of the car in the world file, or of the folder that it is included from.
 
     Raises:
         UserError: the file cannot be read, holds no world or no such car, or the folder cannot be
             written.
     """
-    root = _read(scenery)
+    try:
+        root = read_xml(scenery)
+    except (OSError, ParseError, ValueError) as problem:
+        raise UserError(f"{scenery}: cannot be read as a world file: {problem}") from problem
     world = root.find("world")
     if world is None:
         raise UserError(f"{scenery}: not a Gazebo world file: it has no <world>")
@@ -171,7 +205,8 @@ def write_world_with_our_car(
             world.remove(part)
     # Of that name are the topics of the car and of its camera.
     world.set("name", "default")
-    world.extend([physics(flavour), include_car(flavour, circuit.start_pose()), *flavour.to_world])
+    added = f"{_physics(flavour)}{include_car(flavour, circuit)}{flavour.to_world}"
+    world.extend(ElementTree.fromstring(f"<world>{added}</world>"))
     models = folder / "models"
     written = folder / f"{scenery.stem}.world"
     if written.resolve() == scenery.resolve():
@@ -182,13 +217,6 @@ def write_world_with_our_car(
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
     return WorldFiles(written, models)
-
-
-def _read(path: Path) -> Element:
-    try:
-        return read_xml(path)
-    except (OSError, ParseError, ValueError) as problem:
-        raise UserError(f"{path}: cannot be read as a world file: {problem}") from problem
 
 
 def _remove_car(world: Element, replaced: str, scenery: Path) -> None:
@@ -207,83 +235,64 @@ def _names(part: Element) -> set[str]:
     return {name.strip().rstrip("/").rsplit("/", 1)[-1] for name in names if name}
 
 
-def scene(looks: Looks) -> Element:
-    """Return the <scene>: light from everywhere, and the sky, even in the horizon's colour.
+def scene_and_sun(looks: Looks) -> str:
+    """Return the <scene>: light from everywhere, and the sky; and the sun's <light>.
 
-    Gazebo Classic's own sky takes a software renderer longer than all the rest of a frame, and
-    PilotNet's crop does not reach up to it.
+    The sky is even, in the horizon's colour: Gazebo Classic's own takes a software renderer longer
+    than all the rest of a frame, and PilotNet's crop does not reach up to it.
     """
-    return tag(
-        "scene",
-        tag("ambient", _opaque((looks.ambient,) * 3)),
-        tag("background", _opaque(looks.sky[0])),
-        tag("shadows", False),
-        tag("grid", False),
-    )
+    return f"""
+    <scene>
+      <ambient>{row(*[looks.ambient] * 3, 1.0)}</ambient>
+      <background>{row(*looks.sky[0], 1.0)}</background>
+      <shadows>false</shadows>
+      <grid>false</grid>
+    </scene>
+    <light name="sun" type="directional">
+      <cast_shadows>false</cast_shadows>
+      <pose>0 0 50 0 0 0</pose>
+      <diffuse>{row(*[looks.sun] * 3, 1.0)}</diffuse>
+      <specular>0 0 0 1</specular>
+      <direction>{row(*looks.sun_direction)}</direction>
+    </light>"""
 
 
-def sun(looks: Looks) -> Element:
-    """Return the sun's <light>."""
-    level = math.cos(looks.sun_elevation)
-    direction = (
-        -level * math.cos(looks.sun_azimuth),
-        -level * math.sin(looks.sun_azimuth),
-        -math.sin(looks.sun_elevation),
-    )
-    return tag(
-        "light",
-        tag("cast_shadows", False),
-        tag("pose", (0.0, 0.0, 50.0, 0.0, 0.0, 0.0)),
-        tag("diffuse", _opaque((looks.sun,) * 3)),
-        tag("specular", _opaque((0.0, 0.0, 0.0))),
-        tag("direction", direction),
-        name="sun",
-        type="directional",
-    )
-
-
-def on_road(pose: tuple[float, float, float]) -> tuple[float, ...]:
-    """Return x, y, z, roll, pitch, yaw of base_link from its x, y (m) and yaw (rad)."""
-    x, y, yaw = pose
-    return x, y, 0.0, 0.0, 0.0, yaw
-
-
-def include(model: str, *content: Element) -> Element:
-    """Return an <include> of a model by its folder's name."""
-    return tag("include", tag("uri", f"model://{model}"), *content)
-
-
-def write_car(looks: Looks, flavour: Flavour, models: Path) -> None:
+def write_car(looks: Looks, flavour: Flavour, models: Path, version: str = SDF_VERSION) -> None:
     """Write the car's model folder. Raises OSError."""
-    car = gazebo_car.car_model(looks, flavour.equipment)
-    write_model_files(models / flavour.car_folder, SDF_VERSION, car, "The car with its camera")
+    model = car_model(looks, flavour)
+    write_model_files(models / flavour.car_folder, version, model, "The car with its camera")
 
 
-def include_car(flavour: Flavour, start: tuple[float, float, float]) -> Element:
-    """Return the <include> of the car at x, y (m) and yaw (rad)."""
-    return include(flavour.car_folder, tag("name", CAR_NAME), tag("pose", on_road(start)))
+def include_car(flavour: Flavour, circuit: Circuit) -> str:
+    """Return the <include> of the car on the circuit's start line."""
+    x, y, yaw = circuit.start_pose()
+    return f"""
+    <include>
+      <uri>model://{flavour.car_folder}</uri>
+      <name>{CAR_NAME}</name>
+      <pose>{row(x, y, 0.0, 0.0, 0.0, yaw)}</pose>
+    </include>"""
 
 
-def physics(flavour: Flavour, rtf: float = 1.0) -> Element:
+def _physics(flavour: Flavour, rtf: float = 1.0) -> str:
     """Return the <physics>: as fine steps as the embedded simulator's, so many times real time."""
-    return tag(
-        "physics",
-        tag("max_step_size", TIME_STEP_S),
-        tag("real_time_factor", rtf),
-        tag("real_time_update_rate", rtf / TIME_STEP_S),
-        *flavour.to_physics,
-        name="steps",
-        type="ode",
-    )
+    return f"""
+    <physics name="steps" type="ode">
+      <max_step_size>{row(TIME_STEP_S)}</max_step_size>
+      <real_time_factor>{row(rtf)}</real_time_factor>
+      <real_time_update_rate>{row(rtf / TIME_STEP_S)}</real_time_update_rate>
+      {flavour.to_physics}
+    </physics>"""
 
 
-def _view(start: tuple[float, float, float]) -> Element:
+def _view(circuit: Circuit) -> str:
     """Return where gzclient looks from: behind the car and above it."""
-    x, y, yaw = start
+    x, y, yaw = circuit.start_pose()
     pose = (x - 5.0 * math.cos(yaw), y - 5.0 * math.sin(yaw), 2.5, 0.0, 0.35, yaw)
-    follow = tag("track_visual", tag("name", CAR_NAME))
-    return tag("gui", tag("camera", tag("pose", pose), follow, name="user_camera"))
-
-
-def _opaque(colour: tuple[float, ...]) -> tuple[float, ...]:
-    return (*colour, 1.0)
+    return f"""
+    <gui>
+      <camera name="user_camera">
+        <pose>{row(*pose)}</pose>
+        <track_visual><name>{CAR_NAME}</name></track_visual>
+      </camera>
+    </gui>"""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -14,29 +13,17 @@ _TAG = re.compile(rb"""<!--.*?-->|<!\[CDATA\[.*?]]>|<\w(?:"[^"]*"|'[^']*'|[^"'<>
 _VALUE = re.compile(rb""""[^"]*"|'[^']*'|(=\s*)([^\s"'<>]+?)(?=\s|/?>)""")
 """A quoted value in a tag, or one without quotes and the = before it."""
 
-Content = Element | str | bool | float | Iterable[float]
+FRICTIONLESS = "<surface><friction><ode><mu>0</mu><mu2>0</mu2></ode></friction></surface>"
 
 
-def tag(element_name: str, /, *content: Content, **attributes: str) -> Element:
-    """Return an element with child elements or one value in it.
-
-    Args:
-        element_name: its name.
-        content: elements, or one text, truth value, number or row of numbers.
-        attributes: of the element.
-    """
-    element = ElementTree.Element(element_name, attributes)
-    for part in content:
-        if isinstance(part, Element):
-            element.append(part)
-        else:
-            element.text = _text(part)
-    return element
+def row(*numbers: float) -> str:
+    """Return numbers to a micrometre, without an exponent that some parsers trip over."""
+    return " ".join(f"{number:.6f}".rstrip("0").rstrip(".") for number in numbers)
 
 
-def document(version: str, content: Element) -> Element:
-    """Return a whole SDF document of a version, as "1.6"."""
-    return tag("sdf", content, version=version)
+def write_sdf(path: Path, version: str, content: str) -> None:
+    """Write an element as a whole SDF document of a version, as "1.6"; raises as `write_xml`."""
+    write_xml(path, ElementTree.fromstring(f'<sdf version="{version}">{content}</sdf>'))
 
 
 def read_xml(path: Path) -> Element:
@@ -71,18 +58,3 @@ def write_xml(path: Path, root: Element) -> None:
     ElementTree.indent(root)
     data = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     write_atomically(path, data + b"\n")
-
-
-def _text(value: str | bool | float | Iterable[float]) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Iterable):
-        return " ".join(_number(part) for part in value)
-    return _number(value)
-
-
-def _number(value: float) -> str:
-    """Return a number without an exponent that some parsers trip over, to a micrometre."""
-    return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -13,9 +13,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 import yaml
 
@@ -23,8 +22,7 @@ from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S
-from pilotnet_brain.simulation.gazebo import car as gazebo_car
-from pilotnet_brain.simulation.gazebo.car import CAR_NAME, LINK_NAME, Equipment, RosTopics
+from pilotnet_brain.simulation.gazebo.car import CAR_NAME, LINK_NAME, Flavour, RosTopics
 from pilotnet_brain.simulation.gazebo.child_process import (
     ament_prefixes,
     check_display,
@@ -35,10 +33,9 @@ from pilotnet_brain.simulation.gazebo.circuit import (
     circuit_model_name,
     file_stem,
     write_circuit_model,
-    write_model_files,
 )
-from pilotnet_brain.simulation.gazebo.classic_world import include, on_road, scene, sun
-from pilotnet_brain.simulation.gazebo.sdf import document, tag, write_xml
+from pilotnet_brain.simulation.gazebo.classic_world import include_car, scene_and_sun, write_car
+from pilotnet_brain.simulation.gazebo.sdf import row, write_sdf
 from pilotnet_brain.simulation.looks import Looks
 
 EXPERIMENTAL = (
@@ -49,18 +46,55 @@ HOW_TO_GET = (
     "install Gazebo Sim Harmonic with ros_gz (ROS 2 Jazzy: apt-get install ros-jazzy-ros-gz), or "
     "drive in the embedded simulator: simulator mujoco"
 )
-_BRIDGE = Path("lib/ros_gz_bridge/parameter_bridge")
 _ASKED_WITHIN_S = 20.0
 _ENDS_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.1
 # Gazebo Sim reads it, and so does the libsdformat that the tests have.
 _SDF_VERSION = "1.7"
-_CAR_MODEL = "pilotnet_car_gz"
-_RATE_HZ = 1.0 / TIME_STEP_S
 # gz-sim publishes camera_info next to the image.
 _IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
 _CMD_VEL, _ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
 _POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
+
+
+def _system(library: str, name: str, content: str = "") -> str:
+    names = f'filename="gz-sim-{library}-system" name="gz::sim::systems::{name}"'
+    return f"<plugin {names}>{content}</plugin>"
+
+
+_FLAVOUR = Flavour(
+    "pilotnet_car_gz",
+    to_camera="<optical_frame_id>camera_optical_frame</optical_frame_id>",
+    to_sensor=f"<topic>{_IMAGE}</topic>",
+    to_model=_system("velocity-control", "VelocityControl", f"<topic>{_CMD_VEL}</topic>")
+    + _system(
+        "odometry-publisher",
+        "OdometryPublisher",
+        f"""
+        <odom_frame>odom</odom_frame>
+        <robot_base_frame>{LINK_NAME}</robot_base_frame>
+        <odom_publish_frequency>{row(1.0 / TIME_STEP_S)}</odom_publish_frequency>
+        <odom_topic>{_ODOMETRY}</odom_topic>
+        <tf_topic>{_TF}</tf_topic>
+        <dimensions>2</dimensions>""",
+    )
+    + _system(
+        "pose-publisher",
+        "PosePublisher",
+        f"""
+        <publish_model_pose>true</publish_model_pose>
+        <publish_link_pose>false</publish_link_pose>
+        <publish_sensor_pose>false</publish_sensor_pose>
+        <publish_collision_pose>false</publish_collision_pose>
+        <publish_visual_pose>false</publish_visual_pose>
+        <use_pose_vector_msg>false</use_pose_vector_msg>
+        <update_frequency>{row(1.0 / TIME_STEP_S)}</update_frequency>""",
+    ),
+    to_world=_system("physics", "Physics")
+    + _system("user-commands", "UserCommands")
+    + _system("scene-broadcaster", "SceneBroadcaster")
+    + _system("sensors", "Sensors", "<render_engine>ogre2</render_engine>"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,21 +123,22 @@ def write_gz_world(
         UserError: the folder cannot be written.
     """
     models = folder / "models"
-    name = circuit_model_name(circuit)
     world, bridge = folder / f"{file_stem(circuit)}.sdf", folder / "ros_gz_bridge.yaml"
-    car = gazebo_car.car_model(looks, _equipment())
     try:
         write_circuit_model(circuit, looks, models)
-        write_model_files(models / _CAR_MODEL, _SDF_VERSION, car, "The car with its camera")
-        parts = (
-            _physics(),
-            *_world_systems(),
-            scene(looks),
-            sun(looks),
-            include(name),
-            include(_CAR_MODEL, tag("name", CAR_NAME), tag("pose", on_road(circuit.start_pose()))),
-        )
-        write_xml(world, document(_SDF_VERSION, tag("world", *parts, name="default")))
+        write_car(looks, _FLAVOUR, models, _SDF_VERSION)
+        content = f"""
+        <world name="default">
+          <physics name="steps" type="ignored">
+            <max_step_size>{row(TIME_STEP_S)}</max_step_size>
+            <real_time_factor>1</real_time_factor>
+          </physics>
+          {_FLAVOUR.to_world}
+          {scene_and_sun(looks)}
+          <include><uri>model://{circuit_model_name(circuit)}</uri></include>
+          {include_car(_FLAVOUR, circuit)}
+        </world>"""
+        write_sdf(world, _SDF_VERSION, content)
         entries = yaml.safe_dump(bridge_entries(topics or RosTopics()), sort_keys=False)
         write_atomically(bridge, entries)
     except OSError as problem:
@@ -115,80 +150,19 @@ def bridge_entries(topics: RosTopics) -> list[dict[str, str]]:
     """Return ros_gz_bridge's entries: which topic of Gazebo is which topic of ROS."""
     to_ros, from_ros = "GZ_TO_ROS", "ROS_TO_GZ"
     rows = [
-        ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "gz.msgs.Clock", to_ros),
-        (topics.camera, _IMAGE, "sensor_msgs/msg/Image", "gz.msgs.Image", to_ros),
-        (
-            topics.camera_info,
-            _CAMERA_INFO,
-            "sensor_msgs/msg/CameraInfo",
-            "gz.msgs.CameraInfo",
-            to_ros,
-        ),
-        (topics.odom, _ODOMETRY, "nav_msgs/msg/Odometry", "gz.msgs.Odometry", to_ros),
-        ("/tf", _TF, "tf2_msgs/msg/TFMessage", "gz.msgs.Pose_V", to_ros),
-        (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "gz.msgs.Pose", to_ros),
-        (topics.cmd_vel, _CMD_VEL, "geometry_msgs/msg/Twist", "gz.msgs.Twist", from_ros),
+        ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "Clock", to_ros),
+        (topics.camera, _IMAGE, "sensor_msgs/msg/Image", "Image", to_ros),
+        (topics.camera_info, _CAMERA_INFO, "sensor_msgs/msg/CameraInfo", "CameraInfo", to_ros),
+        (topics.odom, _ODOMETRY, "nav_msgs/msg/Odometry", "Odometry", to_ros),
+        ("/tf", _TF, "tf2_msgs/msg/TFMessage", "Pose_V", to_ros),
+        (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "Pose", to_ros),
+        (topics.cmd_vel, _CMD_VEL, "geometry_msgs/msg/Twist", "Twist", from_ros),
     ]
     keys = ("ros_topic_name", "gz_topic_name", "ros_type_name", "gz_type_name", "direction")
-    return [dict(zip(keys, row, strict=True)) for row in rows]
-
-
-def _equipment() -> Equipment:
-    move = _system("velocity-control", "VelocityControl", tag("topic", _CMD_VEL))
-    odometry = _system(
-        "odometry-publisher",
-        "OdometryPublisher",
-        tag("odom_frame", "odom"),
-        tag("robot_base_frame", LINK_NAME),
-        tag("odom_publish_frequency", _RATE_HZ),
-        tag("odom_topic", _ODOMETRY),
-        tag("tf_topic", _TF),
-        tag("dimensions", "2"),
-    )
-    pose = _system(
-        "pose-publisher",
-        "PosePublisher",
-        tag("publish_model_pose", True),
-        tag("publish_link_pose", False),
-        tag("publish_sensor_pose", False),
-        tag("publish_collision_pose", False),
-        tag("publish_visual_pose", False),
-        tag("use_pose_vector_msg", False),
-        tag("update_frequency", _RATE_HZ),
-    )
-    return Equipment(
-        to_sensor=(tag("topic", _IMAGE),),
-        to_camera=(tag("optical_frame_id", "camera_optical_frame"),),
-        to_model=(move, odometry, pose),
-    )
-
-
-def _world_systems() -> tuple[Element, ...]:
-    return (
-        _system("physics", "Physics"),
-        _system("user-commands", "UserCommands"),
-        _system("scene-broadcaster", "SceneBroadcaster"),
-        _system("sensors", "Sensors", tag("render_engine", "ogre2")),
-    )
-
-
-def _system(library: str, name: str, *content: Element) -> Element:
-    return tag(
-        "plugin",
-        *content,
-        filename=f"gz-sim-{library}-system",
-        name=f"gz::sim::systems::{name}",
-    )
-
-
-def _physics() -> Element:
-    return tag(
-        "physics",
-        tag("max_step_size", TIME_STEP_S),
-        tag("real_time_factor", 1.0),
-        name="steps",
-        type="ignored",
-    )
+    return [
+        dict(zip(keys, (*names, f"gz.msgs.{gz_type}", direction), strict=True))
+        for *names, gz_type, direction in rows
+    ]
 
 
 def check_gz(gui: bool) -> None:
@@ -205,18 +179,19 @@ def check_gz(gui: bool) -> None:
             "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions "
             f"lists none): {HOW_TO_GET}"
         )
-    if parameter_bridge() is None:
-        raise UserError(
-            f"simulator gz (experimental): ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}"
-        )
+    parameter_bridge()
     if gui:
         check_display("Gazebo Sim's window")
 
 
-def parameter_bridge() -> Path | None:
-    """Return ros_gz_bridge's program, None where it is not installed."""
-    prefixes = ament_prefixes()
-    return next((p / _BRIDGE for p in prefixes if (p / _BRIDGE).is_file()), None)
+def parameter_bridge() -> Path:
+    """Return ros_gz_bridge's program. Raises UserError where it is not installed."""
+    for prefix in ament_prefixes():
+        if (program := prefix / "lib/ros_gz_bridge/parameter_bridge").is_file():
+            return program
+    raise UserError(
+        f"simulator gz (experimental): ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}"
+    )
 
 
 def gz_commands(plan: GzPlan) -> list[list[str]]:
@@ -226,13 +201,6 @@ def gz_commands(plan: GzPlan) -> list[list[str]]:
     return [server, *([["gz", "sim", "-g"]] if plan.gui else [])]
 
 
-def bridge_command(program: Path, plan: GzPlan) -> list[str]:
-    """Return ros_gz_bridge's command line."""
-    name, config = "__node:=ros_gz_bridge", f"config_file:={plan.bridge}"
-    return [str(program), "--ros-args", "-r", name, "-p", config]
-
-
-@dataclass
 class GzServer:
     """A Gazebo Sim and its bridge, which end with this process, however it ends.
 
@@ -240,26 +208,19 @@ class GzServer:
         UserError: ros_gz_bridge is not installed.
     """
 
-    plan: GzPlan
-    _needed: dict[str, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
-    _window: list[subprocess.Popen[bytes]] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        program = parameter_bridge()
-        if program is None:
-            raise UserError(f"ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}")
-        environment = _with_models(self.plan.models, os.environ)
-        server, *window = gz_commands(self.plan)
-        self._needed["gz sim"] = start_child(server, environment, None)
-        command = bridge_command(program, self.plan)
-        self._needed["ros_gz_bridge"] = start_child(command, environment, None)
+    def __init__(self, plan: GzPlan) -> None:
+        bridge = [str(parameter_bridge()), "--ros-args", "-r", "__node:=ros_gz_bridge"]
+        bridge += ["-p", f"config_file:={plan.bridge}"]
+        environment = _with_models(plan.models, os.environ)
+        server, *window = gz_commands(plan)
+        self._needed = {
+            "gz sim": start_child(server, environment, None),
+            "ros_gz_bridge": start_child(bridge, environment, None),
+        }
         self._window = [start_child(line, environment, subprocess.DEVNULL) for line in window]
 
     def run(self, told_to_end: Callable[[], bool]) -> str:
-        """Wait until one of them has ended, or end them all.
-
-        Args:
-            told_to_end: polled; once true, all are ended.
+        """Wait until one of them has ended, or `told_to_end` (polled) is true; end them all.
 
         Returns:
             What ended by itself, and how; empty where they were told to end.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -49,10 +48,6 @@ class MujocoSimulator:
     The car follows its last command at once: its velocity is set before every step, and only walls
     change it. Nothing here knows real time.
 
-    Args:
-        circuit: where it drives.
-        looks: what its camera sees.
-
     Raises:
         UserError: there is no EGL to render with; names the packages.
     """
@@ -62,7 +57,13 @@ class MujocoSimulator:
         self.looks = looks
         self._model = build_world(circuit, looks)
         self._data = mujoco.MjData(self._model)
-        self._renderer = _renderer(self._model)
+        try:
+            self._renderer = mujoco.Renderer(self._model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
+        except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
+            raise UserError(
+                f"no off-screen OpenGL ({problem}): install it with "
+                "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
+            ) from problem
         self._chunks = _geoms_by_chunk(self._model, chunk_count(circuit))
         self._chunk_middles = circuit.centerline.position(
             (np.arange(len(self._chunks)) + 0.5) * circuit.centerline.length / len(self._chunks)
@@ -76,10 +77,8 @@ class MujocoSimulator:
     ) -> CarState:
         """Put the car at a standstill on the circuit, at time 0.
 
-        Args:
-            arc_length: from the start line, m.
-            lateral: left of the line, m.
-            heading_error: to the left of the line's direction, rad.
+        The arc length (m) counts from the start line; it stands `lateral` (m) left of the line and
+        turned by `heading_error` (rad) to the left of its direction.
         """
         mujoco.mj_resetData(self._model, self._data)
         line = self.circuit.centerline
@@ -146,12 +145,7 @@ class MujocoSimulator:
     def __enter__(self) -> MujocoSimulator:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _draw_only_what_is_near(self) -> None:
@@ -161,16 +155,6 @@ class MujocoSimulator:
         distances = np.hypot(self._chunk_middles[:, 0] - x, self._chunk_middles[:, 1] - y)
         for geoms, distance in zip(self._chunks, distances.tolist(), strict=True):
             self._model.geom_group[geoms] = 0 if distance < reach else HIDDEN_GROUP
-
-
-def _renderer(model: mujoco.MjModel) -> mujoco.Renderer:
-    try:
-        return mujoco.Renderer(model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
-    except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
-        raise UserError(
-            f"no off-screen OpenGL ({problem}): install it with "
-            "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
-        ) from problem
 
 
 def _geoms_by_chunk(model: mujoco.MjModel, count: int) -> list[NDArray[np.int64]]:

@@ -6,6 +6,7 @@ import math
 
 import mujoco
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
@@ -26,8 +27,14 @@ HIDDEN_GROUP = 5
 CAMERA_NAME = "camera"
 CAR_BODY = "base_link"
 # The car's velocity is set again before every step: a soft wall would be pushed through.
-_STIFF_CONTACT = (2.0 * TIME_STEP_S, 1.0)
-_HARD_CONTACT = (0.99, 0.999, 0.001, 0.5, 2.0)
+_SOLID = {
+    "group": HIDDEN_GROUP,
+    "friction": [0.0, 0.0, 0.0],
+    "condim": 1,
+    "solref": (2.0 * TIME_STEP_S, 1.0),
+    "solimp": (0.99, 0.999, 0.001, 0.5, 2.0),
+}
+_ONLY_SEEN = {"contype": 0, "conaffinity": 0}
 _SKY_BANDS = 24
 
 
@@ -38,10 +45,9 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     is x (m), y (m), yaw (rad). Drawn pieces of the road are geoms named ``chunk-K-...``, K counted
     from the start line every `CHUNK_M`, so that only those near the car are sent to draw.
     """
-    spec = mujoco.MjSpec()
+    spec = mujoco.MjSpec.from_string(_settings_and_sun(looks))
     spec.modelname = circuit.name
-    _set_options(spec)
-    _add_light(spec, looks)
+    spec.visual.headlight.active = 1
     _add_materials(spec, looks)
     # Geoms are drawn in this order. What lies on top comes first, so that what it hides is not
     # shaded: a software renderer pays by the pixel.
@@ -54,41 +60,26 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     return spec.compile()
 
 
-def _set_options(spec: mujoco.MjSpec) -> None:
-    spec.option.timestep = TIME_STEP_S
-    spec.option.gravity = [0.0, 0.0, 0.0]
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
+def _settings_and_sun(looks: Looks) -> str:
+    """Return as MJCF what does not depend on the circuit."""
+    x, y, z = looks.sun_direction
     # Distances in the visual settings are multiples of the extent: 1 makes them metres.
-    spec.stat.extent = 1.0
-    spec.stat.center = [0.0, 0.0, 0.0]
-    spec.visual.map.znear = car.CAMERA_NEAR_M
-    spec.visual.map.zfar = car.CAMERA_FAR_M
     # Multisampling costs a software renderer two thirds of its frame rate.
-    spec.visual.quality.offsamples = 0
-    spec.visual.quality.shadowsize = 0
-    visual = spec.visual.global_
-    visual.offwidth, visual.offheight = car.CAMERA_WIDTH, car.CAMERA_HEIGHT
-
-
-def _add_light(spec: mujoco.MjSpec, looks: Looks) -> None:
-    spec.visual.headlight.active = 1
-    spec.visual.headlight.ambient = [looks.ambient] * 3
-    spec.visual.headlight.diffuse = [0.0] * 3
-    spec.visual.headlight.specular = [0.0] * 3
-    level = math.cos(looks.sun_elevation)
-    spec.worldbody.add_light(
-        name="sun",
-        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        dir=[
-            -level * math.cos(looks.sun_azimuth),
-            -level * math.sin(looks.sun_azimuth),
-            -math.sin(looks.sun_elevation),
-        ],
-        diffuse=[looks.sun] * 3,
-        ambient=[0.0] * 3,
-        specular=[0.0] * 3,
-        castshadow=False,
-    )
+    return f"""
+    <mujoco>
+      <option timestep="{TIME_STEP_S}" gravity="0 0 0" integrator="Euler"/>
+      <statistic extent="1" center="0 0 0"/>
+      <visual>
+        <global offwidth="{car.CAMERA_WIDTH}" offheight="{car.CAMERA_HEIGHT}"/>
+        <map znear="{car.CAMERA_NEAR_M}" zfar="{car.CAMERA_FAR_M}"/>
+        <quality offsamples="0" shadowsize="0"/>
+        <headlight ambient="{f"{looks.ambient} " * 3}" diffuse="0 0 0" specular="0 0 0"/>
+      </visual>
+      <worldbody>
+        <light name="sun" type="directional" dir="{x} {y} {z}"
+          diffuse="{f"{looks.sun} " * 3}" ambient="0 0 0" specular="0 0 0" castshadow="false"/>
+      </worldbody>
+    </mujoco>"""
 
 
 def _add_materials(spec: mujoco.MjSpec, looks: Looks) -> None:
@@ -115,8 +106,7 @@ def _add_ground(spec: mujoco.MjSpec, circuit: Circuit) -> None:
         pos=[x, y, 0.0],
         size=[half, half, 1.0],
         material="verge",
-        contype=0,
-        conaffinity=0,
+        **_ONLY_SEEN,
     )
 
 
@@ -133,8 +123,7 @@ def _add_surface(spec: mujoco.MjSpec, surface: Surface) -> None:
         type=mujoco.mjtGeom.mjGEOM_MESH,
         meshname=name,
         material=surface.material,
-        contype=0,
-        conaffinity=0,
+        **_ONLY_SEEN,
     )
 
 
@@ -147,11 +136,7 @@ def _add_wall_collisions(spec: mujoco.MjSpec, circuit: Circuit, looks: Looks) ->
                 pos=[x, y, 0.5 * circuit.wall_height],
                 quat=[math.cos(0.5 * yaw), 0.0, 0.0, math.sin(0.5 * yaw)],
                 size=[half_length, 0.5 * WALL_THICKNESS_M, 0.5 * circuit.wall_height],
-                group=HIDDEN_GROUP,
-                friction=[0.0, 0.0, 0.0],
-                condim=1,
-                solref=_STIFF_CONTACT,
-                solimp=_HARD_CONTACT,
+                **_SOLID,
             )
 
 
@@ -167,11 +152,7 @@ def _add_car(spec: mujoco.MjSpec, looks: Looks) -> None:
         pos=[0.0, 0.0, 0.5 * car.CAR_HEIGHT_M],
         size=[0.5 * car.CAR_LENGTH_M, 0.5 * car.CAR_WIDTH_M, 0.5 * car.CAR_HEIGHT_M],
         mass=10.0,
-        group=HIDDEN_GROUP,
-        friction=[0.0, 0.0, 0.0],
-        condim=1,
-        solref=_STIFF_CONTACT,
-        solimp=_HARD_CONTACT,
+        **_SOLID,
     )
     mount = {
         "pos": np.add(car.CAMERA_POSITION, looks.camera_offset),
@@ -211,25 +192,15 @@ def _add_sky(
             meshname=name,
             material=name,
             mass=0.0,
-            contype=0,
-            conaffinity=0,
+            **_ONLY_SEEN,
             **mount,
         )
 
 
 def _camera_quaternion(looks: Looks) -> list[float]:
     """Return the camera's attitude (w, x, y, z): looking along x, up along z, then its errors."""
-    quaternion = np.zeros(4)
     # MuJoCo's cameras look along -z with y up.
-    axes = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    mujoco.mju_mat2Quat(quaternion, axes.ravel())
-    for axis, angle in (
-        ([1.0, 0.0, 0.0], looks.camera_roll),
-        ([0.0, 1.0, 0.0], looks.camera_pitch),
-        ([0.0, 0.0, 1.0], looks.camera_yaw),
-    ):
-        turn, turned = np.zeros(4), np.zeros(4)
-        mujoco.mju_axisAngle2Quat(turn, np.array(axis), angle)
-        mujoco.mju_mulQuat(turned, turn, quaternion)
-        quaternion = turned
-    return quaternion.tolist()
+    axes = Rotation.from_matrix([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    errors = [looks.camera_roll, looks.camera_pitch, looks.camera_yaw]
+    x, y, z, w = (Rotation.from_euler("xyz", errors) * axes).as_quat().tolist()
+    return [w, x, y, z]

@@ -22,6 +22,7 @@ from pilotnet_brain.report.video import canvas
 from pilotnet_brain.report.video.instruments import Gauge
 from pilotnet_brain.report.video.make_video import write_video
 from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
 CAMERA_MIDDLE = (slice(140, 500), slice(40, 710))
@@ -116,9 +117,9 @@ def test_recorded_frames_are_shown_at_their_stamps(folder):
         assert shown[k][CAMERA_MIDDLE].mean() == pytest.approx(40 + 4 * k, abs=2.0)
 
 
-@pytest.mark.parametrize(("topic", "recorded"), [("car/image_raw", True), ("/other", False)])
+@pytest.mark.parametrize(("topic", "recorded"), [("F1ROS/cameraL/image_raw", True), ("/other", False)])
 def test_the_frames_are_those_of_the_runs_camera(folder, topic, recorded):
-    folder.write_run_record({"parameters": {"circuit": "simple_circuit", "camera_topic": topic}})
+    folder.add_to_record(spec=RunSpec(camera_topic=topic).to_dict())
     write_frames(folder.bag, [(k / 20.0, 200) for k in range(41)])
     shown = pictures(write_video(folder, until_s=0.1))
     assert bool(shown[0][CAMERA_MIDDLE].std() < 3.0) is recorded

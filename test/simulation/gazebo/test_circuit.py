@@ -17,7 +17,6 @@ from pilotnet_brain.simulation.gazebo.circuit import (
     drawn_meshes,
     wall_collision_mesh,
     write_obj,
-    write_stl,
 )
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
@@ -59,7 +58,7 @@ def test_the_line_of_a_random_circuit_lies_on_its_centerline(seed: int) -> None:
 def test_what_collides_stands_beside_the_road(name: str, tmp_path: Path) -> None:
     circuit = load_circuit(name)
     path = tmp_path / "walls.stl"
-    write_stl(wall_collision_mesh(circuit, PLAIN), path)
+    wall_collision_mesh(circuit, PLAIN).export(path)
     walls = trimesh.load_mesh(path)
     assert walls.is_watertight
     assert walls.bounds[:, 2] == pytest.approx([0.0, circuit.wall_height])

@@ -7,32 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.simulation.gazebo.sdf import document, tag, write_xml
+from pilotnet_brain.simulation.gazebo.car import RosTopics
+from pilotnet_brain.simulation.gazebo.classic_world import with_gazebo_ros
+from pilotnet_brain.simulation.gazebo.sdf import row, write_sdf
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6))
 def test_numbers_survive_to_a_micrometre(numbers: list[float]) -> None:
-    text = tag("pose", numbers).text
+    text = row(*numbers)
     assert "e" not in text
     assert [float(part) for part in text.split()] == pytest.approx(numbers, rel=1e-12, abs=5.1e-7)
 
 
-@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (10.0, "10")])
-def test_truth_values_and_whole_numbers(value: float, text: str) -> None:
-    assert tag("static", value).text == text
+def test_whole_numbers_have_no_point() -> None:
+    assert row(10.0, -3.0, 0.0) == "10 -3 0"
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"])))
-def test_any_text_is_read_back(text: str) -> None:
-    element = tag("description", text, name=text)
-    read = ElementTree.fromstring(ElementTree.tostring(element))
-    assert (read.text or "") == text
-    assert read.get("name") == text
+def test_any_topic_is_read_back(text: str) -> None:
+    camera = ElementTree.fromstring(with_gazebo_ros(RosTopics(camera=text)).to_sensor)
+    assert camera.findtext("ros/remapping") == f"car/image_raw:={text}"
 
 
 def test_a_written_document_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "model.sdf"
-    write_xml(path, document("1.6", tag("model", tag("pose", (1.0, 2.5)), name="car")))
+    write_sdf(path, "1.6", f'<model name="car"><pose>{row(1.0, 2.5)}</pose></model>')
     root = ElementTree.parse(path).getroot()
     assert root.get("version") == "1.6"
     assert root.findtext("model/pose") == "1 2.5"

@@ -6,10 +6,12 @@ straight to each subscriber, over a separate TCP connection.
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from pilotnet_brain.errors import UserError
@@ -22,8 +24,8 @@ from pilotnet_brain.simulation.gazebo.transport.messages import (
 )
 
 _ANSWER_LIMIT_S = 5.0
-_SPOKEN = (9, 10, 11)
-"""Gazebo's major versions that speak this transport with these messages."""
+_SPOKEN = re.compile(r"gazebo (9|10|11)(\.\S*)?\s*")
+"""The greeting of the Gazebos that speak this transport with these messages."""
 
 _LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
 """The master's other messages: namespaces (misspelled so), and that a peer left one of our topics,
@@ -36,21 +38,16 @@ class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
     """No Gazebo answers, or the one that did is gone."""
 
 
+@dataclass(eq=False)
 class Advertised:
     """A topic that this client publishes."""
 
-    def __init__(self, topic: str, message_type: str) -> None:
-        self.topic = topic
-        self.message_type = message_type
-        self.subscribers: list[FramedSocket] = []
+    topic: str
+    subscribers: list[FramedSocket] = field(default_factory=list)
 
 
 class GazeboClient:
-    """One connection to a Gazebo, driven by `poll`.
-
-    Args:
-        host: of the master.
-        port: of the master.
+    """One connection to the Gazebo whose master is at a host and port, driven by `poll`.
 
     Raises:
         GazeboUnreachable: nothing answers there.
@@ -76,7 +73,11 @@ class GazeboClient:
             raise GazeboUnreachable(f"no Gazebo answers at {self.address}: {problem}") from problem
         self._watch(self._listener, self._accept)
         self._watch(self._master, self._hear_master)
-        self._await_greeting()
+        try:
+            self._await_greeting()
+        except (GazeboUnreachable, UserError):
+            self.close()
+            raise
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Handle what has come, waiting for it at most `timeout_s`.
@@ -138,20 +139,15 @@ class GazeboClient:
         known = topic in self._subscriptions
         self._subscriptions[topic] = (message_type, handler)
         if not known:
-            self._tell_master("subscribe", self._subscription(topic))
+            self._tell_master("subscribe", self._own("Subscribe", topic, message_type))
 
     def advertise(self, name: str, message_type: str) -> Advertised:
         """Offer a topic; messages go out with `publish`. Offering it again changes nothing."""
         topic = self.topic(name)
         if topic in self._advertised:
             return self._advertised[topic]
-        advertised = self._advertised[topic] = Advertised(topic, message_type)
-        self._tell_master(
-            "advertise",
-            new_message(
-                "Publish", topic=topic, msg_type=type_name(message_type), **self._own_address()
-            ),
-        )
+        advertised = self._advertised[topic] = Advertised(topic)
+        self._tell_master("advertise", self._own("Publish", topic, message_type))
         return advertised
 
     def publish(self, advertised: Advertised, message: Any) -> None:
@@ -173,20 +169,11 @@ class GazeboClient:
         self._selector.close()
 
     def _await_greeting(self) -> None:
-        try:
-            heard = self.poll_until(lambda: self.version != "", _ANSWER_LIMIT_S)
-        except GazeboUnreachable:
-            self.close()
-            raise
-        if not heard:
-            self.close()
+        if not self.poll_until(lambda: self.version != "", _ANSWER_LIMIT_S):
             raise UserError(
                 f"{self.address} is not a Gazebo: it accepts connections but sends nothing"
             )
-        words = self.version.split()
-        major = words[1].partition(".")[0] if len(words) == 2 else ""
-        if words[0] != "gazebo" or not major.isdecimal() or int(major) not in _SPOKEN:
-            self.close()
+        if not _SPOKEN.fullmatch(self.version):
             raise UserError(
                 f"{self.address} is {self.version!r}: only Gazebo Classic 9 to 11 is supported"
             )
@@ -212,9 +199,10 @@ class GazeboClient:
             self.version = parse("GzString", data).data
         elif kind == "publishers_init":
             for publisher in parse("Publishers", data).publisher:
-                self._note(publisher)
+                self._publishers[_key(publisher)] = publisher.msg_type
         elif kind == "publisher_add":
-            self._note(parse("Publish", data))
+            publisher = parse("Publish", data)
+            self._publishers[_key(publisher)] = publisher.msg_type
         elif kind in ("publisher_del", "unadvertise"):
             publisher = parse("Publish", data)
             self._publishers.pop(_key(publisher), None)
@@ -224,9 +212,6 @@ class GazeboClient:
             self._connect_to(parse("Publish", data))
         elif kind not in _LEFT_ALONE:
             self.broken += 1
-
-    def _note(self, publisher: Any) -> None:
-        self._publishers[_key(publisher)] = publisher.msg_type
 
     def _connect_to(self, publisher: Any) -> None:
         """Connect to a publisher of a topic that this client subscribed to."""
@@ -243,8 +228,8 @@ class GazeboClient:
             ) from problem
         self._sources[key] = source
         self._watch(source, lambda: self._hear_publisher(source, publisher.topic))
-        packet = _packet("sub", self._subscription(publisher.topic))
-        source.send(packet)
+        message_type = self._subscriptions[publisher.topic][0]
+        source.send(_packet("sub", self._own("Subscribe", publisher.topic, message_type)))
         self._watch_for_writing(source)
 
     # Messages from publishers and subscribers.
@@ -301,14 +286,12 @@ class GazeboClient:
             raise GazeboUnreachable(f"the Gazebo at {self.address} is gone: {problem}") from None
         self._watch_for_writing(self._master)
 
-    def _subscription(self, topic: str) -> Any:
-        message_type = self._subscriptions[topic][0]
+    def _own(self, kind: str, topic: str, message_type: str) -> Any:
+        """Return a Subscribe or Publish that says where this client takes or offers a topic."""
+        host, port = self._master.local_host, self._listener.getsockname()[1]
         return new_message(
-            "Subscribe", topic=topic, msg_type=type_name(message_type), **self._own_address()
+            kind, topic=topic, msg_type=type_name(message_type), host=host, port=port
         )
-
-    def _own_address(self) -> dict[str, Any]:
-        return {"host": self._master.local_host, "port": self._listener.getsockname()[1]}
 
     def _watch(self, connection: FramedSocket | socket.socket, handler: Callable[[], None]) -> None:
         self._selector.register(connection, selectors.EVENT_READ, handler)

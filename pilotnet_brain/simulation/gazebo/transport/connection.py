@@ -20,10 +20,7 @@ _LARGEST_BACKLOG_BYTES = 4 * 2**20
 
 
 def master_address(uri: str | None = None) -> tuple[str, int]:
-    """Return host and port of the master.
-
-    Args:
-        uri: such as ``http://127.0.0.1:11345`` (default: GAZEBO_MASTER_URI, else that one).
+    """Return host and port of a master's URI: GAZEBO_MASTER_URI, else http://127.0.0.1:11345.
 
     Raises:
         UserError: not such an address.
@@ -44,11 +41,7 @@ class ConnectionLost(ConnectionError):  # noqa: N818  (named by what it is)
 
 
 class FramedSocket:
-    """Messages over one connected socket, without ever blocking.
-
-    Args:
-        connection: a connected TCP socket, from now on this object's.
-    """
+    """Messages over one connected TCP socket, from now on this object's, without ever blocking."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)

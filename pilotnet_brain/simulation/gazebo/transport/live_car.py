@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
 from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
@@ -28,13 +30,10 @@ _SETTLED_S = 1e-6
 
 
 class LiveCar:
-    """One model in the running world, driven by `poll`.
+    """One model, known by its name, in the running world; driven by the client's `poll`.
 
-    Args:
-        client: a connection to the Gazebo.
-        name: the model's.
-        on_state: called with the car's state after every step of the physics.
-        on_frame: called with every camera frame.
+    `on_state` is called with the car's state after every step of the physics, `on_frame` with every
+    camera frame.
 
     Raises:
         GazeboUnreachable: the Gazebo went away, or loads no world.
@@ -48,13 +47,14 @@ class LiveCar:
         on_state: Callable[[CarState], None],
         on_frame: Callable[[CameraFrame], None],
     ) -> None:
-        self._client, self._name = client, name
-        self._on_state, self._on_frame = on_state, on_frame
+        self._client, self._name, self._on_state = client, name, on_state
         if not client.poll_until(lambda: client.world is not None, _WORLD_LIMIT_S):
             raise GazeboUnreachable(f"the Gazebo at {client.address} has loaded no world")
         self._state = self._first_state()
         client.subscribe("~/pose/local/info", "PosesStamped", self._take_poses)
-        client.subscribe(self._camera_topic(), "ImageStamped", self._take_frame)
+        client.subscribe(
+            self._camera_topic(), "ImageStamped", lambda message: on_frame(camera_frame(message))
+        )
         self._commands = client.advertise(f"~/{name}/vel_cmd", "Pose")
         self._control = client.advertise("~/world_control", "WorldControl")
         self._physics = client.advertise("~/physics", "Physics")
@@ -132,7 +132,7 @@ class LiveCar:
                 f"{self._client.address}: there are {names}"
             )
         pose = parse("Model", answer.serialized_data).pose
-        return CarState(0.0, pose.position.x, pose.position.y, _yaw(pose.orientation), 0.0, 0.0)
+        return CarState(0.0, pose.position.x, pose.position.y, yaw_of(pose.orientation), 0.0, 0.0)
 
     def _camera_topic(self) -> str:
         """Return the topic of the car's camera, once its sensor runs."""
@@ -153,21 +153,16 @@ class LiveCar:
             )
         return topics()[0]
 
-    def _take_frame(self, message: memoryview) -> None:
-        self._on_frame(camera_frame(message))
-
     def _take_poses(self, message: memoryview) -> None:
         poses = parse("PosesStamped", message)
         time_s = poses.time.sec + poses.time.nsec * 1e-9
         if abs(time_s - self._state.time_s) < _SETTLED_S:
             return
-        for pose in poses.pose:
-            if pose.name == self._name:
-                self._state = _moved(self._state, time_s, pose)
-                break
+        pose = next((pose for pose in poses.pose if pose.name == self._name), None)
+        if pose is None:
+            self._state = replace(self._state, time_s=time_s, speed=0.0, yaw_rate=0.0)
         else:
-            before = self._state
-            self._state = CarState(time_s, before.x, before.y, before.yaw, 0.0, 0.0)
+            self._state = _moved(self._state, time_s, pose)
         self._on_state(self._state)
 
 
@@ -176,7 +171,7 @@ def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
 
     The speed is that along the mean of both headings.
     """
-    x, y, yaw = pose.position.x, pose.position.y, _yaw(pose.orientation)
+    x, y, yaw = pose.position.x, pose.position.y, yaw_of(pose.orientation)
     passed = time_s - before.time_s
     if not 0.0 < passed < _LONGEST_STEP_S:  # the first state, or the first after a reset
         return CarState(time_s, x, y, yaw, 0.0, 0.0)
@@ -184,11 +179,6 @@ def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
     heading = before.yaw + 0.5 * turned
     ahead = (x - before.x) * math.cos(heading) + (y - before.y) * math.sin(heading)
     return CarState(time_s, x, y, yaw, ahead / passed, turned / passed)
-
-
-def _yaw(orientation: Any) -> float:
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def _ask(client: GazeboClient, request: str, data: str) -> Any:

@@ -16,15 +16,11 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 from numpy.typing import NDArray
 
 _PACKAGE = "gazebo.msgs"
+_FILE = "pilotnet_brain/gazebo_msgs.proto"
 _RGB_INT8 = 3
 """Gazebo's number of the pixel format with three bytes, red first."""
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _KINDS = ("bool", "bytes", "double", "int32", "string", "uint32", "uint64")
-_SCALARS = {kind: _FIELD.Type.Value(f"TYPE_{kind.upper()}") for kind in _KINDS}
-_LABELS = {
-    label: _FIELD.Label.Value(f"LABEL_{label.upper()}")
-    for label in ("required", "optional", "repeated")
-}
 
 # Message: its fields as "label type name number".
 _MESSAGES = """
@@ -60,17 +56,16 @@ Model_V: repeated Model models 2
 
 
 def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="pilotnet_brain/gazebo_msgs.proto", package=_PACKAGE, syntax="proto2"
-    )
+    file = descriptor_pb2.FileDescriptorProto(name=_FILE, package=_PACKAGE, syntax="proto2")
     for line in _MESSAGES.strip().replace("\n ", "").splitlines():
         message_name, _, rows = line.partition(":")
         described = file.message_type.add(name=message_name)
         for row in rows.split(";"):
             label, kind, name, number = row.split()
-            field = described.field.add(name=name, number=int(number), label=_LABELS[label])
-            if kind in _SCALARS:
-                field.type = _SCALARS[kind]
+            field = described.field.add(name=name, number=int(number))
+            field.label = _FIELD.Label.Value(f"LABEL_{label.upper()}")
+            if kind in _KINDS:
+                field.type = _FIELD.Type.Value(f"TYPE_{kind.upper()}")
             else:
                 field.type = _FIELD.TYPE_MESSAGE
                 field.type_name = f".{_PACKAGE}.{kind}"
@@ -80,12 +75,7 @@ def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
 # A pool of its own: another package in this process may have Gazebo's full descriptions.
 _POOL = descriptor_pool.DescriptorPool()
 _POOL.Add(_file_descriptor())
-_CLASSES = {
-    described.name: message_factory.GetMessageClass(
-        _POOL.FindMessageTypeByName(f"{_PACKAGE}.{described.name}")
-    )
-    for described in _file_descriptor().message_type
-}
+_CLASSES = message_factory.GetMessageClassesForFiles([_FILE], _POOL)
 
 
 def new_message(name: str, **fields: Any) -> Any:
@@ -94,7 +84,7 @@ def new_message(name: str, **fields: Any) -> Any:
     Raises:
         KeyError: no such message is described here.
     """
-    return _CLASSES[name](**fields)
+    return _CLASSES[type_name(name)](**fields)
 
 
 def parse(name: str, data: bytes | memoryview) -> Any:
@@ -105,7 +95,7 @@ def parse(name: str, data: bytes | memoryview) -> Any:
         BrokenMessage: the data is no such message.
     """
     try:
-        parsed = _CLASSES[name].FromString(bytes(data))
+        parsed = _CLASSES[type_name(name)].FromString(bytes(data))
     except message.DecodeError as problem:
         raise BrokenMessage(f"not a {_PACKAGE}.{name}: {problem}") from problem
     if not parsed.IsInitialized():
