@@ -58,17 +58,13 @@ class RawMessage(NamedTuple):
 
 @dataclass
 class BagContents:
-    """What was read of a bag.
+    """What was read of a bag."""
 
-    Attributes:
-        topics: name -> type of every topic seen, wanted or not.
-        messages: the wanted ones, in order of recording.
-        warning: what is wrong with the bag, None if nothing.
-    """
-
+    #: name -> type of every topic seen, wanted or not
     topics: dict[str, str] = field(default_factory=dict)
+    #: the wanted ones, in order of recording
     messages: list[BagMessage] = field(default_factory=list)
-    warning: str | None = None
+    warning: str | None = None  #: what is wrong with the bag, None if nothing
 
 
 def read_bag(path: str | Path, wanted: Wanted) -> BagContents:

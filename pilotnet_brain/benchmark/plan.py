@@ -29,17 +29,12 @@ _STALLED_S = 180.0
 
 @dataclass(frozen=True)
 class Series:
-    """Circuits that are driven under the same rule.
+    """Circuits that are driven under the same rule."""
 
-    Attributes:
-        circuits: how many repetitions of each, by name or path.
-        looks: seeds that the repetitions take in turn (0 is the plain look), "drawn" or
-            "of_circuit".
-        start_points: where the repetitions start in turn, m from the start line, or "drawn".
-    """
-
-    circuits: Mapping[str, int]
+    circuits: Mapping[str, int]  #: how many repetitions of each, by name or path
+    #: seeds that the repetitions take in turn (0 is the plain look), "drawn" or "of_circuit"
     looks: tuple[int, ...] | str
+    #: where the repetitions start in turn, m from the start line, or "drawn"
     start_points: tuple[float, ...] | str
 
 
@@ -67,34 +62,22 @@ class PlannedRun(NamedTuple):
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """One benchmark. Every value is said; what was left out of the file is filled in.
+    """One benchmark. Every value is said; what was left out of the file is filled in."""
 
-    Attributes:
-        mode: "live" (the node graph over DDS, in real time) or "lockstep".
-        simulator: of live runs, as ``pilotnet drive`` takes it.
-        models: names or paths.
-        series: by name; a plan with only one has it under the empty name.
-        seed: of what is drawn.
-        disturbances: amounts of each, by name; the undisturbed run always comes first.
-        laps: of a run.
-        time_limit: simulated seconds after which a run ends unfinished.
-        device: of live runs: auto, cpu or cuda.
-        record: whether runs keep what they recorded: the bag of a live one, the driven line of one
-            in lock-step.
-        reference_laps: folder of <circuit>.csv for the published score, empty for none.
-    """
-
-    mode: str
-    simulator: str
-    models: tuple[str, ...]
-    series: Mapping[str, Series]
-    seed: int = 0
+    mode: str  #: "live" (the node graph over DDS, in real time) or "lockstep"
+    simulator: str  #: of live runs, as ``pilotnet drive`` takes it
+    models: tuple[str, ...]  #: names or paths
+    series: Mapping[str, Series]  #: by name; a plan with only one has it under the empty name
+    seed: int = 0  #: of what is drawn
+    #: amounts of each, by name; the undisturbed run always comes first
     disturbances: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    laps: int = 1
-    time_limit: float = 600.0
-    device: str = "auto"
+    laps: int = 1  #: of a run
+    time_limit: float = 600.0  #: simulated seconds after which a run ends unfinished
+    device: str = "auto"  #: of live runs: auto, cpu or cuda
+    #: whether runs keep what they recorded: the bag of a live one, the driven line of one in
+    #: lock-step
     record: bool = True
-    reference_laps: str = ""
+    reference_laps: str = ""  #: folder of <circuit>.csv for the published score, empty for none
 
     @property
     def circuits(self) -> dict[str, int]:

@@ -26,18 +26,13 @@ from pilotnet_brain.runs.lockstep_run import drive_spec
 
 
 class SweptRun(NamedTuple):
-    """What a run in lock-step left.
+    """What a run in lock-step left."""
 
-    Attributes:
-        figures: as in metrics.json, with the model's name and device; `failed_figures` where it
-            could not be driven.
-        rows: as in trajectory.csv.
-        circuit: that was driven on; None where there is none.
-    """
-
+    #: as in metrics.json, with the model's name and device; `failed_figures` where it could not be
+    #: driven
     figures: Figures
-    rows: list[TrajectoryRow]
-    circuit: Circuit | None
+    rows: list[TrajectoryRow]  #: as in trajectory.csv
+    circuit: Circuit | None  #: that was driven on; None where there is none
 
 
 def sweep(

@@ -24,19 +24,12 @@ def wrap_angle(angle: float) -> float:
 
 @dataclass(frozen=True)
 class Projection:
-    """The point of a centerline nearest to a position.
+    """The point of a centerline nearest to a position."""
 
-    Attributes:
-        arc_length: of the nearest point from the start line, m, in [0, length).
-        lateral_deviation: distance of the position from the line, m, left of it positive.
-        heading: of the line at the nearest point, rad.
-        curvature: of the line at the nearest point, 1/m, left bends positive.
-    """
-
-    arc_length: float
-    lateral_deviation: float
-    heading: float
-    curvature: float
+    arc_length: float  #: of the nearest point from the start line, m, in [0, length)
+    lateral_deviation: float  #: distance of the position from the line, m, left of it positive
+    heading: float  #: of the line at the nearest point, rad
+    curvature: float  #: of the line at the nearest point, 1/m, left bends positive
 
     def heading_error(self, yaw: float) -> float:
         """Return how far `yaw` (rad) points left of the line, rad in (-pi, pi]."""

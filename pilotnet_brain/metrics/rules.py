@@ -28,22 +28,15 @@ CIRCLE_RADIUS_M = 2.5
 class Rules:
     """When a run is over.
 
-    Attributes:
-        laps: to be driven; 0: until something else ends the run.
-        off_road_s: simulated seconds that the car may be off the road.
-        standing_s: simulated seconds that it may stand still once it drove.
-        waiting_s: simulated seconds that it may stand before it sets off.
-        time_limit_s: simulated seconds of driving, or None.
-
     Raises:
         ValueError: laps below 0.
     """
 
-    laps: int = 1
-    off_road_s: float = 1.0
-    standing_s: float = 10.0
-    waiting_s: float = 10.0
-    time_limit_s: float | None = None
+    laps: int = 1  #: to be driven; 0: until something else ends the run
+    off_road_s: float = 1.0  #: simulated seconds that the car may be off the road
+    standing_s: float = 10.0  #: simulated seconds that it may stand still once it drove
+    waiting_s: float = 10.0  #: simulated seconds that it may stand before it sets off
+    time_limit_s: float | None = None  #: simulated seconds of driving, or None
 
     def __post_init__(self) -> None:
         if self.laps < 0:

@@ -132,21 +132,13 @@ def camera_of(
 
 @dataclass(frozen=True)
 class WorstFrame:
-    """What the camera saw at the largest deviation, or why that is not known.
+    """What the camera saw at the largest deviation, or why that is not known."""
 
-    Attributes:
-        image: as a data: address of a JPEG; the empty text where there is none.
-        caption: where the picture is from, or why there is none.
-        time_s: simulated time of the moment.
-        arc_length: of the place, m from the start line.
-        deviation: there, m, left positive.
-    """
-
-    image: str
-    caption: str
-    time_s: float
-    arc_length: float
-    deviation: float
+    image: str  #: as a data: address of a JPEG; the empty text where there is none
+    caption: str  #: where the picture is from, or why there is none
+    time_s: float  #: simulated time of the moment
+    arc_length: float  #: of the place, m from the start line
+    deviation: float  #: there, m, left positive
 
 
 def worst_frame(folder: RunFolder, circuit: Circuit, rows: TrajectoryRows) -> WorstFrame | None:

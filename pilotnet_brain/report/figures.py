@@ -29,21 +29,13 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class FigureText:
-    """How one figure of metrics.json is written.
+    """How one figure of metrics.json is written."""
 
-    Attributes:
-        key: in metrics.json.
-        label: what it is called.
-        unit: after the number, may be empty.
-        factor: from the file's SI unit to `unit`.
-        digits: after the decimal point.
-    """
-
-    key: str
-    label: str
-    unit: str = ""
-    factor: float = 1.0
-    digits: int = 2
+    key: str  #: in metrics.json
+    label: str  #: what it is called
+    unit: str = ""  #: after the number, may be empty
+    factor: float = 1.0  #: from the file's SI unit to `unit`
+    digits: int = 2  #: after the decimal point
 
     @property
     def column(self) -> Column:

@@ -25,23 +25,15 @@ _WIDEST = 10_000
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """One cell."""
 
-    Attributes:
-        text: that is shown.
-        number: by which a page sorts the column; None: by the text, after all numbers.
-        note: shown after the text, small on a page, such as a spread.
-        href: relative address that the text links to on a page.
-        bad: whether the text reports a failure.
-        bold: whether the text stands out in the terminal.
-    """
-
-    text: str
+    text: str  #: that is shown
+    #: by which a page sorts the column; None: by the text, after all numbers
     number: float | None = None
-    note: str = ""
-    href: str = ""
-    bad: bool = False
-    bold: bool = False
+    note: str = ""  #: shown after the text, small on a page, such as a spread
+    href: str = ""  #: relative address that the text links to on a page
+    bad: bool = False  #: whether the text reports a failure
+    bold: bool = False  #: whether the text stands out in the terminal
 
     @property
     def plain(self) -> str:
@@ -73,16 +65,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
+    """A table."""
 
-    Attributes:
-        caption: what it shows.
-        columns: heads.
-        rows: in their first order; on a page the heads sort them.
-    """
-
-    caption: str
-    columns: tuple[Column, ...]
+    caption: str  #: what it shows
+    columns: tuple[Column, ...]  #: heads
+    #: in their first order; on a page the heads sort them
     rows: list[Row] = field(default_factory=list)
 
     def turned(self) -> Table:

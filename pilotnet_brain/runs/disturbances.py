@@ -27,26 +27,17 @@ class DisturbanceError(UserError):
 
 @dataclass(frozen=True)
 class Disturbance:
-    """One way to disturb a run.
+    """One way to disturb a run."""
 
-    Attributes:
-        name: how plans and tables call it.
-        unit: of its amount.
-        description: what it does, in a sentence.
-        none: the amount that changes nothing.
-        low: the smallest amount there is.
-        high: the largest.
-        amounts: a sensible row of them, from what a good model must bear to what none can.
-        apply: from conditions, an amount and a seed to the disturbed conditions.
-    """
-
-    name: str
-    unit: str
-    description: str
-    none: float
-    low: float
-    high: float
+    name: str  #: how plans and tables call it
+    unit: str  #: of its amount
+    description: str  #: what it does, in a sentence
+    none: float  #: the amount that changes nothing
+    low: float  #: the smallest amount there is
+    high: float  #: the largest
+    #: a sensible row of them, from what a good model must bear to what none can
     amounts: tuple[float, ...]
+    #: from conditions, an amount and a seed to the disturbed conditions
     apply: Callable[[Conditions, float, int], Conditions]
 
     def check(self, amount: float) -> None:

@@ -46,17 +46,11 @@ _TIMED_FIGURES = (
 
 @dataclass
 class BagRun:
-    """What a bag says about a run.
+    """What a bag says about a run."""
 
-    Attributes:
-        figures: as in metrics.json.
-        rows: as in trajectory.csv.
-        warnings: what was wrong with the bag.
-    """
-
-    figures: Figures
-    rows: list[TrajectoryRow] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    figures: Figures  #: as in metrics.json
+    rows: list[TrajectoryRow] = field(default_factory=list)  #: as in trajectory.csv
+    warnings: list[str] = field(default_factory=list)  #: what was wrong with the bag
 
 
 def run_from_bag(

@@ -77,21 +77,14 @@ A network's driver returns its `Drive`: its outputs and durations then go into t
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a lock-step run is driven under.
+    """What a lock-step run is driven under."""
 
-    Attributes:
-        looks: what the camera sees, and how it is mounted.
-        latency_s: from a frame's arrival at the driver to its command's effect, simulated seconds.
-        camera_hz: how often the camera takes a frame.
-        sensor: what the camera makes of its frames.
-        transport: how the frames reach the driver.
-    """
-
-    looks: Looks = PLAIN
+    looks: Looks = PLAIN  #: what the camera sees, and how it is mounted
+    #: from a frame's arrival at the driver to its command's effect, simulated seconds
     latency_s: float = LIVE_LATENCY_S
-    camera_hz: float = CAMERA_HZ
-    sensor: Sensor = faithful
-    transport: Transport = prompt
+    camera_hz: float = CAMERA_HZ  #: how often the camera takes a frame
+    sensor: Sensor = faithful  #: what the camera makes of its frames
+    transport: Transport = prompt  #: how the frames reach the driver
 
 
 def drive_lockstep(

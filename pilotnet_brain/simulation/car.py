@@ -39,20 +39,11 @@ def camera_vertical_fov() -> float:
 
 @dataclass(frozen=True)
 class CarState:
-    """The true state of base_link in the world frame.
+    """The true state of base_link in the world frame."""
 
-    Attributes:
-        time_s: simulated time, s.
-        x: m.
-        y: m.
-        yaw: rad in (-pi, pi], anticlockwise from the world's x axis.
-        speed: along the car's x axis, m/s.
-        yaw_rate: rad/s, anticlockwise positive.
-    """
-
-    time_s: float
-    x: float
-    y: float
-    yaw: float
-    speed: float
-    yaw_rate: float
+    time_s: float  #: simulated time, s
+    x: float  #: m
+    y: float  #: m
+    yaw: float  #: rad in (-pi, pi], anticlockwise from the world's x axis
+    speed: float  #: along the car's x axis, m/s
+    yaw_rate: float  #: rad/s, anticlockwise positive

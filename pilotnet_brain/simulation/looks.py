@@ -19,61 +19,37 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Looks:
-    """Everything about a world that is seen but does not change how the car drives.
+    """Everything about a world that is seen but does not change how the car drives."""
 
-    Attributes:
-        asphalt: colour of the road.
-        verge: colour of the ground next to the road.
-        line: colour of the centerline.
-        wall: colour of the walls.
-        sky: colours at the horizon and at the zenith.
-        texture_strength: how far the surfaces' grain departs from their colour, 0..1.
-        texture_seed: draws the grain and the signs on the walls.
-        line_width_scale: painted width over the circuit's own.
-        asphalt_width_scale: drawn half width over the circuit's own (the walls stand there too).
-        edge_lines: colour of the lines along both edges, or None.
-        kerbs: the two colours of the kerbs in bends, or None.
-        start_line: whether a chequered line crosses the road at the start.
-        crossings: how many more chequered or striped bands cross the road, per kilometre.
-        walls: whether there are walls.
-        wall_signs: whether the walls bear light panels with dark marks.
-        ambient: light from everywhere, 0..1.
-        sun: light from the sun, 0..1.
-        sun_azimuth: rad.
-        sun_elevation: rad above the horizon.
-        camera_offset: added to the camera's position on the car, m.
-        camera_roll: mounting error, rad.
-        camera_pitch: mounting error, rad, downwards positive.
-        camera_yaw: mounting error, rad.
-        noise: standard deviation of the sensor's noise, grey levels of 255.
-        blur: standard deviation of the lens' blur, pixels.
-    """
-
-    asphalt: Colour = (0.30, 0.30, 0.31)
-    verge: Colour = (0.20, 0.36, 0.13)
-    line: Colour = (0.80, 0.04, 0.04)
-    wall: Colour = (0.16, 0.16, 0.18)
+    asphalt: Colour = (0.30, 0.30, 0.31)  #: colour of the road
+    verge: Colour = (0.20, 0.36, 0.13)  #: colour of the ground next to the road
+    line: Colour = (0.80, 0.04, 0.04)  #: colour of the centerline
+    wall: Colour = (0.16, 0.16, 0.18)  #: colour of the walls
+    #: colours at the horizon and at the zenith
     sky: tuple[Colour, Colour] = ((0.75, 0.82, 0.90), (0.30, 0.50, 0.80))
-    texture_strength: float = 0.25
-    texture_seed: int = 0
-    line_width_scale: float = 1.0
+    texture_strength: float = 0.25  #: how far the surfaces' grain departs from their colour, 0..1
+    texture_seed: int = 0  #: draws the grain and the signs on the walls
+    line_width_scale: float = 1.0  #: painted width over the circuit's own
+    #: drawn half width over the circuit's own (the walls stand there too)
     asphalt_width_scale: float = 1.0
-    edge_lines: Colour | None = None
-    kerbs: tuple[Colour, Colour] | None = None
-    start_line: bool = True
+    edge_lines: Colour | None = None  #: colour of the lines along both edges, or None
+    kerbs: tuple[Colour, Colour] | None = None  #: the two colours of the kerbs in bends, or None
+    start_line: bool = True  #: whether a chequered line crosses the road at the start
+    #: how many more chequered or striped bands cross the road, per kilometre
     crossings: float = 0.0
-    walls: bool = True
-    wall_signs: bool = False
-    ambient: float = 0.55
-    sun: float = 0.45
-    sun_azimuth: float = 0.8
-    sun_elevation: float = 1.0
+    walls: bool = True  #: whether there are walls
+    wall_signs: bool = False  #: whether the walls bear light panels with dark marks
+    ambient: float = 0.55  #: light from everywhere, 0..1
+    sun: float = 0.45  #: light from the sun, 0..1
+    sun_azimuth: float = 0.8  #: rad
+    sun_elevation: float = 1.0  #: rad above the horizon
+    #: added to the camera's position on the car, m
     camera_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    camera_roll: float = 0.0
-    camera_pitch: float = 0.0
-    camera_yaw: float = 0.0
-    noise: float = 0.0
-    blur: float = 0.0
+    camera_roll: float = 0.0  #: mounting error, rad
+    camera_pitch: float = 0.0  #: mounting error, rad, downwards positive
+    camera_yaw: float = 0.0  #: mounting error, rad
+    noise: float = 0.0  #: standard deviation of the sensor's noise, grey levels of 255
+    blur: float = 0.0  #: standard deviation of the lens' blur, pixels
 
     @property
     def sun_direction(self) -> tuple[float, float, float]:

@@ -31,34 +31,21 @@ _WHITE, _BLACK = (0.92, 0.92, 0.92), (0.06, 0.06, 0.06)
 
 @dataclass(frozen=True)
 class Strip:
-    """A textured surface.
+    """A textured surface."""
 
-    Attributes:
-        vertices: (N, 3) float, m, world frame.
-        faces: (M, 3) int, anticlockwise seen from the visible side.
-        texture: (N, 2) float texture coordinates: across 0..1, along in metres.
-    """
-
-    vertices: NDArray[np.float64]
-    faces: NDArray[np.int32]
-    texture: NDArray[np.float64]
+    vertices: NDArray[np.float64]  #: (N, 3) float, m, world frame
+    faces: NDArray[np.int32]  #: (M, 3) int, anticlockwise seen from the visible side
+    texture: NDArray[np.float64]  #: (N, 2) float texture coordinates: across 0..1, along in metres
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A piece of a world's surface.
+    """A piece of a world's surface."""
 
-    Attributes:
-        chunk: which piece of the road it belongs to, counted from the start line.
-        material: its picture, a key of `surface_pictures`.
-        strip: where it lies; its texture coordinates are 0..1 across and along, repeating.
-        part: tells apart the surfaces of one material in one chunk.
-    """
-
-    chunk: int
-    material: str
-    strip: Strip
-    part: str = ""
+    chunk: int  #: which piece of the road it belongs to, counted from the start line
+    material: str  #: its picture, a key of `surface_pictures`
+    strip: Strip  #: where it lies; its texture coordinates are 0..1 across and along, repeating
+    part: str = ""  #: tells apart the surfaces of one material in one chunk
 
 
 def chunk_count(circuit: Circuit) -> int:

@@ -30,15 +30,10 @@ _BEHAVIOR_METRICS = {
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run.
+    """One run."""
 
-    Attributes:
-        figures: as in metrics.json.
-        folder: of the run, with its driven line; None where unknown.
-    """
-
-    figures: Mapping[str, Any]
-    folder: Path | None
+    figures: Mapping[str, Any]  #: as in metrics.json
+    folder: Path | None  #: of the run, with its driven line; None where unknown
 
     @property
     def finished(self) -> bool:
@@ -48,19 +43,12 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Side:
-    """What is compared with other sides: one run, or the repetitions of one.
+    """What is compared with other sides: one run, or the repetitions of one."""
 
-    Attributes:
-        label: its name in the tables.
-        name: the model, with its disturbance.
-        circuit: where it was driven; None where its source does not record it.
-        runs: at least one.
-    """
-
-    label: str
-    name: str
-    circuit: str | None
-    runs: tuple[ComparedRun, ...]
+    label: str  #: its name in the tables
+    name: str  #: the model, with its disturbance
+    circuit: str | None  #: where it was driven; None where its source does not record it
+    runs: tuple[ComparedRun, ...]  #: at least one
 
     def values(self, key: str) -> list[float]:
         """Return a figure of the finished runs, of all runs where none finished."""

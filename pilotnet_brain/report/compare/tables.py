@@ -21,17 +21,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two means, second minus first.
+    """The difference of two means, second minus first."""
 
-    Attributes:
-        mean: of the difference; None where a side has no value.
-        low: lower end of its 95 % interval (Welch's t-test); None without repetitions.
-        high: upper end.
-    """
-
-    mean: float | None
+    mean: float | None  #: of the difference; None where a side has no value
+    #: lower end of its 95 % interval (Welch's t-test); None without repetitions
     low: float | None = None
-    high: float | None = None
+    high: float | None = None  #: upper end
 
     @property
     def larger_than_spread(self) -> bool | None:

@@ -39,18 +39,14 @@ _SERIES = (
 
 @dataclass(frozen=True)
 class DrivenLine:
-    """What a page shows of a run's rows.
+    """What a page shows of a run's rows."""
 
-    Attributes:
-        laps: one mapping each, of ``number`` (from 1), ``along`` (m since the lap's start) and the
-            series of trajectory.csv; None for a missing value.
-        laps_driven: laps started; more than `laps` where a page would grow too long.
-        worst: index into `laps`, and of the point in that lap, with the largest deviation; None
-            where nothing was driven.
-    """
-
+    #: one mapping each, of ``number`` (from 1), ``along`` (m since the lap's start) and the series
+    #: of trajectory.csv; None for a missing value
     laps: list[dict[str, object]]
-    laps_driven: int
+    laps_driven: int  #: laps started; more than `laps` where a page would grow too long
+    #: index into `laps`, and of the point in that lap, with the largest deviation; None where
+    #: nothing was driven
     worst: tuple[int, int] | None
 
 
@@ -124,17 +120,11 @@ def _lap(number: int, rows: TrajectoryRows, along: NDArray[np.float64]) -> dict[
 
 @dataclass(frozen=True)
 class SmallRoad:
-    """A circuit's road in a small map, drawn under its runs' lines.
+    """A circuit's road in a small map, drawn under its runs' lines."""
 
-    Attributes:
-        view: of the SVG, m, y downwards.
-        path: of the centerline.
-        width: of the road, m.
-    """
-
-    view: str
-    path: str
-    width: float
+    view: str  #: of the SVG, m, y downwards
+    path: str  #: of the centerline
+    width: float  #: of the road, m
 
 
 def small_road(circuit: Circuit) -> SmallRoad:

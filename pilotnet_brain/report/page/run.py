@@ -35,23 +35,14 @@ _BINS = 40
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often durations fell between two edges; all in ms.
+    """How often durations fell between two edges; all in ms."""
 
-    Attributes:
-        edges: of the bins, one more than `counts`.
-        counts: of the durations in each bin.
-        beyond: how many were longer than the last edge.
-        longest: the longest of all.
-        median: of all.
-        p99: of all.
-    """
-
-    edges: list[float]
-    counts: list[int]
-    beyond: int
-    longest: float
-    median: float
-    p99: float
+    edges: list[float]  #: of the bins, one more than `counts`
+    counts: list[int]  #: of the durations in each bin
+    beyond: int  #: how many were longer than the last edge
+    longest: float  #: the longest of all
+    median: float  #: of all
+    p99: float  #: of all
 
 
 @dataclass(frozen=True)

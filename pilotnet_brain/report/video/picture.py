@@ -35,19 +35,12 @@ _BAND = 62
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known of the run at one picture's time.
+    """What is known of the run at one picture's time."""
 
-    Attributes:
-        pose: of the car, between two rows of the trajectory.
-        row: the newest row of the trajectory at that time.
-        values: that row's columns by name (see `COLUMNS`); no command yet is NaN.
-        progress: the run's figures up to here, see ``RunMetrics.progress``.
-    """
-
-    pose: CarPose
-    row: int
-    values: dict[str, float]
-    progress: dict[str, Any]
+    pose: CarPose  #: of the car, between two rows of the trajectory
+    row: int  #: the newest row of the trajectory at that time
+    values: dict[str, float]  #: that row's columns by name (see `COLUMNS`); no command yet is NaN
+    progress: dict[str, Any]  #: the run's figures up to here, see ``RunMetrics.progress``
 
 
 def picture_times(

@@ -37,25 +37,15 @@ class RosTopics:
 
 @dataclass(frozen=True)
 class Flavour:
-    """What one way to drive the car adds to the common car and world, as SDF.
+    """What one way to drive the car adds to the common car and world, as SDF."""
 
-    Attributes:
-        car_folder: name of the car's model folder; cars of all flavours can lie side by side.
-        to_link: elements for base_link.
-        to_camera: elements for its <camera>.
-        to_sensor: elements for the <sensor> around that.
-        to_model: elements for the model: joints and plugins.
-        to_physics: elements for the world's <physics>.
-        to_world: elements for the <world>.
-    """
-
-    car_folder: str
-    to_link: str = ""
-    to_camera: str = ""
-    to_sensor: str = ""
-    to_model: str = ""
-    to_physics: str = ""
-    to_world: str = ""
+    car_folder: str  #: name of the car's model folder; cars of all flavours can lie side by side
+    to_link: str = ""  #: elements for base_link
+    to_camera: str = ""  #: elements for its <camera>
+    to_sensor: str = ""  #: elements for the <sensor> around that
+    to_model: str = ""  #: elements for the model: joints and plugins
+    to_physics: str = ""  #: elements for the world's <physics>
+    to_world: str = ""  #: elements for the <world>
 
 
 def car_model(looks: Looks, flavour: Flavour) -> str:

@@ -75,21 +75,13 @@ _FATAL = {
 
 @dataclass(frozen=True)
 class ServerPlan:
-    """What gzserver is to run.
+    """What gzserver is to run."""
 
-    Attributes:
-        world: world file.
-        models: folders of models it needs, for GAZEBO_MODEL_PATH.
-        with_ros: with gazebo_ros' system plugins.
-        lockstep: the physics waits for the camera, so that no frame is left out.
-        gui: with gzclient.
-    """
-
-    world: Path
-    models: tuple[Path, ...] = ()
-    with_ros: bool = False
-    lockstep: bool = False
-    gui: bool = False
+    world: Path  #: world file
+    models: tuple[Path, ...] = ()  #: folders of models it needs, for GAZEBO_MODEL_PATH
+    with_ros: bool = False  #: with gazebo_ros' system plugins
+    lockstep: bool = False  #: the physics waits for the camera, so that no frame is left out
+    gui: bool = False  #: with gzclient
 
 
 def check_gazebo(world: str, gui: bool) -> None:

@@ -38,15 +38,10 @@ from pilotnet_brain.simulation.looks import PLAIN, Looks
 
 @dataclass(frozen=True)
 class WorldFiles:
-    """Where a written world lies.
+    """Where a written world lies."""
 
-    Attributes:
-        world: the world file.
-        models: the folder of its models, for Gazebo's search path.
-    """
-
-    world: Path
-    models: Path
+    world: Path  #: the world file
+    models: Path  #: the folder of its models, for Gazebo's search path
 
 
 def bare() -> Flavour:

@@ -99,19 +99,12 @@ _FLAVOUR = Flavour(
 
 @dataclass(frozen=True)
 class GzPlan:
-    """What Gazebo Sim is to run.
+    """What Gazebo Sim is to run."""
 
-    Attributes:
-        world: world file.
-        models: folder of its models, for GZ_SIM_RESOURCE_PATH.
-        bridge: configuration of ros_gz_bridge's parameter_bridge.
-        gui: with its window.
-    """
-
-    world: Path
-    models: Path
-    bridge: Path
-    gui: bool = False
+    world: Path  #: world file
+    models: Path  #: folder of its models, for GZ_SIM_RESOURCE_PATH
+    bridge: Path  #: configuration of ros_gz_bridge's parameter_bridge
+    gui: bool = False  #: with its window
 
 
 def write_gz_world(

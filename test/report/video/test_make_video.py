@@ -117,7 +117,9 @@ def test_recorded_frames_are_shown_at_their_stamps(folder):
         assert shown[k][CAMERA_MIDDLE].mean() == pytest.approx(40 + 4 * k, abs=2.0)
 
 
-@pytest.mark.parametrize(("topic", "recorded"), [("F1ROS/cameraL/image_raw", True), ("/other", False)])
+@pytest.mark.parametrize(
+    ("topic", "recorded"), [("F1ROS/cameraL/image_raw", True), ("/other", False)]
+)
 def test_the_frames_are_those_of_the_runs_camera(folder, topic, recorded):
     folder.add_to_record(spec=RunSpec(camera_topic=topic).to_dict())
     write_frames(folder.bag, [(k / 20.0, 200) for k in range(41)])

@@ -115,15 +115,10 @@ class BrokenMessage(ValueError):  # noqa: N818  (named by what it is)
 
 @dataclass(frozen=True)
 class CameraFrame:
-    """One frame of a Gazebo camera.
+    """One frame of a Gazebo camera."""
 
-    Attributes:
-        time_s: simulated time at which it was taken, s.
-        pixels: uint8 (height, width, 3), RGB, read-only.
-    """
-
-    time_s: float
-    pixels: NDArray[np.uint8]
+    time_s: float  #: simulated time at which it was taken, s
+    pixels: NDArray[np.uint8]  #: uint8 (height, width, 3), RGB, read-only
 
 
 def camera_frame(data: memoryview) -> CameraFrame:
