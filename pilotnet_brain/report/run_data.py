@@ -84,13 +84,9 @@ def measure_bag(
     return run_from_bag(
         bag,
         RunMetrics(driven_on, rules, reference_lap=reference),
-        _topics(folder) | ({"odom": odom_topic} if odom_topic else {}),
+        ({} if folder is None else folder.topics()) | ({"odom": odom_topic} if odom_topic else {}),
         simulator=None if folder is None else folder.spec().simulator,
     )
-
-
-def _topics(folder: RunFolder | None) -> dict[str, str]:
-    return {} if folder is None else folder.topics()
 
 
 def _folder_around(bag: Path) -> RunFolder | None:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import camera_info_topic, remappings
@@ -37,149 +39,95 @@ class NodeSpec:
 
 def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     """Return the nodes of a run whose results go to `run_dir`."""
-    nodes = [_brain(spec), _metrics(spec, run_dir)]
-    if spec.simulator == "mujoco":
-        # First, since it takes longest to make its world ready.
-        nodes.insert(0, _simulator(spec))
-    elif spec.simulator == "gazebo":
-        with_ros = bool(ros_prefixes())
-        nodes = [_gazebo(spec, run_dir, with_ros), *([] if with_ros else [_bridge(spec)]), *nodes]
-    elif spec.simulator == "gz":
-        nodes.insert(0, _gz(spec, run_dir))
+    run_dir = run_dir.resolve()
+    # The simulator first, since it takes longest to make its world ready.
+    nodes = [
+        *_simulator(spec, run_dir),
+        _node(
+            spec,
+            "brain",
+            model=spec.model,
+            device=spec.device,
+            reliable=spec.reliable,
+            trust_model=spec.trust_model,
+        ),
+        # All else that it needs is in the folder's run.yaml.
+        _node(spec, "metrics", run_dir=str(run_dir)),
+    ]
     if spec.record:
-        nodes.append(_recorder(spec, run_dir))
+        nodes.append(_node(spec, "recorder", bag=str(run_dir / "bag"), camera=spec.record_camera))
     if spec.rviz:
         nodes.append(_rviz(spec))
     return nodes
 
 
-def _simulator(spec: RunSpec) -> NodeSpec:
+def _node(spec: RunSpec, name: str, **parameters: Any) -> NodeSpec:
+    """Return a node that runs on simulated time and publishes no images."""
     return NodeSpec(
-        executable="simulator",
-        name="simulator",
-        parameters={
+        executable=name,
+        name=name,
+        parameters={"use_sim_time": True, **parameters},
+        remappings=remappings(spec),
+        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
+    )
+
+
+def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
+    # Whom a simulator waits for before it starts the clock.
+    wait_for = ["brain", "metrics", *(["recorder"] if spec.record else [])]
+    if spec.simulator == "mujoco":
+        parameters = {
             "circuit": spec.circuit,
             "looks_seed": spec.looks_seed,
             "start_arc_length": spec.start_arc_length,
             "rtf": spec.rtf,
-            "wait_for": _everyone(spec),
-        },
-        remappings=remappings(spec),
-        environment=dds_environment(IMAGE_PUBLISHER),
-    )
-
-
-def _gazebo(spec: RunSpec, run_dir: Path, with_ros: bool) -> NodeSpec:
-    """Gazebo's own programs, which take no remappings: the car's topics are in its world."""
-    arguments = {**_world_arguments(spec, run_dir), "--rtf": str(spec.rtf)}
-    if spec.world:
-        arguments["--world"] = spec.world
+            "wait_for": wait_for,
+        }
+        environment = dds_environment(IMAGE_PUBLISHER)
+        return [NodeSpec("simulator", "simulator", parameters, remappings(spec), environment)]
+    if spec.simulator == "gz":
+        # With its bridge, whose configuration is written with the world.
+        return [_gazebo("gz_server", "gz", spec, run_dir, {"--gui": spec.gui})]
+    if spec.simulator == "none":
+        return []
+    with_ros = bool(ros_prefixes())
     switches = {"--ros": with_ros, "--lockstep": spec.lockstep, "--gui": spec.gui}
-    return NodeSpec(
-        executable="gazebo_server",
-        name="gazebo",
-        arguments=[
-            *(word for pair in arguments.items() for word in pair),
-            *(name for name, on in switches.items() if on),
-        ],
-        parameters={},
-        remappings=[],
-        environment=dds_environment(IMAGE_PUBLISHER) | _no_qt_of_opencv(),
-    )
+    more = ["--rtf", str(spec.rtf), *(["--world", spec.world] if spec.world else [])]
+    server = _gazebo("gazebo_server", "gazebo", spec, run_dir, switches, more)
+    if with_ros:
+        return [server]
+    parameters = {"car": spec.car, "rtf": spec.rtf, "wait_for": wait_for}
+    parameters["patience"] = _WORLD_LOADS_WITHIN_S
+    environment = dds_environment(IMAGE_PUBLISHER) | _ONE_THREAD
+    bridge = NodeSpec("gazebo_bridge", "gazebo_bridge", parameters, remappings(spec), environment)
+    return [server, bridge]
 
 
-def _gz(spec: RunSpec, run_dir: Path) -> NodeSpec:
-    """Gazebo Sim with its bridge, whose configuration is written with the world."""
-    arguments = _world_arguments(spec, run_dir)
-    return NodeSpec(
-        executable="gz_server",
-        name="gz",
-        arguments=[
-            *(word for pair in arguments.items() for word in pair),
-            *(["--gui"] if spec.gui else []),
-        ],
-        parameters={},
-        remappings=[],
-        environment=dds_environment(IMAGE_PUBLISHER) | _no_qt_of_opencv(),
-    )
-
-
-def _world_arguments(spec: RunSpec, run_dir: Path) -> dict[str, str]:
-    return {
+def _gazebo(
+    executable: str,
+    name: str,
+    spec: RunSpec,
+    run_dir: Path,
+    switches: dict[str, bool],
+    more: Sequence[str] = (),
+) -> NodeSpec:
+    """Return one of Gazebo's own programs; without remappings: its world has the car's topics."""
+    arguments = {
         "--circuit": spec.circuit,
         "--looks-seed": str(spec.looks_seed),
-        "--folder": str(run_dir.resolve() / "world"),
+        "--folder": str(run_dir / "world"),
         "--camera": spec.camera_topic,
         "--camera-info": camera_info_topic(spec.camera_topic),
         "--cmd-vel": spec.cmd_vel_topic,
         "--odom": spec.odom_topic,
     }
-
-
-def _bridge(spec: RunSpec) -> NodeSpec:
-    return NodeSpec(
-        executable="gazebo_bridge",
-        name="gazebo_bridge",
-        parameters={
-            "car": spec.car,
-            "rtf": spec.rtf,
-            "patience": _WORLD_LOADS_WITHIN_S,
-            "wait_for": _everyone(spec),
-        },
-        remappings=remappings(spec),
-        environment=dds_environment(IMAGE_PUBLISHER) | _ONE_THREAD,
-    )
-
-
-def _everyone(spec: RunSpec) -> list[str]:
-    """Return whom a simulator waits for before it starts the clock."""
-    return ["brain", "metrics", *(["recorder"] if spec.record else [])]
-
-
-def _brain(spec: RunSpec) -> NodeSpec:
-    return NodeSpec(
-        executable="brain",
-        name="brain",
-        parameters={
-            "use_sim_time": True,
-            "model": spec.model,
-            "device": spec.device,
-            "reliable": spec.reliable,
-            "trust_model": spec.trust_model,
-        },
-        remappings=remappings(spec),
-        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
-    )
-
-
-def _metrics(spec: RunSpec, run_dir: Path) -> NodeSpec:
-    return NodeSpec(
-        executable="metrics",
-        name="metrics",
-        # All else is in the folder's run.yaml.
-        parameters={"use_sim_time": True, "run_dir": str(run_dir.resolve())},
-        remappings=remappings(spec),
-        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
-    )
-
-
-def _recorder(spec: RunSpec, run_dir: Path) -> NodeSpec:
-    return NodeSpec(
-        executable="recorder",
-        name="recorder",
-        parameters={
-            "use_sim_time": True,
-            "bag": str(run_dir.resolve() / "bag"),
-            "camera": spec.record_camera,
-        },
-        remappings=remappings(spec),
-        environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
-    )
+    words = [word for pair in arguments.items() for word in pair]
+    words += [*more, *(switch for switch, on in switches.items() if on)]
+    environment = dds_environment(IMAGE_PUBLISHER) | _no_qt_of_opencv()
+    return NodeSpec(executable, name, {}, [], environment, arguments=words)
 
 
 def _rviz(spec: RunSpec) -> NodeSpec:
-    from pilotnet_brain.package_share import share_dir
-
     return NodeSpec(
         executable="rviz2",
         name="rviz2",
