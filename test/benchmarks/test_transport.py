@@ -10,6 +10,8 @@ from hot_path import camera_stream
 from hot_path.tables import transport_table
 from hot_path.transport import TransportFigures, bench_transport
 
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
+
 
 def test_frames_cross_two_processes():
     seen = []
@@ -30,6 +32,9 @@ def test_rates_and_times_must_be_positive(rates, seconds):
 
 
 def test_a_publisher_that_nobody_listens_to_gives_up(monkeypatch):
+    # Fast DDS reads its profile once a process: later tests publish images from this one.
+    for name, value in dds_environment(IMAGE_PUBLISHER).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(camera_stream, "_PEER_LIMIT_S", 0.2)
     assert camera_stream.main(["publish", "/nobody_listens_here"]) == camera_stream.NO_PEER
 

@@ -14,7 +14,7 @@ from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Empty  # noqa: E402
 
 from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers  # noqa: E402
-from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
 
 TOPIC = "/cmd_vel"
 DOMAIN_ID = 40 + os.getpid() % 30
@@ -24,8 +24,11 @@ Make = Callable[[str], Node]
 
 @pytest.fixture
 def make_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make nodes of their own contexts, as in processes of their own."""
-    for name, value in dds_environment(NO_IMAGES).items():
+    """Make nodes of their own contexts, as in processes of their own.
+
+    Fast DDS reads its profile once a process: later tests publish images from this one.
+    """
+    for name, value in dds_environment(IMAGE_PUBLISHER).items():
         monkeypatch.setenv(name, value)
     nodes: list[Node] = []
 
