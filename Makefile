@@ -151,7 +151,7 @@ $(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt \
     requirements/cluster.txt
 	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)
 
-# The site needs neither torch nor ROS: it has a small environment of its own. Warnings are errors.
+# The site needs neither torch nor ROS: it has a small separate environment. Warnings are errors.
 DOCS_CONSTRAINTS := requirements/constraints$(if $(ROS_FOUND),-ros-sourced).txt
 .PHONY: docs
 docs: build/docs/env/made ## Build the documentation's site into build/docs/html

@@ -1,6 +1,6 @@
 """Time this package's own hot path: ``make bench``.
 
-Frame -> command beside a plain reference loop, frames over DDS, the embedded simulator, laps in
+Frame -> command next to a plain reference loop, frames over DDS, the embedded simulator, laps in
 lock-step. ``--help`` has the options.
 """
 
@@ -47,7 +47,7 @@ def bench(
     ] = True,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
-    """Time frame -> command beside a plain reference loop, frames over DDS, simulator and laps.
+    """Time frame -> command next to a plain reference loop, frames over DDS, simulator, laps.
 
     The reference loop does what BehaviorMetrics' brain does with the same frames: OpenCV crop and
     resize, a PIL image, a float tensor, the traced model, numpy.

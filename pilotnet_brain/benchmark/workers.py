@@ -24,7 +24,7 @@ CONNECT_S = 10.0
 
 
 class WorkerDied(RuntimeError):  # noqa: N818  (named by what happened)
-    """A call's process died, and died again when the call was made anew."""
+    """A call's process died, and died again when the call was repeated."""
 
 
 def call_in_processes(
@@ -42,7 +42,7 @@ def call_in_processes(
         try:
             yield from _finished(call, waiting, jobs)
         except TerminatedWorkerError:
-            # Calls are made in order: the dead process had one of these. Each anew, and alone, so
+            # Calls are made in order: the dead process had one of these. Each again, and alone, so
             # that one that takes its process down with it takes nothing else.
             for number in list(waiting)[: effective_n_jobs(jobs)]:
                 alone = {number: waiting.pop(number)}

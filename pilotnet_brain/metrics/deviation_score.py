@@ -135,7 +135,7 @@ class ScoredReference:
         """Return the mean score over the driven laps, None where nothing was driven.
 
         Args:
-            driven: (M, 3) x, y (m) and progress (m) since the begin, in driving order.
+            driven: (M, 3) x, y (m) and progress (m) since the start, in driving order.
             begin_arc_length: where on the line the run began, m.
             span: least and largest progress, m.
         """

@@ -50,7 +50,7 @@ class RunMetrics:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the run begins anew with the next pose."""
+        """Forget everything: the run starts again with the next pose."""
         self._filter = PoseFilter()
         self._stint: Stint | None = None
         self._stint_epoch = 0
@@ -159,7 +159,7 @@ class RunMetrics:
                 frame records say.
 
         The two scores cover the part of the reference that was driven (see `ScoredReference`):
-        of a run cut short, read them beside `completion`.
+        of a run cut short, read them together with `completion`.
         """
         measured = self.live_figures()
         points = np.array(self._stint.points if self._stint else np.empty((0, 3)))

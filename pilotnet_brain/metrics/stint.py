@@ -76,7 +76,7 @@ class Stint:
 
     @property
     def elapsed_s(self) -> float:
-        """Simulated seconds since the begin; of a car that never set off, since the first pose."""
+        """Simulated seconds since the start; of a car that never set off, since the first pose."""
         return self.latest.time_s - (self.begin if self.set_off else self.first).time_s
 
     @property

@@ -94,7 +94,7 @@ def profile_warning(environment: Mapping[str, str] | None = None) -> str | None:
 def remove_dead_files(directory: Path = SHARED_MEMORY) -> list[str]:
     """Remove the Fast DDS files in `directory` whose owner is dead, and return their names.
 
-    Only files of one's own user are touched, and only those that no process visible here maps and
+    Only this user's files are touched, and only those that no process visible here maps and
     whose lock files nobody holds (Fast DDS holds a flock on them for as long as it lives; that also
     covers processes of another container that shares the directory).
     """

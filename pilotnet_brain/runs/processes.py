@@ -130,7 +130,7 @@ def start_node(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start one node in a process group of its own.
+    """Start one node in its own process group.
 
     Args:
         spec: what to start.

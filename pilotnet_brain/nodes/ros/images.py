@@ -25,7 +25,7 @@ def frame_of(image: Image) -> NDArray[np.uint8]:
         return rgb_frame(image)
     try:
         converted = _BRIDGE.imgmsg_to_cv2(image, desired_encoding="rgb8")
-    except Exception as problem:  # cv_bridge raises errors of its own, of cv2 and of numpy
+    except Exception as problem:  # cv_bridge raises its own errors, cv2's and numpy's
         raise BrokenFrame(f"encoding {image.encoding[:40]!r}: cv_bridge: {problem}") from problem
     return np.asarray(converted, np.uint8)
 

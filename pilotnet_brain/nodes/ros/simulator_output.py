@@ -112,7 +112,7 @@ def time_message(time_s: float) -> Time:
 
 
 def image_message() -> tuple[Image, NDArray[np.uint8]]:
-    """Return an rgb8 image message and a view (height, width, 3) to draw into, of its own memory.
+    """Return an rgb8 image message and a view (height, width, 3) to draw into, of its memory.
 
     Setting `data` from an array.array is the one way that rclpy does not check byte by byte; newer
     ones copy it, so the view is made of what the message holds then.

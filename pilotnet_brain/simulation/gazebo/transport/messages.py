@@ -72,7 +72,7 @@ def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-# A pool of its own: another package in this process may have Gazebo's full descriptions.
+# A separate pool: another package in this process may have Gazebo's full descriptions.
 _POOL = descriptor_pool.DescriptorPool()
 _POOL.Add(_file_descriptor())
 _CLASSES = message_factory.GetMessageClassesForFiles([_FILE], _POOL)
