@@ -14,7 +14,7 @@ import pytest
 
 from pilotnet_brain import executables
 
-NODES = Path(executables.__file__).parent
+PACKAGE = Path(executables.__file__).parent
 NAMES = {
     name
     for name, value in inspect.getmembers(executables, inspect.isfunction)
@@ -23,11 +23,16 @@ NAMES = {
 
 
 def test_every_node_has_its_executable():
-    assert {path.stem.removesuffix("_node") for path in NODES.glob("*_node.py")} == NAMES
+    nodes = {path.stem.removesuffix("_node") for path in PACKAGE.glob("nodes/*_node.py")}
+    # Gazebo's own programs are processes of a run, too.
+    assert nodes | {"gazebo_server", "gz_server"} == NAMES
+    assert {path.name for path in PACKAGE.glob("runs/gazebo_*.py")} == {
+        "gazebo_classic.py", "gazebo_sim.py",
+    }  # fmt: skip
 
 
 def test_the_setup_installs_them():
-    setup = NODES.parent.parent / "setup.py"
+    setup = PACKAGE.parent / "setup.py"
     if not setup.is_file():
         pytest.skip("needs the package's sources")
     installed = re.findall(r"(\w+) = {PACKAGE}\.executables:(\w+)", setup.read_text())
@@ -38,7 +43,7 @@ def test_the_setup_installs_them():
 @pytest.mark.parametrize("name", ["brain", "simulator"])
 def test_ctrl_c_while_a_node_imports_leaves_no_traceback(name):
     start = f"from pilotnet_brain.executables import {name}; {name}()"
-    path = os.pathsep.join([str(NODES.parent.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-c", start],
         env={**os.environ, "PYTHONPATH": path},
