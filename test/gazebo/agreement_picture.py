@@ -52,7 +52,7 @@ def draw_agreement(path: str | Path, circuit: Circuit, done: Sequence[Comparison
 def _draw(axes: Axes, comparison: Comparison) -> None:
     one, other = comparison.embedded, comparison.gazebo
     axes.plot(one[:, 1], one[:, 2], color=track.DRIVEN, linewidth=3.0, label="embedded")
-    axes.plot(other[:, 1], other[:, 2], "--", color=track.LINE, linewidth=1.2, label="Gazebo")
+    axes.plot(other[:, 1], other[:, 2], "--", color=track.WARNING, linewidth=1.2, label="Gazebo")
     axes.set_aspect("equal", adjustable="datalim")
     axes.tick_params(labelsize=7)
     apart, bound = 1000.0 * comparison.apart_m, 1000.0 * comparison.bound_m
