@@ -33,7 +33,7 @@ def drive(**arguments: Any) -> None:
     from pilotnet_brain.errors import FAILED, SUCCESS, USER_ERROR
     from pilotnet_brain.report.after_run import show_run
     from pilotnet_brain.report.figures import progress_line
-    from pilotnet_brain.runs.drive import RunInterrupted, RunRefused
+    from pilotnet_brain.runs.drive import RunIncomplete, RunInterrupted, RunRefused
     from pilotnet_brain.runs.drive import drive as drive_run
     from pilotnet_brain.runs.fast_dds import other_terminals
 
@@ -56,6 +56,9 @@ def drive(**arguments: Any) -> None:
     except RunRefused:
         # The node that refused the run has said why.
         raise typer.Exit(USER_ERROR) from None
+    except RunIncomplete as problem:
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+        raise typer.Exit(FAILED) from None
     except RunInterrupted as stopped:
         show_run(stopped.folder)
         raise typer.Exit(128 + stopped.number) from None

@@ -32,6 +32,10 @@ class RunRefused(UserError):  # noqa: N818  (named by what it is)
     """A process of the run cannot take part; it has said why. Nothing was driven or kept."""
 
 
+class RunIncomplete(UserError):  # noqa: N818  (named by what it is)
+    """The run was driven, and its results could not be completed: a full disk, mostly."""
+
+
 class RunInterrupted(KeyboardInterrupt):
     """This process was told to end the run; what was driven is in the folder.
 
@@ -66,6 +70,7 @@ def drive(
     Raises:
         UserError: something is wrong with the spec; nothing was started.
         RunRefused: a node cannot take part, and has said why; the folder is removed.
+        RunIncomplete: the results could not be completed.
         RunInterrupted: SIGINT or SIGTERM ended the run.
     """
     folder = prepare_run(spec, path)
@@ -126,7 +131,7 @@ def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:
     if (refusal := last_reason(folder.path, REFUSED)) is not None:
         folder.discard()
         raise RunRefused(refusal)
-    finish_run(folder, reason)
+    complete(folder, reason)
     return processes.received_signal
 
 
@@ -153,6 +158,18 @@ def _drive_in_process(folder: RunFolder, on_progress: Callable[[Figures], object
     folder.close()
     folder.write_metrics(figures)
     return stop.number
+
+
+def complete(folder: RunFolder, reason: str) -> Figures:
+    """Return the figures of a run that has ended, completed as `finish_run` does.
+
+    Raises:
+        RunIncomplete: that cannot be done.
+    """
+    try:
+        return finish_run(folder, reason)
+    except (UserError, OSError) as problem:
+        raise RunIncomplete(f"the results are not complete: {problem}") from problem
 
 
 def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:

@@ -1,12 +1,14 @@
 """Results completed after the metrics node died."""
 
 import json
+import shutil
 
 import pytest
 from driven_lines import LAP, circle, drive, ticks
 from recorded_bags import INFO, ODOM, write_ros2
 
 from pilotnet_brain.metrics.run_metrics import RunMetrics
+from pilotnet_brain.runs.drive import RunIncomplete, complete
 from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.spec import RunSpec
@@ -126,3 +128,10 @@ def test_complete_results_need_no_circuit(folder):
     folder.circuit_csv.unlink()
     folder.add_to_record(spec={"circuit": "gone.csv"})
     assert finish_run(folder, DIED)["lap_completed"] is True
+
+
+def test_results_that_cannot_be_completed_are_told_in_one_line(folder):
+    shutil.rmtree(folder.path)
+    with pytest.raises(RunIncomplete, match="the results are not complete: ") as told:
+        complete(folder, DIED)
+    assert "\n" not in str(told.value)
