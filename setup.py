@@ -30,7 +30,7 @@ setup(
         (f"{SHARE}/circuits", glob(f"{PACKAGE}/circuits/data/*.csv")),
     ],
     # The dependencies are in package.xml (rosdep) and requirements/ (pip), so that an installation
-    # under ROS never pulls in wheels beside ROS' own packages.
+    # under ROS never pulls in wheels next to ROS' own packages.
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=False,

@@ -26,7 +26,7 @@ FLOORS = (
     {"nodes", "commands"},
     {"cli", "executables"},
 )
-"""From the ground up: a room imports lower floors and itself, never one beside or above it."""
+"""From the ground up: a package imports only itself and packages on lower floors."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ASIDE = {("commands", "nodes")}
 """`pilotnet swap` speaks to a brain over ROS."""

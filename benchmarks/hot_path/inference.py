@@ -1,4 +1,4 @@
-"""How long a frame takes to become a command, beside the same frames through a plain loop.
+"""How long a frame takes to become a command, compared with the same frames through a plain loop.
 
 All loops run in one process, on the same threads and frames, in alternating blocks of warm calls:
 the machine's drift falls on all alike, and within a block no network evicts another's weights.
@@ -122,7 +122,7 @@ def bench_inference(
     calls_per_block: int = CALLS_PER_BLOCK,
     progress: Callable[[int, int], None] | None = None,
 ) -> InferenceBench:
-    """Measure the models' frame -> command paths beside the plain loop's.
+    """Measure the models' frame -> command paths against the plain loop's.
 
     Args:
         models: model files.

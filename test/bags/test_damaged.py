@@ -49,7 +49,7 @@ class Bag:
         self.held = {m.log_time_ns: m.message.pose.pose.position.x for m in whole}
 
     def damaged(self, content):
-        """Write the content beside the file and return its path."""
+        """Write the content next to the file and return its path."""
         copy = self.file.with_name(f"damaged{self.file.suffix}")
         copy.write_bytes(content)
         return copy

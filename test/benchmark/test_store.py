@@ -1,4 +1,4 @@
-"""A benchmark's folder: what is kept, what is driven anew, what is refused."""
+"""A benchmark's folder: what is kept, what is driven again, what is refused."""
 
 from __future__ import annotations
 

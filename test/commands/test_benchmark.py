@@ -33,7 +33,7 @@ def model(tmp_path: Path) -> str:
 
 
 class Started:
-    """A benchmark as a process of its own."""
+    """A benchmark as a separate process."""
 
     def __init__(self, out: Path, *arguments: str) -> None:
         self.out = out

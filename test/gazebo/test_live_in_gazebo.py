@@ -70,7 +70,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> WorldFiles:
 
 @pytest.fixture
 def bridge(tmp_path: Path, port: int) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start a bridge by hand, as beside a Gazebo that runs already."""
+    """Start a bridge by hand, as next to a Gazebo that runs already."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start_bridge(*parameters: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Drives whose figures can be computed by hand; the arithmetic stands beside each."""
+"""Drives whose figures can be computed by hand; each with its arithmetic."""
 
 import math
 

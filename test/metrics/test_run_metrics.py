@@ -83,7 +83,7 @@ def test_a_lap_cut_short():
     assert figures["laps"] == 0
     assert figures["lap_times_s"] == []
     assert figures["simulated_time_s"] == pytest.approx(10.0)
-    # Scored beside the stretch that was driven only: the rest would be up to 100 m away.
+    # Scored against the stretch that was driven only: the rest would be up to 100 m away.
     assert figures["position_deviation_score"] == pytest.approx(1000**0.1, rel=0.01)
 
 

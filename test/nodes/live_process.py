@@ -1,4 +1,4 @@
-"""A run as a process of its own, in the test's ROS domain."""
+"""A run as a separate process, in the test's ROS domain."""
 
 from __future__ import annotations
 

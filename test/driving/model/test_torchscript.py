@@ -26,7 +26,7 @@ with torch.inference_mode():
 
 
 def test_an_int8_network_loads_and_runs_without_a_word() -> None:
-    """In a process of its own: torch gives each of its warnings only once in one."""
+    """In a separate process: torch gives each of its warnings only once in one."""
     path = str(models_dir() / "static_quant.pt")
     run = subprocess.run(
         [sys.executable, "-W", "always", "-c", DRIVE_ONCE, path], capture_output=True, text=True
