@@ -154,9 +154,11 @@ def _drive_in_process(folder: RunFolder, on_progress: Callable[[Figures], object
             if stop.number is not None:
                 metrics.end(f"stopped by {stop.name}")
 
-        figures = drive_spec(folder.spec(), metrics, keep)
-    folder.close()
-    folder.write_metrics(figures)
+        try:
+            folder.write_metrics(drive_spec(folder.spec(), metrics, keep))
+            folder.close()
+        except OSError as problem:
+            raise _incomplete(problem) from problem
     return stop.number
 
 
@@ -169,7 +171,11 @@ def complete(folder: RunFolder, reason: str) -> Figures:
     try:
         return finish_run(folder, reason)
     except (UserError, OSError) as problem:
-        raise RunIncomplete(f"the results are not complete: {problem}") from problem
+        raise _incomplete(problem) from problem
+
+
+def _incomplete(problem: Exception) -> RunIncomplete:
+    return RunIncomplete(f"the results are not complete: {problem}")
 
 
 def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:
