@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from importlib import import_module
 
 
-def brain() -> int:
-    """Drive; returns the exit status, as all of these."""
-    return _start("nodes.brain_node")
-
-
-def metrics() -> int:
-    """Measure a run."""
-    return _start("nodes.metrics_node")
-
-
-def simulator() -> int:
-    """Simulate the car on its circuit (MuJoCo)."""
-    return _start("nodes.simulator_node")
-
-
-def recorder() -> int:
-    """Record a run's topics."""
-    return _start("nodes.recorder_node")
-
-
-def gazebo_server() -> int:
-    """Make a circuit's world and run Gazebo Classic on it."""
-    return _start("runs.gazebo_classic")
-
-
-def gazebo_bridge() -> int:
-    """Connect Gazebo Classic with the run's topics."""
-    return _start("nodes.gazebo_bridge_node")
-
-
-def gz_server() -> int:
-    """Make a circuit's world and run Gazebo Sim on it."""
-    return _start("runs.gazebo_sim")
-
-
 def _start(module: str) -> int:
+    """Run an executable's module; return its exit status."""
     # A node's imports (torch, MuJoCo, rclpy) take a second or two. Ctrl-C meanwhile ends the
     # process at once, without a traceback; from `nodes.ros.process.run` on, the node handles it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     status: int = import_module(f"pilotnet_brain.{module}").main()
     return status
+
+
+brain = partial(_start, "nodes.brain_node")
+metrics = partial(_start, "nodes.metrics_node")
+simulator = partial(_start, "nodes.simulator_node")
+recorder = partial(_start, "nodes.recorder_node")
+gazebo_server = partial(_start, "runs.gazebo_classic")
+gazebo_bridge = partial(_start, "nodes.gazebo_bridge_node")
+gz_server = partial(_start, "runs.gazebo_sim")
 
 
 def _main(name: str) -> int:
