@@ -12,6 +12,8 @@ FRAME_LIMIT_S = 0.5
 CLOCK_LIMIT_S = 2.0
 AHEAD_LIMIT_S = 0.25
 JUMP_S = 0.1
+OTHER_CLOCK_S = 1e6
+"""No run is 11 days long: stamps this far from the clock are of another one (the system's)."""
 _REMEMBERED_STAMPS = 200
 
 
@@ -22,6 +24,9 @@ class Verdict(Enum):
     LATE = "not newer than the last frame driven on"
     STALE = "too old to drive on"
     AHEAD = "stamped ahead of the clock: from before a reset, or by another clock"
+    NO_CLOCK = "/clock says nothing yet, and the frames are stamped with a time"
+    UNSTAMPED = "the frames' stamps are zero"
+    OTHER_CLOCK = "the frames are stamped by another clock than /clock"
 
 
 class StopReason(Enum):
@@ -101,14 +106,18 @@ class FrameWatchdog:
         return None
 
     def _verdict(self, stamp_s: float) -> Verdict:
+        if not self._clock_s and stamp_s > AHEAD_LIMIT_S:
+            return Verdict.NO_CLOCK
+        if self._clock_s is not None and abs(stamp_s - self._clock_s) > OTHER_CLOCK_S:
+            return Verdict.OTHER_CLOCK
         if self._clock_s is None or stamp_s > self._clock_s + AHEAD_LIMIT_S:
             # A frame of the last epoch that arrives after the reset is one of these; driven on, it
             # would make every frame of the new epoch late.
             return Verdict.AHEAD
         if self._newest_s is not None and stamp_s <= self._newest_s:
-            return Verdict.LATE
+            return Verdict.LATE if self._newest_s else Verdict.UNSTAMPED
         if self._clock_s - stamp_s >= self.frame_limit_s:
-            return Verdict.STALE
+            return Verdict.STALE if stamp_s else Verdict.UNSTAMPED
         return Verdict.DRIVE
 
 

@@ -4,7 +4,8 @@ A lifecycle node that configures and activates itself (autostart). While it driv
 may be set: it is loaded and warmed up in a second thread, then swapped in between two frames.
 
 Subscribes to
-  camera/image_raw    sensor_msgs/Image       newest frame only; best effort, reliable by parameter
+  camera/image_raw    sensor_msgs/Image, or CompressedImage where that is what is published;
+                                              newest frame only; best effort, reliable by parameter
   camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones
 Publishes
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
@@ -35,7 +36,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
@@ -53,6 +54,7 @@ from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
 from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
 from pilotnet_brain.nodes.ros.images import frame_of
+from pilotnet_brain.nodes.ros.offers import OfferedSubscription, taking_problem
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
 from pilotnet_brain.runs.fast_dds import profile_warning
@@ -86,6 +88,7 @@ class BrainNode(LifecycleNode):
         self._pilot: Pilot | None = None
         self._commands: Any = None
         """Publisher of cmd_vel; None: not active."""
+        self._camera: OfferedSubscription | None = None
         self._driving_entities: list[Any] = []
         self._starting: StartingPublisher | None = None
         self._problem: UserError | None = None
@@ -93,7 +96,7 @@ class BrainNode(LifecycleNode):
         self._gaps = FrameGaps()
         self._rate_start, self._rate_frames = time.monotonic(), 0
         self._others: list[str] = []
-        self._stopped_for = ""
+        self._stopped_for = self._told = ""
         self._declare_parameters()
         self._watchdog = FrameWatchdog()
         self._frames_group = MutuallyExclusiveCallbackGroup()
@@ -230,10 +233,11 @@ class BrainNode(LifecycleNode):
         self._activated = self._winning_at = time.monotonic()
         self._starting = StartingPublisher(self, topic)
         self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
+        kinds = {Image: on_image, CompressedImage: on_image}
+        self._camera = OfferedSubscription(
+            self, "camera/image_raw", kinds, newest, callback_group=group
+        )
         self._driving_entities = [
-            self.create_subscription(
-                Image, "camera/image_raw", on_image, newest, callback_group=group
-            ),
             self.create_subscription(
                 CameraInfo, "camera/camera_info", self._on_camera_info, infos, callback_group=group
             ),
@@ -244,13 +248,13 @@ class BrainNode(LifecycleNode):
 
     def _stop_driving(self) -> None:
         with self._lock:
-            if self._commands is None:
+            if self._commands is None or self._camera is None:
                 return
             self._command(STOP)
             self._commands.wait_for_all_acked(Duration(seconds=0.3))
-            image, info, timer = self._driving_entities
+            info, timer = self._driving_entities
             self.destroy_timer(timer)
-            self.destroy_subscription(image)
+            self._camera.close()
             self.destroy_subscription(info)
             self.destroy_publisher(self._commands)
             self._commands = None
@@ -263,10 +267,10 @@ class BrainNode(LifecycleNode):
 
     # Drive
 
-    def _on_image_alone(self, message: Image) -> None:
+    def _on_image_alone(self, message: Image | CompressedImage) -> None:
         self._on_image(message, {})
 
-    def _on_image(self, message: Image, info: Any) -> None:
+    def _on_image(self, message: Image | CompressedImage, info: Any) -> None:
         start_ns = time.perf_counter_ns()
         queued_s = _queued_s(info)
         with self._lock:
@@ -283,7 +287,9 @@ class BrainNode(LifecycleNode):
                 message.header.stamp, drive, conversion_s, problem, callback_s, queued_s
             )
 
-    def _drive(self, message: Image, stamp_s: float) -> tuple[Drive | None, float, str]:
+    def _drive(
+        self, message: Image | CompressedImage, stamp_s: float
+    ) -> tuple[Drive | None, float, str]:
         """Return what the frame led to, the conversion's time (s), and why it led to nothing."""
         assert self._pilot is not None
         start_ns = time.perf_counter_ns()
@@ -397,15 +403,19 @@ class BrainNode(LifecycleNode):
         message.header.stamp, message.header.frame_id = stamp, model.name
         message.position = record.to_numbers()
         self._frames.publish(message)
-        status = (model.name, model.device, model.form, problem)
-        if status != self._status:
-            self._status = status
-            self._publish_status(stamp)
+        self._say(problem, stamp)
 
-    def _publish_status(self, stamp: Any) -> None:
-        """Publish what holds from the frame of this stamp on."""
+    def _say(self, problem: str, stamp: Any) -> None:
+        """Publish what holds from this stamp on, and log the problem: either where it changed."""
+        model = None if self._pilot is None else self._pilot.model
+        status = (model.name, model.device, model.form, problem) if model else ("", "", "", problem)
+        if status == self._status:
+            return
+        self._status = status
+        if problem and problem != self._told:
+            self._told = problem
+            self.get_logger().warning(f"not driven: {problem}", throttle_duration_sec=1.0)
         keys = ("model", "device", "form", "problem")
-        problem = self._status[-1]
         level = diagnostics.WARN if problem else diagnostics.OK
         self._statuses.publish(
             diagnostics.diagnostic_array(
@@ -413,7 +423,7 @@ class BrainNode(LifecycleNode):
                 f"{self.get_name()}: frames",
                 level,
                 problem or "driven",
-                dict(zip(keys, self._status, strict=True)),
+                dict(zip(keys, status, strict=True)),
             )
         )
 
@@ -423,6 +433,7 @@ class BrainNode(LifecycleNode):
         rate = (received - self._rate_frames) / (now - self._rate_start)
         self._rate_start, self._rate_frames = now, received
         active = self._commands is not None
+        self._look_at_the_graph(frames_come=rate > 0.0)
         topic = self.resolve_topic_name("cmd_vel")
         others = other_publishers(self, topic) if active else []
         level, text = diagnostics.OK, "driving" if active else "not active"
@@ -451,6 +462,17 @@ class BrainNode(LifecycleNode):
                 self.get_clock().now().to_msg(), f"{self.get_name()}: driving", level, text, values
             )
         )
+
+    def _look_at_the_graph(self, frames_come: bool) -> None:
+        """Take frames as they are published; say why none comes, or why commands reach nobody."""
+        with self._lock:
+            if self._camera is None or self._commands is None:
+                return
+            problem = self._camera.follow()
+            if problem and not frames_come:
+                self._say(f"no frame: {problem}", self.get_clock().now().to_msg())
+            elif problem := taking_problem(self._commands, self):
+                self.get_logger().warning(problem, once=True)
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9

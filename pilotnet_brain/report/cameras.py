@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.bags.images import BrokenFrame, rgb_frame
+from pilotnet_brain.bags.images import COMPRESSED_TYPE, IMAGE_TYPE, BrokenFrame, rgb_frame
 from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.bags.reader import stream_bag
 from pilotnet_brain.circuits.circuit import Circuit
@@ -25,7 +25,6 @@ from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
 from pilotnet_brain.report.run_data import looks_seed_of
 from pilotnet_brain.runs.folder import RunFolder
 
-IMAGE_TYPE = "sensor_msgs/msg/Image"
 _CLOCK_ROUNDING_S = 1e-3
 _CLOCK_JUMP_S = 0.1
 _FARTHEST_S = 0.3
@@ -209,9 +208,12 @@ def _last_restart_ns(bag: Path) -> int:
 
 def _frames(folder: RunFolder, since_ns: int = -1) -> Iterator[Frame]:
     """Yield a bag's camera frames one at a time: those of a lap take a gigabyte."""
-    topic = folder.topics()["camera/image_raw"]
+    camera = folder.topics()["camera/image_raw"]
 
-    for message in stream_bag(folder.bag, lambda *at: at == (topic, IMAGE_TYPE)):
+    def wanted(topic: str, kind: str) -> bool:
+        return topic == camera and kind in (IMAGE_TYPE, COMPRESSED_TYPE)
+
+    for message in stream_bag(folder.bag, wanted):
         if message.log_time_ns < since_ns:
             continue
         with suppress(BrokenFrame):  # a frame that cannot be shown is left out

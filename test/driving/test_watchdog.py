@@ -90,6 +90,17 @@ def test_a_clock_that_was_never_seen_again_counts_as_still():
     assert watchdog.stop_reason(3.0) is StopReason.CLOCK_STILL
 
 
+def test_stamps_that_are_no_time_of_the_clock_are_told_apart():
+    watchdog = FrameWatchdog()
+    assert _drive(watchdog, 0.0, 0.0, 1.7e9) is Verdict.NO_CLOCK
+    assert _drive(watchdog, 12.0, 12.0, 1.7e9) is Verdict.OTHER_CLOCK
+    assert _drive(watchdog, 1.7e9, 13.0, 12.0) is Verdict.OTHER_CLOCK
+    watchdog = FrameWatchdog()
+    assert _drive(watchdog, 0.2, 0.0, 0.0) is Verdict.DRIVE
+    assert _drive(watchdog, 0.25, 0.0, 0.0) is Verdict.UNSTAMPED
+    assert _drive(watchdog, 5.0, 5.0, 0.0) is Verdict.UNSTAMPED
+
+
 def test_late_and_repeated_frames_are_counted_and_skipped():
     watchdog = _driven_until(1.0)
     assert watchdog.judge(0.95) is Verdict.LATE

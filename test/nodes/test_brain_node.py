@@ -11,16 +11,24 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 
 from pilotnet_brain.errors import UserError  # noqa: E402
+from pilotnet_brain.metrics.frame_record import FrameRecord, frame_record  # noqa: E402
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS  # noqa: E402
+from pilotnet_brain.nodes.ros.simulator_output import time_message  # noqa: E402
 from pilotnet_brain.nodes.swap_client import swap_model  # noqa: E402
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
@@ -125,6 +133,51 @@ def test_broken_frames_are_counted_and_skipped(world: FakeWorld, brain: object) 
     after = world.drive_frame(grey_image(51))
     assert after.driven
     assert after.frames_broken >= before.frames_broken + len(hostile)
+
+
+def test_another_camera_is_told_and_a_compressed_one_is_driven(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> None:
+    process = start_brain(model, "-r", "__ns:=/jpeg")
+    running.insert(0, process)
+    statuses: list[str] = []
+    records: list[FrameRecord] = []
+
+    def on_status(message: DiagnosticArray) -> None:
+        statuses.append(message.status[0].message)
+
+    def on_frame(message: JointState) -> None:
+        records.append(frame_record(message))
+
+    world.node.create_subscription(DiagnosticArray, "/jpeg/brain/status", on_status, STATUS_QOS)
+    world.node.create_subscription(JointState, "/jpeg/brain/frames", on_frame, FRAMES_QOS)
+    nobody = "no frame: nobody publishes /jpeg/camera/image_raw; there is /camera/image_raw"
+    world.until(lambda: nobody in statuses, "the reason")
+    other = Context()
+    other.init(domain_id=DOMAIN_ID)
+    theirs = Node("their_camera", context=other)
+    try:
+        camera = theirs.create_publisher(CompressedImage, "/jpeg/camera/image_raw", 1)
+        jpeg = cv2.imencode(".png", np.full((480, 640, 3), 102, np.uint8))[1].tobytes()
+
+        def driven() -> bool:
+            world.tick(world.time_s + 0.05)
+            message = CompressedImage(format="png", data=jpeg)
+            message.header.stamp = time_message(world.time_s)
+            camera.publish(message)
+            time.sleep(0.02)
+            return any(record.driven for record in records)
+
+        world.until(driven, "a driven frame")
+        assert records[-1].speed == pytest.approx(speed_of(102), abs=1e-4)
+        assert statuses[-1] == "driven"
+    finally:
+        theirs.destroy_node()
+        other.try_shutdown()
+        running.remove(process)
+        process.terminate()
+        log = process.communicate()[1]
+    assert f"not driven: {nobody}" in log
 
 
 def test_an_output_that_is_no_number_stops_the_car(world: FakeWorld, brain: object) -> None:

@@ -1,4 +1,4 @@
-"""From a sensor_msgs/Image to an RGB array: our own decoding, and cv_bridge's for the rest."""
+"""From an image message to an RGB array: our own decoding, and cv_bridge's for the rest."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
-from pilotnet_brain.bags.images import CHANNELS, BrokenFrame, rgb_frame
+from pilotnet_brain.bags.images import ENCODINGS, BrokenFrame, rgb_frame
 
 
-def frame_of(image: Image) -> NDArray[np.uint8]:
+def frame_of(image: Image | CompressedImage) -> NDArray[np.uint8]:
     """Return the pixels of an image message as RGB, uint8 (height, width, 3).
 
     The common encodings are decoded without a copy that cv_bridge would make (see `rgb_frame`); any
@@ -21,7 +21,7 @@ def frame_of(image: Image) -> NDArray[np.uint8]:
     Raises:
         BrokenFrame: an image that cannot be shown; the text says why.
     """
-    if image.encoding in CHANNELS or _BRIDGE is None:
+    if _BRIDGE is None or isinstance(image, CompressedImage) or image.encoding in ENCODINGS:
         return rgb_frame(image)
     try:
         converted = _BRIDGE.imgmsg_to_cv2(image, desired_encoding="rgb8")

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
-from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Empty  # noqa: E402
 
 from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers  # noqa: E402
-from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
 
 TOPIC = "/cmd_vel"
-DOMAIN_ID = 40 + os.getpid() % 30
 PATIENCE_S = 20.0
 Make = Callable[[str], Node]
-
-
-@pytest.fixture
-def make_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make nodes of their own contexts, as in processes of their own.
-
-    Fast DDS reads its profile once a process: later tests publish images from this one.
-    """
-    for name, value in dds_environment(IMAGE_PUBLISHER).items():
-        monkeypatch.setenv(name, value)
-    nodes: list[Node] = []
-
-    def make(name: str) -> Node:
-        context = Context()
-        context.init(domain_id=DOMAIN_ID)
-        nodes.append(Node(name, context=context))
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        node.destroy_node()
-        node.context.try_shutdown()
 
 
 def wait_for_others(nodes: list[Node], count: int) -> None:

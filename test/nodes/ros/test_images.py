@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sensor_msgs.msg", exc_type=ImportError)
 from sensor_msgs.msg import Image  # noqa: E402
 
-from pilotnet_brain.bags.images import CHANNELS, BrokenFrame  # noqa: E402
+from pilotnet_brain.bags.images import BrokenFrame  # noqa: E402
 from pilotnet_brain.nodes.ros import images  # noqa: E402
 
 RGB = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
@@ -47,9 +47,9 @@ def test_common_encodings_need_no_bridge(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_any_other_encoding_goes_through_cv_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
     bridge = Bridge(RGB)
     monkeypatch.setattr(images, "_BRIDGE", bridge)
-    frame = images.frame_of(message_of("bayer_rggb8", bytes(24), 1))
+    frame = images.frame_of(message_of("32FC1", bytes(96), 4))
     np.testing.assert_array_equal(frame, RGB)
-    assert bridge.asked == ["bayer_rggb8 -> rgb8"]
+    assert bridge.asked == ["32FC1 -> rgb8"]
 
 
 def test_what_cv_bridge_refuses_is_a_broken_frame_with_its_reason(
@@ -62,8 +62,8 @@ def test_what_cv_bridge_refuses_is_a_broken_frame_with_its_reason(
 
 def test_without_cv_bridge_an_unknown_encoding_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "_BRIDGE", None)
-    with pytest.raises(BrokenFrame, match="unknown encoding 'bayer_rggb8'"):
-        images.frame_of(message_of("bayer_rggb8", bytes(24), 1))
+    with pytest.raises(BrokenFrame, match="unknown encoding '32FC1'"):
+        images.frame_of(message_of("32FC1", bytes(96), 4))
 
 
 def test_a_real_cv_bridge_gives_our_own_bytes() -> None:
@@ -73,7 +73,6 @@ def test_a_real_cv_bridge_gives_our_own_bytes() -> None:
         "rgba8": np.dstack([RGB, np.full((4, 6), 7, np.uint8)]),
         "bgra8": np.dstack([RGB[..., ::-1], np.full((4, 6), 7, np.uint8)]),
     }  # fmt: skip
-    assert set(pixels) == set(CHANNELS)
     for encoding, array_ in pixels.items():
         message = message_of(encoding, array_.tobytes(), array_.shape[2])
         converted = cv_bridge.CvBridge().imgmsg_to_cv2(message, desired_encoding="rgb8")
