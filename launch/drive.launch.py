@@ -114,6 +114,7 @@ class _Run:
             package=spec.package,
             executable=spec.executable,
             name=spec.name,
+            namespace=spec.namespace or None,
             parameters=[spec.parameters],
             remappings=spec.remappings,
             arguments=spec.arguments,

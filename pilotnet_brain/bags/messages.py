@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+OTHER_CLOCK_S = 1e6
+"""No run is 11 days long: stamps this far from the clock are of another one (the system's)."""
+
 
 def nanoseconds(stamp: Any) -> int:
     """Return a stamp (fields sec, nanosec) in nanoseconds."""

@@ -88,9 +88,9 @@ class BagWriter:
         self._file.commit()
         self.write_metadata()
 
-    def offer(self, topic: str, profiles: Sequence[OfferedQos]) -> None:
+    def offer(self, topic: str, message_type: str, profiles: Sequence[OfferedQos]) -> None:
         """Note what a topic's publishers offer; before its first message."""
-        self._offered[topic] = list(profiles)
+        self._topics[topic], self._offered[topic] = message_type, list(profiles)
 
     def write(self, topic: str, serialized: bytes, time_ns: int) -> None:
         """Add one message (CDR), received at `time_ns` (ns since the epoch)."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
+from pilotnet_brain.bags.messages import OTHER_CLOCK_S
+
 FRAME_LIMIT_S = 0.5
 CLOCK_LIMIT_S = 2.0
 AHEAD_LIMIT_S = 0.25
 JUMP_S = 0.1
-OTHER_CLOCK_S = 1e6
-"""No run is 11 days long: stamps this far from the clock are of another one (the system's)."""
 _REMEMBERED_STAMPS = 200
 
 

@@ -54,6 +54,10 @@ class FrameLog:
         self._newest_published_s = stamp_s
         self._published[_stamp_key(stamp_s)] = stamp_s
 
+    def all(self) -> list[FrameRecord]:
+        """Return all records, in order of their arrival."""
+        return list(self._records)
+
     def between(self, begin_s: float, end_s: float) -> list[FrameRecord]:
         """Return the records of the frames stamped in [begin_s, end_s], in order of stamps.
 
@@ -101,8 +105,13 @@ def frame_figures(
         begin_s: simulated time at which the run started; None: nothing was measured.
         end_s: simulated time of its end.
         real_time_s: real seconds between the two, None if unknown.
+
+    Where no record lies in that time (the frames are stamped by another clock than the poses, or no
+    pose came), what the brain did is counted all the same, and none is said to be dropped.
     """
     records = [] if begin_s is None or end_s is None else log.between(begin_s, end_s)
+    if not records and (others := log.all()):
+        records, begin_s = others, None
     driven = [record for record in records if record.driven]
     inference = [r.inference_s for r in records if r.inference_s is not None]
     callback = _mean([r.callback_s for r in driven])

@@ -114,6 +114,12 @@ def frame_record(message: Any) -> FrameRecord:
     )
 
 
+def problem_of(message: Any) -> str:
+    """Return why frames are not driven on, by a message of ``brain/status``; empty: they are."""
+    texts = {pair.key: pair.value for status in message.status for pair in status.values}
+    return texts.get("problem", "")
+
+
 def _record(
     stamp_s: float,
     number: Callable[[str], float | None],

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pilotnet_brain.bags.messages import OTHER_CLOCK_S
+
 LONGEST_GAP_S = 5.0
 """Two poses farther apart in time need a third that confirms the clock's jump."""
 RESET_S = 0.5
@@ -16,6 +18,15 @@ _HAND_MOVE_M = 2.0
 _CONFIRMATIONS = 3
 _CONFIRMATIONS_OF_SMALL_RESET = 5
 _FARTHEST_M = 1e6
+
+
+def pose_time(stamp_s: float, clock_s: float) -> float:
+    """Return when a pose was, s: its stamp, or the clock at its receipt where that says nothing.
+
+    That is a stamp of zero, or of another clock, such as the system's.
+    """
+    other_clock = abs(stamp_s - clock_s) > OTHER_CLOCK_S
+    return clock_s if clock_s and (not stamp_s or other_clock) else stamp_s
 
 
 class Pose(NamedTuple):

@@ -16,7 +16,9 @@ from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.stint import Stint
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
-Figure = float | int | str | bool | list[float] | list[ModelFigures] | dict[str, int] | None
+Figure = (
+    float | int | str | bool | list[float] | list[str] | list[ModelFigures] | dict[str, int] | None
+)
 Figures = dict[str, Figure]
 
 
@@ -57,6 +59,8 @@ class RunMetrics:
         self._stopped: str | None = None
         self._frames = FrameLog()
         self._command: tuple[float, float] | None = None
+        self._not_driven = ""
+        self._warnings: list[str] = []
 
     def add_pose(
         self,
@@ -99,6 +103,17 @@ class RunMetrics:
     def add_published_frame(self, stamp_s: float) -> None:
         """Note the stamp of a frame that the camera published (from its camera_info)."""
         self._frames.add_published(stamp_s)
+
+    def add_problem(self, problem: str) -> None:
+        """Note why frames are not driven on, as ``brain/status`` says it; empty: they are."""
+        self._not_driven = problem or self._not_driven
+
+    def warn(self, text: str) -> bool:
+        """Note what a reader of the figures must know; return whether it is new."""
+        new = text not in self._warnings
+        if new:
+            self._warnings.append(text)
+        return new
 
     def add_unreadable_record(self) -> None:
         """Count a message that was no frame record."""
@@ -175,7 +190,7 @@ class RunMetrics:
     def live_figures(self) -> Figures:
         """Return `figures` without the scores, which take tens of milliseconds."""
         stint = self._stint
-        begin_s = stint.begin.time_s if stint else None
+        begin_s = stint.start.time_s if stint else None
         end_s = stint.latest.time_s if stint else None
         real_time_s = stint.real_time_s if stint else None
         frames = frame_figures(self._frames, begin_s, end_s, real_time_s)
@@ -185,13 +200,21 @@ class RunMetrics:
             "device": frames.pop("device"),
             "simulator": None,
             **_stint_figures(stint),
-            "ending": self.ending,
+            "ending": self._why(frames["frames_driven"], frames["frames_received"]),
             "laps_asked": self._rules.laps,
             **frames,
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
             "records_unreadable": self._frames.unreadable,
+            "warnings": list(self._warnings),
         }
+
+    def _why(self, driven: object, received: object) -> str | None:
+        """Return the ending; of a run in which no frame was driven on, with the reason of that."""
+        if self.ending is None or driven or self.laps_done or not self._not_driven:
+            return self.ending
+        came = "frames arrive but none was driven" if received else "no frame arrived"
+        return f"{self.ending}; {came}: {self._not_driven.removeprefix('no frame: ')}"
 
     def _take(self, pose: Pose) -> TrajectoryRow:
         if self._stint is None or self._stint_epoch != self._filter.epoch:

@@ -75,14 +75,19 @@ class Stint:
         return projection
 
     @property
+    def start(self) -> Pose:
+        """The last pose before the car set off; of a car that never did, the first."""
+        return self.begin if self.set_off else self.first
+
+    @property
     def elapsed_s(self) -> float:
-        """Simulated seconds since the start; of a car that never set off, since the first pose."""
-        return self.latest.time_s - (self.begin if self.set_off else self.first).time_s
+        """Simulated seconds since the start."""
+        return self.latest.time_s - self.start.time_s
 
     @property
     def real_time_s(self) -> float | None:
         """Real seconds of the same span; None where the poses carry no real time."""
-        begin, end = (self.begin if self.set_off else self.first), self.latest
+        begin, end = self.start, self.latest
         if begin.real_time_s is None or end.real_time_s is None:
             return None
         return end.real_time_s - begin.real_time_s

@@ -4,6 +4,7 @@ Subscribes to
   odom              nav_msgs/Odometry, or /gazebo/model_states (parameter pose_source)
   cmd_vel           geometry_msgs/Twist
   brain/frames      sensor_msgs/JointState        the brain's figures of each frame
+  brain/status      diagnostic_msgs/DiagnosticArray  why it does not drive on a frame
   camera/camera_info                              what the camera published
 Publishes
   centerline        nav_msgs/Path                 latched
@@ -38,11 +39,14 @@ from pilotnet_brain.bags.messages import seconds
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.machine import made_by
-from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record, problem_of
+from pilotnet_brain.metrics.pose_filter import pose_time
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.nodes.ros import diagnostics
-from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS
+from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.car_placing import CarPlacing
+from pilotnet_brain.nodes.ros.graph import full_name
+from pilotnet_brain.nodes.ros.offers import OfferedSubscription, environment_text
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.pose_messages import (
     DrivenLine,
@@ -57,6 +61,7 @@ from pilotnet_brain.report.figures import progress_line, run_summary
 from pilotnet_brain.runs.drive import keep_line
 from pilotnet_brain.runs.events import DRIVING, FAILED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.runs.real_time_limits import RealTimeLimits
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import TOPICS
 
@@ -85,7 +90,11 @@ class MetricsNode(Node):
         self._epoch = self._laps_saved = 0
         self._over_since: float | None = None
         self._saved = self._driving = False
-        self._newest_row = time.monotonic()
+        self._limits = RealTimeLimits(
+            self._spec.time_limit, self._spec.stall_limit, time.monotonic()
+        )
+        self._poses_came = 0
+        self._told = ""
         self._create_topics()
         self._folder.add_to_record(
             topics={topic: self.resolve_topic_name(topic) for topic in TOPICS}
@@ -128,14 +137,15 @@ class MetricsNode(Node):
         return folder
 
     def _create_topics(self) -> None:
+        kept = QoSProfile(depth=_KEPT)
         if self._spec.pose_source == "model_states":
-            self.create_subscription(
-                model_states_type(), "/gazebo/model_states", self._on_model_states, _KEPT
-            )
+            topic, poses = "/gazebo/model_states", {model_states_type(): self._on_model_states}
         else:
-            self.create_subscription(Odometry, "odom", self._on_odometry, _KEPT)
-        self.create_subscription(Twist, "cmd_vel", self._on_command, _KEPT)
+            topic, poses = "odom", {Odometry: self._on_odometry}
+        self._poses = OfferedSubscription(self, topic, poses, kept)
+        self._commands = OfferedSubscription(self, "cmd_vel", {Twist: self._on_command}, kept)
         self.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
+        self.create_subscription(DiagnosticArray, "brain/status", self._on_status, STATUS_QOS)
         self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, _INFOS)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._centerline = self.create_publisher(PathMessage, "centerline", latched)
@@ -156,7 +166,14 @@ class MetricsNode(Node):
         self._finish()
 
     def _on_odometry(self, message: Odometry) -> None:
-        self._take_pose(seconds(message.header.stamp), pose_of_odometry(message))
+        stamp_s = seconds(message.header.stamp)
+        time_s = pose_time(stamp_s, self._now_s())
+        if time_s != stamp_s:
+            self._warn(
+                f"{self._poses.topic} has stamps that are no time of /clock (zero, or of another "
+                "clock): a pose's time is that of its receipt"
+            )
+        self._take_pose(time_s, pose_of_odometry(message))
 
     def _on_model_states(self, message: Any) -> None:
         pose = pose_of_model_states(message, self._spec.car)
@@ -164,6 +181,8 @@ class MetricsNode(Node):
             self._take_pose(self._now_s(), pose)
 
     def _take_pose(self, time_s: float, pose: TruePose) -> None:
+        self._poses_came += 1
+        self._limits.on_message()
         rows = self._metrics.add_pose(time_s, *pose, real_time_s=time.monotonic())
         if self._metrics.epoch != self._epoch:
             self._epoch = self._metrics.epoch
@@ -173,8 +192,10 @@ class MetricsNode(Node):
         if rows and not self._driving:
             self._driving = True
             record_event(self._folder.path, self.get_name(), DRIVING)
+            # The recorder may have started earlier, with a car that drove or stood already.
+            self._folder.add_to_record(measured_since_s=rows[0].time_s)
         for row in rows:
-            self._newest_row = time.monotonic()
+            self._limits.on_pose(time.monotonic())
             self._folder.append_trajectory(row)
             self._line.add(row.x, row.y)
         if self._metrics.ending is not None and self._over_since is None:
@@ -185,17 +206,25 @@ class MetricsNode(Node):
 
     def _on_frame(self, message: JointState) -> None:
         try:
-            self._metrics.add_frame(frame_record(message))
+            record = frame_record(message)
         except FrameRecordError:
             self._metrics.add_unreadable_record()
+            return
+        self._metrics.add_frame(record)
+        if record.driven:
+            self._limits.on_driven_frame(time.monotonic())
+
+    def _on_status(self, message: DiagnosticArray) -> None:
+        self._metrics.add_problem(problem_of(message))
 
     def _on_camera_info(self, message: CameraInfo) -> None:
+        self._limits.on_message()
         self._metrics.add_published_frame(seconds(message.header.stamp))
 
     def _on_tick(self) -> None:
         """End the run once it is over and the last frames' records have come."""
         if self._over_since is None:
-            self._end_where_it_stalls()
+            self._end_by_real_time()
             if self._metrics.laps_done > self._laps_saved:
                 self._laps_saved = self._metrics.laps_done
                 self._save()
@@ -205,13 +234,40 @@ class MetricsNode(Node):
             self._finish()
             self.exit_status = 0
 
-    def _end_where_it_stalls(self) -> None:
-        limit = self._spec.stall_limit
-        if limit and time.monotonic() - self._newest_row > limit:
-            reason = f"no new pose of the car for {limit:g} s of real time"
-            record_event(self._folder.path, self.get_name(), FAILED, reason)
-            self._metrics.end(reason)
-            self._over_since = time.monotonic()
+    def _end_by_real_time(self) -> None:
+        reason = self._limits.broken(time.monotonic(), self._now_s())
+        if reason is None:
+            return
+        if not self._driving:
+            reason = f"{reason}: {self._why_no_pose()}"
+        record_event(self._folder.path, self.get_name(), FAILED, reason)
+        self._metrics.end(reason)
+        self._over_since = time.monotonic()
+
+    def _why_no_pose(self) -> str:
+        """Return why no pose counts yet, with what may hide the nodes from each other."""
+        topic = self._poses.topic
+        if self._poses_came:
+            ignored = self._metrics.live_figures()["poses_ignored"]
+            return f"{self._poses_came} poses came on {topic}, none counts: {ignored}"
+        problem = self._poses.follow() or f"{topic} is published, and nothing came"
+        return f"{problem} ({environment_text()})"
+
+    def _warn(self, text: str) -> None:
+        """Say once, and keep with the figures, what makes them other than they seem."""
+        if self._metrics.warn(text):
+            self.get_logger().warning(text)
+
+    def _look_at_the_graph(self) -> None:
+        """Take what is published as it is offered, and warn of what makes the figures wrong."""
+        self._poses.follow()
+        self._commands.follow()
+        clocks = {
+            full_name(info.node_namespace, info.node_name)
+            for info in self.get_publishers_info_by_topic("/clock")
+        }
+        if len(clocks) > 1:
+            self._warn(f"multiple publishers on /clock: {', '.join(sorted(clocks))}")
 
     def _on_second(self) -> None:
         self._folder.flush()
@@ -227,7 +283,15 @@ class MetricsNode(Node):
                 figures,
             )
         )
-        self._print(progress_line(self._metrics.progress()))
+        self._look_at_the_graph()
+        progress = self._metrics.progress()
+        line = progress_line(progress)
+        if progress["completion"] is None:
+            line = f"{line}: {self._why_no_pose()}"
+            if line == self._told and not self._show:
+                return
+            self._told = line
+        self._print(line)
 
     def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._save()
@@ -245,6 +309,7 @@ class MetricsNode(Node):
         self._folder.restart_trajectory()
         self._line.clear()
         self._over_since = None
+        self._driving = False
         self._epoch = self._laps_saved = 0
 
     def _finish(self) -> None:

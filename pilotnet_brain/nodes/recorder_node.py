@@ -26,29 +26,29 @@ from rclpy.clock import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from pilotnet_brain.bags.writer import BagWriter, OfferedQos
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
+from pilotnet_brain.nodes.ros.offers import OfferedSubscription, type_name
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import run
 
-_DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 _ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 _BEST_EFFORT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 _FRAMES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-_TOPICS: dict[str, tuple[Any, str, QoSProfile]] = {
-    "odom": (Odometry, "nav_msgs/msg/Odometry", _ALL),
-    "cmd_vel": (Twist, "geometry_msgs/msg/Twist", _ALL),
-    "/clock": (Clock, "rosgraph_msgs/msg/Clock", _BEST_EFFORT),
-    "brain/frames": (JointState, "sensor_msgs/msg/JointState", FRAMES_QOS),
-    "brain/status": (DiagnosticArray, _DIAGNOSTICS, STATUS_QOS),
-    "/diagnostics": (DiagnosticArray, _DIAGNOSTICS, _ALL),
-    "camera/camera_info": (CameraInfo, "sensor_msgs/msg/CameraInfo", _BEST_EFFORT),
+_TOPICS: dict[str, tuple[tuple[Any, ...], QoSProfile]] = {
+    "odom": ((Odometry,), _ALL),
+    "cmd_vel": ((Twist,), _ALL),
+    "/clock": ((Clock,), _BEST_EFFORT),
+    "brain/frames": ((JointState,), FRAMES_QOS),
+    "brain/status": ((DiagnosticArray,), STATUS_QOS),
+    "/diagnostics": ((DiagnosticArray,), _ALL),
+    "camera/camera_info": ((CameraInfo,), _BEST_EFFORT),
 }
-_CAMERA = {"camera/image_raw": (Image, "sensor_msgs/msg/Image", _FRAMES)}
+_CAMERA = {"camera/image_raw": ((Image, CompressedImage), _FRAMES)}
 
 
 class RecorderNode(Node):
@@ -65,16 +65,17 @@ class RecorderNode(Node):
         if not self._directory:
             raise UserError("recorder: the parameter bag (a directory to make) is missing")
         topics = _TOPICS | _CAMERA if self._camera else _TOPICS
-        self._resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
+        resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
         self._bag = BagWriter(
             Path(self._directory),
-            {self._resolved[topic]: topics[topic][1] for topic in topics},
-            {self._resolved[topic]: [OfferedQos()] for topic in topics},
+            {resolved[topic]: type_name(kinds[0]) for topic, (kinds, _) in topics.items()},
+            {resolved[topic]: [OfferedQos()] for topic in topics},
         )
         self._problem = ""
-        for topic, (message_type, _, qos) in topics.items():
-            callback = self._first_message(self._resolved[topic])
-            self.create_subscription(message_type, topic, callback, qos, raw=True)
+        self._recorded: list[OfferedSubscription] = []
+        for topic, (kinds, qos) in topics.items():
+            record = {kind: self._record(resolved[topic], type_name(kind)) for kind in kinds}
+            self._recorded.append(OfferedSubscription(self, topic, record, qos, raw=True))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)
@@ -90,7 +91,7 @@ class RecorderNode(Node):
             count = self._bag.message_count
             self.get_logger().info(f"{reason}: bag of {count} messages is complete")
 
-    def _first_message(self, topic: str) -> Callable[[bytes], None]:
+    def _record(self, topic: str, kind: str) -> Callable[[bytes], None]:
         """Return the callback of a topic: at its first message the offered QoS is looked up."""
         seen = False
 
@@ -99,8 +100,8 @@ class RecorderNode(Node):
             now = time.time_ns()
             if not seen:
                 seen = True
-                if offered := self._offered(topic):
-                    self._on_disk(lambda: self._bag.offer(topic, offered))
+                offered = self._offered(topic) or [OfferedQos()]
+                self._on_disk(lambda: self._bag.offer(topic, kind, offered))
             self._on_disk(lambda: self._bag.write(topic, serialized, now))
 
         return on_message
@@ -128,6 +129,8 @@ class RecorderNode(Node):
         ]
 
     def _on_second(self) -> None:
+        for subscription in self._recorded:
+            subscription.follow()
         self._on_disk(self._bag.write_metadata)
         self._diagnostics.publish(
             diagnostics.diagnostic_array(

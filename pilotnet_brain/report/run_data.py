@@ -85,6 +85,7 @@ def measure_bag(
         bag,
         RunMetrics(driven_on, rules, reference_lap=reference),
         ({} if folder is None else folder.topics()) | ({"odom": odom_topic} if odom_topic else {}),
+        since_s=-math.inf if folder is None else folder.measured_since_s(),
         simulator=None if folder is None else folder.spec().simulator,
     )
 

@@ -68,7 +68,9 @@ def _figures_of_bag(folder: RunFolder) -> Figures:
     from pilotnet_brain.runs.from_bag import run_from_bag
 
     try:
-        return run_from_bag(folder.bag, folder.new_metrics(), folder.topics()).figures
+        return run_from_bag(
+            folder.bag, folder.new_metrics(), folder.topics(), since_s=folder.measured_since_s()
+        ).figures
     except UserError:
         # The recorder may have died with the metrics node: what it left is no bag then.
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -240,6 +241,11 @@ class RunFolder:
             return topics_of(self.spec())
         except RunFolderError:
             return topics_of(RunSpec())
+
+    def measured_since_s(self) -> float:
+        """Return the time of the live run's first pose, s; without one any pose counts."""
+        since = self.read_record().get("measured_since_s")
+        return float(since) if isinstance(since, int | float) else -math.inf
 
     def new_metrics(self) -> RunMetrics:
         """Return metrics that measure this run, live or again, by its own circuit and rules."""

@@ -14,7 +14,7 @@ from typing import Any
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
 from pilotnet_brain.runs.spec import RunSpec
-from pilotnet_brain.runs.topics import camera_info_topic, remappings
+from pilotnet_brain.runs.topics import remappings, topics_of
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 
 _WORLD_LOADS_WITHIN_S = 120.0
@@ -30,6 +30,7 @@ class NodeSpec:
     parameters: dict[str, Any]
     remappings: list[tuple[str, str]]
     environment: dict[str, str]
+    namespace: str = ""
     package: str = "pilotnet_brain"
     arguments: list[str] = field(default_factory=list)
     """Command-line arguments before ``--ros-args``."""
@@ -66,9 +67,10 @@ def _node(spec: RunSpec, name: str, **parameters: Any) -> NodeSpec:
     return NodeSpec(
         executable=name,
         name=name,
-        parameters={"use_sim_time": True, **parameters},
+        parameters={"use_sim_time": spec.use_sim_time, **parameters},
         remappings=remappings(spec),
         environment=dds_environment(NO_IMAGES) | _ONE_THREAD,
+        namespace=spec.namespace,
     )
 
 
@@ -84,7 +86,8 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
             "wait_for": wait_for,
         }
         environment = dds_environment(IMAGE_PUBLISHER)
-        return [NodeSpec("simulator", "simulator", parameters, remappings(spec), environment)]
+        names = remappings(spec)
+        return [NodeSpec("simulator", "simulator", parameters, names, environment, spec.namespace)]
     if spec.simulator == "gz":
         # With its bridge, whose configuration is written with the world.
         return [_gazebo("gz_server", "gz", spec, run_dir, {"--gui": spec.gui})]
@@ -99,7 +102,10 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     parameters = {"car": spec.car, "rtf": spec.rtf, "wait_for": wait_for}
     parameters["patience"] = _WORLD_LOADS_WITHIN_S
     environment = dds_environment(IMAGE_PUBLISHER) | _ONE_THREAD
-    bridge = NodeSpec("gazebo_bridge", "gazebo_bridge", parameters, remappings(spec), environment)
+    names = remappings(spec)
+    bridge = NodeSpec(
+        "gazebo_bridge", "gazebo_bridge", parameters, names, environment, spec.namespace
+    )
     return [server, bridge]
 
 
@@ -112,14 +118,15 @@ def _gazebo(
     more: Sequence[str] = (),
 ) -> NodeSpec:
     """Return one of Gazebo's own programs; without remappings: its world has the car's topics."""
+    topics = topics_of(spec)
     arguments = {
         "--circuit": spec.circuit,
         "--looks-seed": str(spec.looks_seed),
         "--folder": str(run_dir / "world"),
-        "--camera": spec.camera_topic,
-        "--camera-info": camera_info_topic(spec.camera_topic),
-        "--cmd-vel": spec.cmd_vel_topic,
-        "--odom": spec.odom_topic,
+        "--camera": topics["camera/image_raw"],
+        "--camera-info": topics["camera/camera_info"],
+        "--cmd-vel": topics["cmd_vel"],
+        "--odom": topics["odom"],
     }
     words = [word for pair in arguments.items() for word in pair]
     words += [*more, *(switch for switch, on in switches.items() if on)]
@@ -136,6 +143,7 @@ def _rviz(spec: RunSpec) -> NodeSpec:
         parameters={"use_sim_time": True},
         remappings=remappings(spec),
         environment=dds_environment(NO_IMAGES) | _no_qt_of_opencv(),
+        namespace=spec.namespace,
         ends_run=False,
     )
 

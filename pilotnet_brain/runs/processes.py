@@ -164,6 +164,8 @@ def command_line(spec: NodeSpec) -> list[str]:
             raise UserError(f"{spec.executable} is not installed: install ROS's {spec.package}")
         command = [found]
     command += [*spec.arguments, "--ros-args", "-r", f"__node:={spec.name}"]
+    if spec.namespace:
+        command += ["-r", f"__ns:=/{spec.namespace.strip('/')}"]
     for source, target in spec.remappings:
         command += ["-r", f"{source}:={target}"]
     for name, value in spec.parameters.items():

@@ -23,6 +23,12 @@ POSE_SOURCES = ("odom", "model_states")
 LARGEST_SEED = 2**31 - 1
 _WAITS_FOR_THE_BRAIN = ("mujoco",)
 """Simulators that do not start the clock before the brain has answered a frame."""
+_DEFAULT_TOPICS = {
+    "camera_topic": ("/F1ROS/cameraL/image_raw", "camera/image_raw"),
+    "cmd_vel_topic": ("/F1ROS/cmd_vel", "cmd_vel"),
+    "odom_topic": ("/F1ROS/odom", "odom"),
+}
+"""JdeRobot's car; in a namespace, the nodes' own names."""
 _TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _PATHS = ("circuit", "model", "reference_lap", "world")
 
@@ -93,9 +99,22 @@ class RunSpec:
     reference_lap: str = _argument(
         "", "CSV or rosbag of a reference lap, for position_deviation_score_published"
     )
-    camera_topic: str = _argument("/F1ROS/cameraL/image_raw", "Topic of the camera's frames")
-    cmd_vel_topic: str = _argument("/F1ROS/cmd_vel", "Topic of the velocity commands")
-    odom_topic: str = _argument("/F1ROS/odom", "Topic of the true pose")
+    namespace: str = _argument(
+        "", "Namespace of the run's nodes and of relative topics, such as car1 for one of two cars"
+    )
+    camera_topic: str = _argument(
+        "", "Topic of the camera's frames; empty: /F1ROS/cameraL/image_raw, in a namespace "
+        "camera/image_raw"
+    )  # fmt: skip
+    cmd_vel_topic: str = _argument(
+        "", "Topic of the velocity commands; empty: /F1ROS/cmd_vel, in a namespace cmd_vel"
+    )
+    odom_topic: str = _argument(
+        "", "Topic of the true pose; empty: /F1ROS/odom, in a namespace odom"
+    )
+    use_sim_time: bool = _argument(
+        True, "Take the time from /clock; false: from the system, where a simulator has no /clock"
+    )
     pose_source: str = _argument(
         "odom", "True pose from odom, or from model_states (Gazebo with gazebo_msgs)"
     )
@@ -116,8 +135,12 @@ class RunSpec:
         _one_of("device", self.device, DEVICES)
         _one_of("simulator", self.simulator, SIMULATORS)
         _one_of("pose_source", self.pose_source, POSE_SOURCES)
-        for topic in ("camera_topic", "cmd_vel_topic", "odom_topic"):
+        for topic, (plain, relative) in _DEFAULT_TOPICS.items():
+            if not getattr(self, topic):
+                object.__setattr__(self, topic, relative if self.namespace else plain)
             _topic_name(topic, getattr(self, topic))
+        if self.namespace:
+            _topic_name("namespace", self.namespace)
         _in_range("laps", self.laps, 1, 10000)
         _in_range("rtf", self.rtf, 0.01, 100.0)
         _in_range("looks_seed", self.looks_seed, 0, LARGEST_SEED)
@@ -136,6 +159,10 @@ class RunSpec:
             raise UserError(
                 f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
                 "car elsewhere than on the start line"
+            )
+        if not self.use_sim_time and self.simulator != "none":
+            raise UserError(
+                "use_sim_time false: only with simulator none; the others have a /clock"
             )
         if self.disturbance:
             parse_disturbance(self.disturbance)

@@ -28,7 +28,11 @@ def remappings(spec: RunSpec) -> list[tuple[str, str]]:
 
 
 def topics_of(spec: RunSpec) -> dict[str, str]:
-    """Return each topic's name as nodes in the root namespace resolve it."""
+    """Return each topic's name as the run's nodes resolve it."""
     remapped = dict(remappings(spec))
     names = {topic: remapped.get(topic, topic) for topic in TOPICS}
-    return {topic: name if name.startswith("/") else f"/{name}" for topic, name in names.items()}
+    namespace = f"/{spec.namespace.strip('/')}".rstrip("/")
+    return {
+        topic: name if name.startswith("/") else f"{namespace}/{name}"
+        for topic, name in names.items()
+    }

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pilotnet_brain.runs.folder import RunFolder
+
 DOMAIN_ID = 70 + os.getpid() % 30
 PATIENCE_S = 60.0
 
@@ -41,6 +43,10 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         figures: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
         return figures
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return RunFolder.open(self.folder).read_record()
 
     def node(self, name: str) -> int:
         """Return the pid of a node's process."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
+from pilotnet_brain.runs.processes import command_line
 from pilotnet_brain.runs.spec import RunSpec
 
 
@@ -47,6 +48,21 @@ def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:
 def test_every_node_but_the_simulator_runs_on_simulated_time(tmp_path: Path) -> None:
     for name, spec in graph(tmp_path).items():
         assert spec.parameters.get("use_sim_time", False) == (name != "simulator")
+
+
+def test_a_namespace_is_every_nodes(tmp_path: Path) -> None:
+    for name, spec in graph(tmp_path, namespace="car1").items():
+        assert spec.namespace == "car1"
+        assert "-r __ns:=/car1 -r camera/image_raw:=camera/image_raw " in " ".join(
+            command_line(spec)
+        ), name
+
+
+def test_gazebos_world_has_the_topics_of_the_namespace(tmp_path: Path) -> None:
+    gz = run_graph(RunSpec(simulator="gz", namespace="car1"), tmp_path)[0]
+    given = dict(zip(gz.arguments[::2], gz.arguments[1::2], strict=True))
+    assert given["--camera"] == "/car1/camera/image_raw"
+    assert given["--cmd-vel"] == "/car1/cmd_vel"
 
 
 def test_only_who_publishes_images_gets_the_large_segment(

@@ -57,7 +57,9 @@ def test_paths_are_made_absolute_and_names_are_left_alone(
         {"looks_seed": -1},
         {"time_limit": -1.0},
         {"camera_topic": "a topic"},
-        {"cmd_vel_topic": ""},
+        {"cmd_vel_topic": "/"},
+        {"namespace": "car 1"},
+        {"use_sim_time": False},
         {"odom_topic": "/car/2nd"},
         {"odom_topic": "/car//odom"},
         {"odom_topic": "/my__car/odom"},
@@ -103,11 +105,21 @@ def test_model_states_without_gazebo_msgs_are_refused_before_anything_starts(
         check_run(RunSpec(pose_source="model_states"))
 
 
+def test_topics_that_are_not_given_are_jderobots_or_those_of_the_namespace() -> None:
+    topics = ("camera_topic", "cmd_vel_topic", "odom_topic")
+    plain, car = RunSpec(), RunSpec(namespace="car1", cmd_vel_topic="/cmd")
+    f1 = ["/F1ROS/cameraL/image_raw", "/F1ROS/cmd_vel", "/F1ROS/odom"]
+    assert [getattr(plain, topic) for topic in topics] == f1
+    assert [getattr(car, topic) for topic in topics] == ["camera/image_raw", "/cmd", "odom"]
+    assert RunSpec.from_dict(car.to_dict()) == car
+
+
 def test_every_argument_is_described() -> None:
     assert len(ARGUMENTS) > 10
     for argument in ARGUMENTS:
         assert argument.description[0].isupper()
-        if argument.name != "waiting_limit":  # filled in, by the simulator
+        # Filled in, by the simulator and by the namespace.
+        if argument.name != "waiting_limit" and not argument.name.endswith("_topic"):
             assert getattr(RunSpec(), argument.name) == argument.default
 
 

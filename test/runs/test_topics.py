@@ -9,6 +9,14 @@ def test_camera_info_is_the_images_sibling():
     assert camera_info_topic("image") == "camera_info"
 
 
+def test_a_relative_name_is_resolved_in_the_namespace():
+    topics = topics_of(RunSpec(namespace="/fleet/car1", odom_topic="/odom"))
+    assert topics["camera/image_raw"] == "/fleet/car1/camera/image_raw"
+    assert topics["camera/camera_info"] == "/fleet/car1/camera/camera_info"
+    assert topics["brain/frames"] == "/fleet/car1/brain/frames"
+    assert topics["odom"] == "/odom"
+
+
 def test_a_relative_name_is_resolved_in_the_root():
     topics = topics_of(RunSpec(odom_topic="car/odom", camera_topic="/cam/image_raw"))
     assert set(topics) == set(TOPICS)

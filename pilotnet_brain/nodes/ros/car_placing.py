@@ -15,7 +15,7 @@ from pilotnet_brain.bags.messages import set_yaw
 
 _SEEN_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.1
-BRIDGE_RESET = "/gazebo_bridge/reset"
+BRIDGE_RESET = "gazebo_bridge/reset"
 SET_ENTITY_STATE = "/gazebo/set_entity_state"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from pilotnet_brain.nodes.ros.graph import full_name
 
@@ -98,9 +98,14 @@ def taking_problem(publisher: Any, node: Node) -> str:
         name = full_name(taker.node_namespace, taker.node_name)
         if taker.topic_type != kind:
             return f"{name} takes {publisher.topic_name} as {taker.topic_type}, not as {kind}"
-        fits, why = qos_check_compatible(publisher.qos_profile, taker.qos_profile)
-        if fits == QoSCompatibility.ERROR:
-            return f"{name} cannot take {publisher.topic_name}: {' '.join(why.split())}"
+        # The graph gives durations as infinite that are unset here: only these two are compared.
+        offered, asked = publisher.qos_profile, taker.qos_profile
+        for offer, ask in (
+            (offered.reliability == ReliabilityPolicy.RELIABLE, asked.reliability),
+            (offered.durability == DurabilityPolicy.TRANSIENT_LOCAL, asked.durability),
+        ):
+            if not offer and ask in (ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL):
+                return f"{name} asks for {publisher.topic_name} with {ask.name.lower()} delivery"
     return ""
 
 

@@ -107,7 +107,7 @@ def test_where_nobody_publishes_topics_of_the_type_are_named(make_node: Make) ->
         (
             Twist,
             QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
-            "/their_car cannot take /cmd_vel: ",
+            "/their_car asks for /cmd_vel with transient_local delivery",
         ),
     ],
 )  # fmt: skip
