@@ -13,10 +13,13 @@ from pilotnet_brain.metrics.frame_figures import FrameLog, ModelFigures, frame_f
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
 from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.speed import Speedometer
 from pilotnet_brain.metrics.stint import Stint
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
-Figure = float | int | str | bool | list[float] | list[ModelFigures] | dict[str, int] | None
+Figure = (
+    float | int | str | bool | list[float] | list[str] | list[ModelFigures] | dict[str, int] | None
+)
 Figures = dict[str, Figure]
 
 
@@ -52,6 +55,7 @@ class RunMetrics:
     def reset(self) -> None:
         """Forget everything: the run starts again with the next pose."""
         self._filter = PoseFilter()
+        self._speedometer = Speedometer()
         self._stint: Stint | None = None
         self._stint_epoch = 0
         self._stopped: str | None = None
@@ -127,6 +131,11 @@ class RunMetrics:
         return self._stint.laps.count if self._stint else 0
 
     @property
+    def speed_source(self) -> str | None:
+        """Why the rows' speed is not the odometry's; None while it is."""
+        return self._speedometer.warning
+
+    @property
     def pending_frames(self) -> int:
         """Frames published up to now (or the ending) whose record may still come."""
         return self._frames.pending(self._stint.latest.time_s) if self._stint else 0
@@ -191,10 +200,15 @@ class RunMetrics:
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
             "records_unreadable": self._frames.unreadable,
+            "warnings": [self.speed_source] if self.speed_source else [],
         }
 
     def _take(self, pose: Pose) -> TrajectoryRow:
-        if self._stint is None or self._stint_epoch != self._filter.epoch:
+        starts_over = self._stint_epoch != self._filter.epoch
+        if starts_over:
+            self._speedometer.restart()
+        pose = pose._replace(speed=self._speedometer.measure(pose))
+        if self._stint is None or starts_over:
             self._stint = Stint(self.circuit, self._rules, pose)
             self._stint_epoch = self._filter.epoch
             place = self._stint.projection
