@@ -85,17 +85,24 @@ def test_the_world_itself_is_never_overwritten(tmp_path):
 HERE = "<pose>53.46 -10.7 0 0 0 3</pose>"
 
 
-@pytest.mark.parametrize("pose", ["0 0.7 0.004 0 0 -1.57", "267.4 -52.4 0.004 0 0 3.14"])
-def test_a_world_whose_road_lies_elsewhere_is_refused(tmp_path, pose):
-    """By where its own car stands: 24 m and 214 m from our line."""
-    away = THEIRS.replace(HERE, f"<pose>{pose}</pose>")
+@pytest.mark.parametrize(
+    ("pose", "away"),
+    [
+        ("0 0.7 0.004 0 0 -1.57", "24 m"),
+        ("267.4 -52.4 0.004 0 0 3.14", "214 m"),
+        ("56.2 -10.7 0 0 0 0", "3 m"),
+    ],
+)
+def test_a_world_whose_road_lies_elsewhere_is_refused(tmp_path, pose, away):
+    """By how far from our line its own car stands."""
+    theirs = THEIRS.replace(HERE, f"<pose>{pose}</pose>")
     with pytest.raises(UserError) as refused:
-        world_of(tmp_path, away)
+        world_of(tmp_path, theirs)
     told = str(refused.value)
     assert "race.world: its car f1_renault stands at" in told
-    assert ("24 m" if pose.startswith("0") else "214 m") in told
+    assert f", {away} from the line of simple_circuit" in told
     assert "--start X Y YAW" in told and "\n" not in told
-    _, world = world_of(tmp_path, away, start=(0.0, 0.7, -1.57))
+    _, world = world_of(tmp_path, theirs, start=(0.0, 0.7, -1.57))
     poses = {part.findtext("name"): part.findtext("pose") for part in world.findall("include")}
     assert poses["f1_renault"] == "0 0.7 0 0 0 -1.57"
 
