@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.errors import UserError
+
+_ORIGIN_STEP_M = 1000.0
 
 
 class CircuitFileError(UserError):
@@ -38,6 +40,24 @@ class Circuit:
         """Return x (m), y (m) and yaw (rad) of a car on the start line, facing along it."""
         x, y = self.centerline.position(0.0)
         return float(x), float(y), float(self.centerline.heading(0.0))
+
+    @property
+    def local_origin(self) -> tuple[float, float]:
+        """A place near the circuit, x and y in whole kilometres (m); (0, 0) for a near one.
+
+        Simulators compute in single precision: at a UTM northing of 4474 km that is steps of half
+        a metre. They build such a circuit's world about this place instead.
+        """
+        points = self.centerline.points
+        centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
+        x, y = (_ORIGIN_STEP_M * np.round(centre / _ORIGIN_STEP_M) + 0.0).tolist()
+        return x, y
+
+    def about(self, origin: tuple[float, float]) -> Circuit:
+        """Return the circuit in coordinates that count from `origin` (x, y in m)."""
+        if origin == (0.0, 0.0):
+            return self
+        return replace(self, centerline=Centerline(self.centerline.points - origin))
 
 
 def circuit_fields(circuit: Circuit) -> dict[str, str | float]:

@@ -152,7 +152,7 @@ def _compare(paths: list[Path], circuit: str | None, out: Path | None) -> None:
 def _measure(bag: Path, json_file: Path | None, **asked: Any) -> None:
     import json
 
-    from pilotnet_brain.report.figures import run_table
+    from pilotnet_brain.report.figures import run_table, warning_lines
     from pilotnet_brain.report.run_data import measure_bag
     from pilotnet_brain.report.tables import print_tables
 
@@ -160,6 +160,8 @@ def _measure(bag: Path, json_file: Path | None, **asked: Any) -> None:
     for warning in run.warnings:
         typer.echo(f"warning: {warning}", err=True)
     print_tables(run_table(run.figures))
+    for line in warning_lines(run.figures):
+        typer.echo(line, err=True)
     if json_file is not None:
         try:
             json_file.write_text(json.dumps(run.figures, indent=1) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,13 @@ def world(
     replace: Annotated[
         str, typer.Option(help="With --scenery: which car to replace, by its name or folder.")
     ] = "f1_renault",
+    start: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            metavar="X Y YAW",
+            help="With --scenery: where the car stands (m, rad) instead of on the start line.",
+        ),
+    ] = None,
     looks_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the colours and markings; 0 is the plain look.")
     ] = 0,
@@ -63,6 +71,8 @@ def world(
         raise UserError(
             "--gazebo-ros belongs to Gazebo Classic: leave it out, or use --format classic"
         )
+    if start is not None and (scenery is None or not all(map(math.isfinite, start))):
+        raise UserError("--start takes three finite numbers and belongs to --scenery")
     loaded = load_circuit(circuit)
     looks = looks_of_seed(looks_seed)
     if scenery is not None:
@@ -72,7 +82,9 @@ def world(
                 "--format gz and --looks-seed"
             )
         flavour = classic_world.with_gazebo_ros() if gazebo_ros else classic_world.bare()
-        files = classic_world.write_world_with_our_car(scenery, replace, loaded, out, flavour)
+        files = classic_world.write_world_with_our_car(
+            scenery, replace, loaded, out, flavour, start
+        )
         typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
         typer.echo(
             f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "

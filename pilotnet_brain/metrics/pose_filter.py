@@ -17,7 +17,8 @@ FASTEST_M_S = 40.0
 _HAND_MOVE_M = 2.0
 _CONFIRMATIONS = 3
 _CONFIRMATIONS_OF_SMALL_RESET = 5
-_FARTHEST_M = 1e6
+_FARTHEST_M = 1e8
+"""Beyond all coordinates on Earth: a UTM northing reaches 1e7 m."""
 
 
 def pose_time(stamp_s: float, clock_s: float) -> float:

@@ -13,6 +13,7 @@ from pilotnet_brain.metrics.frame_figures import FrameLog, ModelFigures, frame_f
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
 from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.metrics.speed import Speedometer
 from pilotnet_brain.metrics.stint import Stint
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 
@@ -54,6 +55,7 @@ class RunMetrics:
     def reset(self) -> None:
         """Forget everything: the run starts again with the next pose."""
         self._filter = PoseFilter()
+        self._speedometer = Speedometer()
         self._stint: Stint | None = None
         self._stint_epoch = 0
         self._stopped: str | None = None
@@ -108,12 +110,10 @@ class RunMetrics:
         """Note why frames are not driven on, as ``brain/status`` says it; empty: they are."""
         self._not_driven = problem or self._not_driven
 
-    def warn(self, text: str) -> bool:
-        """Note what a reader of the figures must know; return whether it is new."""
-        new = text not in self._warnings
-        if new:
+    def warn(self, text: str) -> None:
+        """Note what a reader of the figures must know; the same text once."""
+        if text not in self._warnings:
             self._warnings.append(text)
-        return new
 
     def add_unreadable_record(self) -> None:
         """Count a message that was no frame record."""
@@ -140,6 +140,12 @@ class RunMetrics:
     def laps_done(self) -> int:
         """How many laps are full."""
         return self._stint.laps.count if self._stint else 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know, in one line each."""
+        speed = self._speedometer.warning
+        return [*self._warnings, *([speed] if speed else [])]
 
     @property
     def pending_frames(self) -> int:
@@ -206,7 +212,7 @@ class RunMetrics:
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
             "records_unreadable": self._frames.unreadable,
-            "warnings": list(self._warnings),
+            "warnings": self.warnings,
         }
 
     def _why(self, driven: object, received: object) -> str | None:
@@ -217,7 +223,11 @@ class RunMetrics:
         return f"{self.ending}; {came}: {self._not_driven.removeprefix('no frame: ')}"
 
     def _take(self, pose: Pose) -> TrajectoryRow:
-        if self._stint is None or self._stint_epoch != self._filter.epoch:
+        starts_over = self._stint_epoch != self._filter.epoch
+        if starts_over:
+            self._speedometer.restart()
+        pose = pose._replace(speed=self._speedometer.measure(pose))
+        if self._stint is None or starts_over:
             self._stint = Stint(self.circuit, self._rules, pose)
             self._stint_epoch = self._filter.epoch
             place = self._stint.projection

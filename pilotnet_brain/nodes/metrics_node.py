@@ -95,6 +95,7 @@ class MetricsNode(Node):
         )
         self._poses_came = 0
         self._told = ""
+        self._logged: list[str] = []
         self._create_topics()
         self._folder.add_to_record(
             topics={topic: self.resolve_topic_name(topic) for topic in TOPICS}
@@ -169,7 +170,7 @@ class MetricsNode(Node):
         stamp_s = seconds(message.header.stamp)
         time_s = pose_time(stamp_s, self._now_s())
         if time_s != stamp_s:
-            self._warn(
+            self._metrics.warn(
                 f"{self._poses.topic} has stamps that are no time of /clock (zero, or of another "
                 "clock): a pose's time is that of its receipt"
             )
@@ -253,10 +254,12 @@ class MetricsNode(Node):
         problem = self._poses.follow() or f"{topic} is published, and nothing came"
         return f"{problem} ({environment_text()})"
 
-    def _warn(self, text: str) -> None:
-        """Say once, and keep with the figures, what makes them other than they seem."""
-        if self._metrics.warn(text):
-            self.get_logger().warning(text)
+    def _log_warnings(self) -> None:
+        """Log once what makes the figures other than they seem."""
+        for text in self._metrics.warnings:
+            if text not in self._logged:
+                self._logged.append(text)
+                self.get_logger().warning(text)
 
     def _look_at_the_graph(self) -> None:
         """Take what is published as it is offered, and warn of what makes the figures wrong."""
@@ -267,7 +270,7 @@ class MetricsNode(Node):
             for info in self.get_publishers_info_by_topic("/clock")
         }
         if len(clocks) > 1:
-            self._warn(f"multiple publishers on /clock: {', '.join(sorted(clocks))}")
+            self._metrics.warn(f"multiple publishers on /clock: {', '.join(sorted(clocks))}")
 
     def _on_second(self) -> None:
         self._folder.flush()
@@ -284,6 +287,7 @@ class MetricsNode(Node):
             )
         )
         self._look_at_the_graph()
+        self._log_warnings()
         progress = self._metrics.progress()
         line = progress_line(progress)
         if progress["completion"] is None:
@@ -318,6 +322,7 @@ class MetricsNode(Node):
         self._saved = True
         self._folder.close()
         figures = self._save()
+        self._log_warnings()
         if self._show:
             print(flush=True)
         print(run_summary(figures), flush=True)

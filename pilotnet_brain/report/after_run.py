@@ -22,7 +22,7 @@ def show_run(folder: RunFolder) -> bool:
     """
     from rich.console import Console
 
-    from pilotnet_brain.report.figures import run_table
+    from pilotnet_brain.report.figures import run_table, warning_lines
     from pilotnet_brain.report.lap_picture import draw_lap
 
     reason = last_reason(folder.path, STOPPING)
@@ -38,8 +38,8 @@ def show_run(folder: RunFolder) -> bool:
         except UserError as problem:
             print(f"no lap.png: {problem}", file=sys.stderr, flush=True)
     Console().print(run_table(figures))
-    for warning in figures.get("warnings") or ():  # type: ignore[attr-defined]
-        print(f"warning: {warning}", flush=True)
+    for line in warning_lines(figures):
+        print(line, flush=True)
     if folder.spec().record_video and figures.get("completion") is not None:
         # Only now: encoding would have taken the run's own processors.
         _make_video(folder.path)

@@ -163,7 +163,10 @@ def run_table(figures: Figures) -> RichTable:
 
 
 def run_summary(figures: Figures) -> str:
-    """Return the run in one line: circuit, model, how it ended, how fast, how far off the line."""
+    """Return the run in one line: circuit, model, how it ended, how fast, how far off the line.
+
+    A line for each of its warnings follows.
+    """
     run = " with ".join(str(figures[key]) for key in ("circuit", "model") if figures.get(key))
     parts = [f"{run}: {outcome(figures)}" if run else outcome(figures)]
     for key, words in (
@@ -174,6 +177,11 @@ def run_summary(figures: Figures) -> str:
         if figures.get(key) is not None:
             parts.append(words.format(figure_text(figures, key)))
     return ", ".join(parts)
+
+
+def warning_lines(figures: Figures) -> list[str]:
+    """Return what the run noticed about its inputs, a line each."""
+    return [f"warning: {text}" for text in figures.get("warnings") or ()]
 
 
 def progress_line(progress: Figures) -> str:

@@ -14,6 +14,7 @@ from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
+from pilotnet_brain.simulation.gazebo.circuit import check_reach
 from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
 from pilotnet_brain.simulation.gazebo.sim import check_gz
 
@@ -22,16 +23,19 @@ def check_run(spec: RunSpec) -> None:
     """Check that a run's files, programs and devices are there and fit.
 
     Raises:
-        UserError: unknown circuit, model or disturbance; a model file that is damaged, unfit to
-            drive with, or differs from the manifest's; a reference lap that does not exist or is of
-            another circuit; a device, an RViz, a Gazebo or a gazebo_msgs that this machine does not
-            have; another Gazebo on the port; an argument that the simulator does not take.
+        UserError: unknown circuit, model or disturbance; a circuit too far away for Gazebo; a model
+            file that is damaged, unfit to drive with, or differs from the manifest's; a reference
+            lap that does not exist or is of another circuit; a device, an RViz, a Gazebo or a
+            gazebo_msgs that this machine does not have; another Gazebo on the port; an argument
+            that the simulator does not take.
     """
     # `ros2 launch` runs on ROS' own Python, which may lack the library; the nodes have it.
     with suppress(BagLibraryMissing):
         circuit = load_circuit(spec.circuit)
         if spec.reference_lap:
             read_reference_lap_of(circuit, spec.reference_lap)
+        if spec.simulator in ("gazebo", "gz") and not spec.world:
+            check_reach(circuit)
     _check_model(spec)
     if spec.disturbance:
         from pilotnet_brain.runs.disturbances import find_disturbance

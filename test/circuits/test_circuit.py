@@ -91,3 +91,19 @@ def test_what_is_no_kept_circuit_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "circuit.csv").write_text("x,y\n1,2\n")
     with pytest.raises(CircuitFileError, match=r"circuit\.csv: a centerline needs"):
         circuit_of(tmp_path / "circuit.csv", fields)
+
+
+def test_every_shipped_circuit_is_built_where_it_lies() -> None:
+    for name in circuit_names():
+        circuit = load_circuit(name)
+        assert circuit.local_origin == (0.0, 0.0)
+        assert circuit.about(circuit.local_origin) is circuit
+
+
+def test_a_far_circuit_is_built_about_whole_kilometres_near_it() -> None:
+    near = load_circuit("random-7")
+    far = near.about((-440290.5, -4474257.2))
+    assert far.local_origin == (440000.0, 4474000.0)
+    local = far.about(far.local_origin)
+    assert np.abs(local.centerline.points).max() < 1000.0
+    assert local.centerline.length == pytest.approx(near.centerline.length, abs=1e-6)

@@ -68,3 +68,12 @@ def test_within_an_epoch_time_always_grows(times):
                 epoch, last = kept.epoch, None
             assert last is None or passed.time_s > last
             last = passed.time_s
+
+
+@pytest.mark.parametrize("place", [(440_290.5, 9_999_000.0), (-6_378_137.0, 0.0)])
+def test_coordinates_of_all_the_earth_are_plausible(place):
+    poses = PoseFilter()
+    x, y = place
+    assert poses.push(Pose(0.0, x, y, 0.0, 0.0, 0.0))
+    assert not poses.push(Pose(0.1, 1e9, y, 0.0, 0.0, 0.0))
+    assert poses.ignored.implausible == 1

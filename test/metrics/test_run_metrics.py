@@ -9,6 +9,7 @@ from driven_lines import LAP, RADIUS, circle, drive, hairpin, ticks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
@@ -392,3 +393,35 @@ def test_no_pose_however_wild_raises(poses):
     for pose in poses:
         metrics.add_pose(*pose)
     json.dumps(metrics.figures(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "shift",
+    [(440290.5, 4474257.2), (-6_378_137.3, 9_999_000.9)],
+    ids=["utm", "as far as coordinates on Earth reach"],
+)
+def test_figures_do_not_depend_on_where_the_circuit_lies(shift):
+    """1.2 laps of a road with bends of 2 m, swerving and backing up: the same 4474 km away."""
+    near = load_circuit("montmelo")
+    far = near.about((-shift[0], -shift[1]))
+    line = near.centerline
+    reference = line.position(np.arange(0.0, line.length, 0.3)) + [0.05, -0.03]
+    runs = [
+        RunMetrics(near, Rules(laps=0), reference_lap=reference),
+        RunMetrics(far, Rules(laps=0), reference_lap=reference + shift),
+    ]
+    rows = ([], [])
+    for tick in range(2000):
+        s = 0.45 * tick + 6.0 * math.sin(0.05 * tick)
+        x, y = line.position(s)
+        yaw, off = float(line.heading(s)), 0.3 * math.sin(0.11 * s)
+        pose = np.array([x - off * math.sin(yaw), y + off * math.cos(yaw)])
+        for run, kept, place in zip(runs, rows, (pose, pose + shift), strict=True):
+            kept += run.add_pose(0.05 * tick, *place.tolist(), yaw, 0.0, 0.0)
+    figures = [run.figures() for run in runs]
+    assert figures[0]["laps"] == figures[1]["laps"] == 1
+    for name, value in figures[0].items():
+        if isinstance(value, float | list) and name != "warnings":
+            assert figures[1][name] == pytest.approx(value, abs=1e-6), name
+    first, second = (np.array([row[:8] for row in kept]) for kept in rows)
+    assert second - [0.0, *shift, 0.0, 0.0, 0.0, 0.0, 0.0] == pytest.approx(first, abs=1e-6)

@@ -9,6 +9,7 @@ from pilotnet_brain.report.figures import (
     outcome,
     run_summary,
     run_table,
+    warning_lines,
 )
 from pilotnet_brain.report.tables import print_tables
 
@@ -61,7 +62,7 @@ def test_nothing_measured_is_a_dash_and_not_zero():
 
 
 def test_one_line_of_a_lap_and_of_a_failure():
-    assert run_summary(DRIVEN.figures(model="baseline")) == (
+    assert run_summary(DRIVEN.figures(model="baseline", warnings=[])) == (
         "circle with baseline: lap completed in 31.42 s, 9.98 m/s, 0.100 m off the line"
     )
     short = drive(RunMetrics(circle()), lambda t: 10 * t, ticks(10.0))
@@ -70,6 +71,12 @@ def test_one_line_of_a_lap_and_of_a_failure():
     nothing = RunMetrics(circle())
     nothing.end("no odometry came")
     assert outcome(nothing.figures()) == "nothing driven: no odometry came"
+
+
+def test_each_warning_is_a_line():
+    figures = DRIVEN.figures(warnings=["the twist is odd", "the frames are small"])
+    assert warning_lines(figures) == ["warning: the twist is odd", "warning: the frames are small"]
+    assert warning_lines({}) == []
 
 
 def test_huge_scores_stay_readable():

@@ -135,3 +135,10 @@ def test_results_that_cannot_be_completed_are_told_in_one_line(folder):
     with pytest.raises(RunIncomplete, match="the results are not complete: ") as told:
         complete(folder, DIED)
     assert "\n" not in str(told.value)
+
+
+def test_the_finish_tells_of_an_odd_twist_as_the_live_node_did(folder):
+    live = drive(Keeping(folder), lambda t: 10 * t, ticks(10.0))  # its twist is always zero
+    folder.close()
+    assert "moved at 10.0 m/s" in live.warnings[0]
+    assert finish_run(folder, DIED)["warnings"] == live.warnings

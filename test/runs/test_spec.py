@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pilotnet_brain.bags import reader
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import write_centerline
 from pilotnet_brain.driving.model.catalogue import models_dir
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
@@ -95,6 +97,16 @@ def test_what_only_gazebo_classic_takes_is_refused_for_gazebo_sim(
     monkeypatch.setattr("pilotnet_brain.runs.check.find_spec", lambda _: True)
     with pytest.raises(UserError, match=f"{next(iter(arguments))}.*Gazebo Classic"):
         check_run(RunSpec(simulator="gz", **arguments))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("simulator", ["gazebo", "gz"])
+def test_a_circuit_too_far_away_for_gazebo_is_refused_before_anything_starts(
+    simulator: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "utm.csv"
+    write_centerline(path, load_circuit("random-7").about((-440290.5, -4474257.2)))
+    with pytest.raises(UserError, match="circuit utm lies 4474 km from the origin"):
+        check_run(RunSpec(circuit=str(path), simulator=simulator))
 
 
 def test_model_states_without_gazebo_msgs_are_refused_before_anything_starts(

@@ -187,9 +187,10 @@ def _maps(folder: Path, rows: Sequence[Row]) -> tuple[list[SmallRoad], list[Row]
         if run is None:
             continue
         try:
-            line = small_line(driven_rows(run), top)
+            circuit = run.circuit()
+            line = small_line(circuit, driven_rows(run), top)
             if name not in roads:
-                roads[name] = small_road(run.circuit())
+                roads[name] = small_road(circuit)
         except UserError:
             continue  # nothing was driven, or the circuit is no longer there
         maps.append(

@@ -128,8 +128,8 @@ class SmallRoad:
 
 
 def small_road(circuit: Circuit) -> SmallRoad:
-    """Return a circuit's road as SVG."""
-    line = circuit.centerline
+    """Return a circuit's road as SVG, about its local origin: browsers draw in single precision."""
+    line = circuit.about(circuit.local_origin).centerline
     points = line.position(np.arange(_MAP_ROAD_POINTS) * line.length / _MAP_ROAD_POINTS)
     low, high = points.min(axis=0), points.max(axis=0)
     size = float((high - low).max())
@@ -142,10 +142,11 @@ def small_road(circuit: Circuit) -> SmallRoad:
     )
 
 
-def small_line(rows: TrajectoryRows, top: float) -> dict[int, str]:
-    """Return the driven line of a run as SVG paths, by the level of their deviation.
+def small_line(circuit: Circuit, rows: TrajectoryRows, top: float) -> dict[int, str]:
+    """Return the driven line of a run on the small road, as SVG paths by their deviation's level.
 
     Args:
+        circuit: on which it was driven.
         rows: finite but for the commands.
         top: deviation of the highest level, m.
     """
@@ -153,7 +154,8 @@ def small_line(rows: TrajectoryRows, top: float) -> dict[int, str]:
     if len(rows) < 2:
         return {}
     kept = thinned(deviation, _MAP_POINTS)
-    points, off = rows[kept, 1:3], np.maximum(deviation[kept][:-1], deviation[kept][1:])
+    points = rows[kept, 1:3] - circuit.local_origin
+    off = np.maximum(deviation[kept][:-1], deviation[kept][1:])
     levels = np.minimum((off / top * LEVELS).astype(int), LEVELS - 1)
     paths: dict[int, str] = {}
     start = 0

@@ -21,6 +21,7 @@ from trimesh.visual.material import SimpleMaterial
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.sdf import FRICTIONLESS, write_sdf, write_xml
 from pilotnet_brain.simulation.looks import Looks
 from pilotnet_brain.simulation.road import (
@@ -43,6 +44,26 @@ _VERGE_REPEAT_M = 2.0
 """Side of the square of ground that the verge's picture covers."""
 
 
+_FARTHEST_M = 10_000.0
+"""Gazebo draws and collides in single precision, whose steps here are a millimetre."""
+
+
+def check_reach(circuit: Circuit) -> None:
+    """Check that a circuit lies near enough to the origin for Gazebo.
+
+    Raises:
+        UserError: it does not; says what to subtract from its points.
+    """
+    reach = np.abs(circuit.centerline.points).max()
+    if reach > _FARTHEST_M:
+        x, y = circuit.local_origin
+        raise UserError(
+            f"circuit {circuit.name} lies {reach / 1000.0:.0f} km from the origin, where Gazebo "
+            f"computes too coarsely: subtract {x:.0f} from x and {y:.0f} from y in its CSV, or "
+            "drive it in simulator mujoco, which takes it as it is"
+        )
+
+
 def file_stem(circuit: Circuit) -> str:
     """Return the circuit's name without what a file name or an address should not have."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", circuit.name)
@@ -61,7 +82,9 @@ def write_circuit_model(circuit: Circuit, looks: Looks, models: Path) -> Path:
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full.
+        UserError: the circuit lies too far from the origin.
     """
+    check_reach(circuit)
     name = circuit_model_name(circuit)
     folder = models / name
     meshes = folder / "meshes"

@@ -35,6 +35,9 @@ from pilotnet_brain.simulation.gazebo.circuit import (
 from pilotnet_brain.simulation.gazebo.sdf import read_xml, row, write_sdf, write_xml
 from pilotnet_brain.simulation.looks import PLAIN, Looks
 
+_ON_ROAD_M = 2.0
+"""A car waits on its road, which reaches 1.2 to 1.65 m from the line."""
+
 
 @dataclass(frozen=True)
 class WorldFiles:
@@ -124,7 +127,7 @@ def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles
     """Write a world that needs nothing but Gazebo Classic: driven over Gazebo's own transport.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the circuit is too far away, or the folder cannot be written.
     """
     return _write_world(circuit, looks, folder, bare())
 
@@ -143,7 +146,7 @@ def write_ros_world(
     per real second.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the circuit is too far away, or the folder cannot be written.
     """
     return _write_world(circuit, looks, folder, with_gazebo_ros(topics), rtf)
 
@@ -162,7 +165,7 @@ def _write_world(
           {scene_and_sun(looks)}
           {_physics(flavour, rtf)}
           <include><uri>model://{circuit_model_name(circuit)}</uri></include>
-          {include_car(flavour, circuit)}
+          {include_car(flavour, circuit.start_pose())}
           {_view(circuit)}
           {flavour.to_world}
         </world>"""
@@ -173,9 +176,17 @@ def _write_world(
 
 
 def write_world_with_our_car(
-    scenery: Path, replaced: str, circuit: Circuit, folder: Path, flavour: Flavour
+    scenery: Path,
+    replaced: str,
+    circuit: Circuit,
+    folder: Path,
+    flavour: Flavour,
+    start: tuple[float, float, float] | None = None,
 ) -> WorldFiles:
     """Write a copy of a world file with the car of the contract on the circuit's start line.
+
+    Where the car that it replaces stands far from the circuit, the world's road is another one, or
+    lies elsewhere: that is refused. `start` (x, y in m, yaw in rad) puts the car there in any case.
 
     The car that it replaces, gazebo_ros' plugins and the physics' settings of the world are left
     out; everything else, so everything that is seen, stays. The models that the world includes
@@ -184,8 +195,8 @@ def write_world_with_our_car(
     `replaced` is the name of the car in the world file, or of the folder that it is included from.
 
     Raises:
-        UserError: the file cannot be read, holds no world or no such car, or the folder cannot be
-            written.
+        UserError: the file cannot be read, holds no world or no such car, its car stands far from
+            the circuit, or the folder cannot be written.
     """
     try:
         root = read_xml(scenery)
@@ -194,13 +205,16 @@ def write_world_with_our_car(
     world = root.find("world")
     if world is None:
         raise UserError(f"{scenery}: not a Gazebo world file: it has no <world>")
-    _remove_car(world, replaced, scenery)
+    place = _remove_car(world, replaced, scenery)
+    if start is None and place is not None:
+        _check_place(place, circuit, f"{scenery}: its car {replaced}")
     for part in [*world.findall("physics"), *world.findall("plugin")]:
         if part.tag == "physics" or part.get("filename", "").startswith("libgazebo_ros"):
             world.remove(part)
     # Of that name are the topics of the car and of its camera.
     world.set("name", "default")
-    added = f"{_physics(flavour)}{include_car(flavour, circuit)}{flavour.to_world}"
+    car = include_car(flavour, start or circuit.start_pose())
+    added = f"{_physics(flavour)}{car}{flavour.to_world}"
     world.extend(ElementTree.fromstring(f"<world>{added}</world>"))
     models = folder / "models"
     written = folder / f"{scenery.stem}.world"
@@ -214,7 +228,11 @@ def write_world_with_our_car(
     return WorldFiles(written, models)
 
 
-def _remove_car(world: Element, replaced: str, scenery: Path) -> None:
+def _remove_car(world: Element, replaced: str, scenery: Path) -> tuple[float, float] | None:
+    """Remove a car from a world; return where it stood (x, y in m) if the world says it.
+
+    A world that was saved while it ran has the poses then in its <state>, and those count.
+    """
     present = [*world.findall("include"), *world.findall("model")]
     cars = [part for part in present if replaced in _names(part)]
     if not cars:
@@ -222,6 +240,32 @@ def _remove_car(world: Element, replaced: str, scenery: Path) -> None:
         raise UserError(f"{scenery}: no model {replaced!r} in it; there are {known}")
     for car in cars:
         world.remove(car)
+    saved = []
+    for state in world.findall("state"):
+        saved += (models := [part for part in state.findall("model") if replaced in _names(part)])
+        for model in models:
+            state.remove(model)
+    return next((place for car in [*saved, *cars] if (place := _place(car)) is not None), None)
+
+
+def _place(model: Element) -> tuple[float, float] | None:
+    try:
+        x, y = (float(number) for number in model.findtext("pose", "").split()[:2])
+    except ValueError:
+        return None
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def _check_place(place: tuple[float, float], circuit: Circuit, whose: str) -> None:
+    away = abs(circuit.centerline.project(*place).lateral_deviation)
+    if away > _ON_ROAD_M:
+        start = row(*circuit.start_pose())
+        raise UserError(
+            f"{whose} stands at {row(*place)}, {away:.0f} m from the line of {circuit.name}: the "
+            "road there is another circuit, or lies elsewhere. Name the circuit as it lies in that "
+            "world (a CSV, or the bag of a lap there), or say where our car is to stand: "
+            f"--start X Y YAW (the start line is {start})"
+        )
 
 
 def _names(part: Element) -> set[str]:
@@ -258,9 +302,9 @@ def write_car(looks: Looks, flavour: Flavour, models: Path, version: str = SDF_V
     write_model_files(models / flavour.car_folder, version, model, "The car with its camera")
 
 
-def include_car(flavour: Flavour, circuit: Circuit) -> str:
-    """Return the <include> of the car on the circuit's start line."""
-    x, y, yaw = circuit.start_pose()
+def include_car(flavour: Flavour, start: tuple[float, float, float]) -> str:
+    """Return the <include> of the car at a pose (x, y in m, yaw in rad)."""
+    x, y, yaw = start
     return f"""
     <include>
       <uri>model://{flavour.car_folder}</uri>

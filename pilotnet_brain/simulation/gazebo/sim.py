@@ -113,7 +113,7 @@ def write_gz_world(
     """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the circuit is too far away, or the folder cannot be written.
     """
     models = folder / "models"
     world, bridge = folder / f"{file_stem(circuit)}.sdf", folder / "ros_gz_bridge.yaml"
@@ -129,7 +129,7 @@ def write_gz_world(
           {_FLAVOUR.to_world}
           {scene_and_sun(looks)}
           <include><uri>model://{circuit_model_name(circuit)}</uri></include>
-          {include_car(_FLAVOUR, circuit)}
+          {include_car(_FLAVOUR, circuit.start_pose())}
         </world>"""
         write_sdf(world, _SDF_VERSION, content)
         entries = yaml.safe_dump(bridge_entries(topics or RosTopics()), sort_keys=False)

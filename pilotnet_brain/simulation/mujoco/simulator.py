@@ -43,7 +43,7 @@ _DRAWN_AHEAD_M = car.CAMERA_FAR_M + 2.0
 
 
 class MujocoSimulator:
-    """One car on one circuit.
+    """One car on one circuit. All poses are in the circuit's coordinates, however far away it lies.
 
     The car follows its last command at once: its velocity is set before every step, and only walls
     change it. Nothing here knows real time.
@@ -55,7 +55,9 @@ class MujocoSimulator:
     def __init__(self, circuit: Circuit, looks: Looks = PLAIN) -> None:
         self.circuit = circuit
         self.looks = looks
-        self._model = build_world(circuit, looks)
+        self._origin = circuit.local_origin
+        local = circuit.about(self._origin)
+        self._model = build_world(local, looks)
         self._data = mujoco.MjData(self._model)
         try:
             self._renderer = mujoco.Renderer(self._model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
@@ -65,8 +67,8 @@ class MujocoSimulator:
                 "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
             ) from problem
         self._chunks = _geoms_by_chunk(self._model, chunk_count(circuit))
-        self._chunk_middles = circuit.centerline.position(
-            (np.arange(len(self._chunks)) + 0.5) * circuit.centerline.length / len(self._chunks)
+        self._chunk_middles = local.centerline.position(
+            (np.arange(len(self._chunks)) + 0.5) * local.centerline.length / len(self._chunks)
         )
         self._noise = np.random.default_rng([looks.texture_seed, 2])
         self._speed = self._yaw_rate = 0.0
@@ -83,7 +85,7 @@ class MujocoSimulator:
         mujoco.mj_resetData(self._model, self._data)
         line = self.circuit.centerline
         heading = float(line.heading(arc_length))
-        x, y = line.position(arc_length)
+        x, y = line.position(arc_length) - self._origin
         self._data.qpos[:] = (
             x - lateral * math.sin(heading),
             y + lateral * math.cos(heading),
@@ -116,8 +118,8 @@ class MujocoSimulator:
         vx, vy, yaw_rate = self._data.qvel.tolist()
         return CarState(
             time_s=self._data.time,
-            x=x,
-            y=y,
+            x=x + self._origin[0],
+            y=y + self._origin[1],
             yaw=wrap_angle(yaw),
             speed=vx * math.cos(yaw) + vy * math.sin(yaw),
             yaw_rate=yaw_rate,

@@ -3,19 +3,22 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from driven_benchmarks import OFF_THE_ROAD, driven_benchmark
 from driven_runs import driven_run
 
+from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.cli import main
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.metrics.trajectory import COLUMNS
 from pilotnet_brain.report.disturbances import disturbance_curves
 from pilotnet_brain.report.page.benchmark import (
     MOST_MAPS,
     write_benchmark_page,
     write_missing_run_pages,
 )
-from pilotnet_brain.report.page.driven_line import scale_top
+from pilotnet_brain.report.page.driven_line import scale_top, small_line, small_road
 
 HOSTILE = '"><script>window.hacked = 1</script>'
 MODELS = {"tiny": 0.01, "baseline": 0.03}
@@ -81,6 +84,25 @@ def test_the_scale_of_the_maps_is_a_round_number():
     assert scale_top([0.04] * 99 + [1.9]) == 0.05
     assert scale_top([0.12]) == 0.2
     assert scale_top([]) == 0.05
+
+
+def test_maps_of_far_circuits_bear_a_browser_s_single_precision():
+    """The same road a whole number of kilometres away has the same paths."""
+    near = load_circuit("simple_circuit")
+    shift = (440000.0, 4474000.0)
+    far = near.about((-shift[0], -shift[1]))
+    rows = np.zeros((50, len(COLUMNS)))
+    rows[:, 1:3] = near.centerline.position(np.arange(50.0))
+    far_rows = rows.copy()
+    far_rows[:, 1:3] += shift
+    assert small_line(far, far_rows, 0.1) == small_line(near, rows, 0.1)
+    assert small_road(far).view == small_road(near).view
+    assert np.abs(numbers(small_road(far).path) - numbers(small_road(near).path)).max() < 0.11
+
+
+def numbers(path):
+    """All coordinates of an SVG path."""
+    return np.array([float(number) for number in re.findall(r"-?[\d.]+", path)])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])

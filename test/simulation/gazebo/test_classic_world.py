@@ -192,3 +192,14 @@ def test_the_speed_of_time_is_in_a_world_that_no_bridge_slows_down(tmp_path: Pat
     )  # type: ignore[arg-type]
     assert step * rate == pytest.approx(0.25)
     assert float(physics.findtext("real_time_factor")) == 0.25  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_circuit_in_far_coordinates_is_refused_with_what_to_subtract(
+    write: Callable, tmp_path: Path
+) -> None:
+    far = CIRCUIT.about((-440290.5, -4474257.2))
+    with pytest.raises(UserError, match="4474 km .* subtract 440000 from x and 4474000 from y"):
+        write(far, PLAIN, tmp_path)
+    assert not list(tmp_path.rglob("*.*"))
+    assert write(far.about((440000.0, 4474000.0)), PLAIN, tmp_path).world.is_file()

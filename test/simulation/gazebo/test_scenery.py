@@ -23,7 +23,7 @@ THEIRS = """<?xml version="1.0"?>
   <world name="race">
     <include><uri>model://sun</uri></include>
     <include><uri>model://their_circuit</uri><pose>0 0 0 0 0 0</pose></include>
-    <include><uri>model://f1_renault/</uri><pose>1 2 0 0 0 3</pose></include>
+    <include><uri>model://f1_renault/</uri><pose>53.46 -10.7 0 0 0 3</pose></include>
     <model name="bystander"><static>true</static></model>
     <physics type="ode"><max_step_size>0.01</max_step_size></physics>
     <plugin name="state" filename="libgazebo_ros_state.so"/>
@@ -34,10 +34,10 @@ THEIRS = """<?xml version="1.0"?>
 """
 
 
-def world_of(tmp_path: Path, text: str = THEIRS, car: str = "f1_renault", flavour=bare):
+def world_of(tmp_path: Path, text: str = THEIRS, car: str = "f1_renault", flavour=bare, start=None):
     scenery = tmp_path / "race.world"
     scenery.write_text(text)
-    files = write_world_with_our_car(scenery, car, CIRCUIT, tmp_path / "out", flavour())
+    files = write_world_with_our_car(scenery, car, CIRCUIT, tmp_path / "out", flavour(), start)
     return files, ElementTree.parse(files.world).getroot().find("world")
 
 
@@ -80,6 +80,46 @@ def test_the_world_itself_is_never_overwritten(tmp_path):
     with pytest.raises(UserError, match="choose another folder"):
         write_world_with_our_car(scenery, "f1_renault", CIRCUIT, tmp_path, bare())
     assert scenery.read_text() == THEIRS
+
+
+HERE = "<pose>53.46 -10.7 0 0 0 3</pose>"
+
+
+@pytest.mark.parametrize(
+    ("pose", "away"),
+    [
+        ("0 0.7 0.004 0 0 -1.57", "24 m"),
+        ("267.4 -52.4 0.004 0 0 3.14", "214 m"),
+        ("56.2 -10.7 0 0 0 0", "3 m"),
+    ],
+)
+def test_a_world_whose_road_lies_elsewhere_is_refused(tmp_path, pose, away):
+    """By how far from our line its own car stands."""
+    theirs = THEIRS.replace(HERE, f"<pose>{pose}</pose>")
+    with pytest.raises(UserError) as refused:
+        world_of(tmp_path, theirs)
+    told = str(refused.value)
+    assert "race.world: its car f1_renault stands at" in told
+    assert f", {away} from the line of simple_circuit" in told
+    assert "--start X Y YAW" in told and "\n" not in told
+    _, world = world_of(tmp_path, theirs, start=(0.0, 0.7, -1.57))
+    poses = {part.findtext("name"): part.findtext("pose") for part in world.findall("include")}
+    assert poses["f1_renault"] == "0 0.7 0 0 0 -1.57"
+
+
+@pytest.mark.parametrize("pose", ["", "<pose/>", "<pose>here</pose>", "<pose>nan 0 0 0 0 0</pose>"])
+def test_a_car_without_a_place_says_nothing_of_the_road(tmp_path, pose):
+    assert world_of(tmp_path, THEIRS.replace(HERE, pose))
+
+
+def test_the_place_in_a_saved_world_is_that_of_its_state(tmp_path):
+    """Gazebo puts a model where the state of that name says, also ours if that stayed."""
+    state = """<state world_name="race"><sim_time>3 0</sim_time><model name="bystander"/>
+        <model name="f1_renault"><pose>{} 0 0 0 3</pose></model></state></world>"""
+    _, world = world_of(tmp_path, THEIRS.replace("</world>", state.format("53.4 -20")))
+    assert [model.get("name") for model in world.findall("state/model")] == ["bystander"]
+    with pytest.raises(UserError, match="stands at 267 -52"):
+        world_of(tmp_path, THEIRS.replace("</world>", state.format("267 -52")))
 
 
 @pytest.mark.parametrize("text", ["", "<sdf/>", "<sdf><model name='f1_renault'/></sdf>", "\x00"])

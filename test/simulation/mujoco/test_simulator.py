@@ -155,3 +155,21 @@ def test_looks_follow_their_seed_and_change_the_picture():
     assert np.array_equal(pictures[1], pictures[2])
     assert np.abs(pictures[1].astype(int) - pictures[0]).mean() > 5.0
     assert np.abs(pictures[1].astype(int) - pictures[3]).mean() > 5.0
+
+
+def test_a_circuit_in_utm_coordinates_is_driven_like_the_same_one_at_the_origin():
+    """Single precision has steps of half a metre there; what is seen and driven is the same."""
+    near = load_circuit("random-7")
+    shift = (440290.5, 4474257.2)
+    frames, ends = [], []
+    for circuit in (near, near.about((-shift[0], -shift[1]))):
+        with MujocoSimulator(circuit) as simulator:
+            begin = simulator.reset(30.0, 0.2, 0.1)
+            here = circuit.centerline.project(begin.x, begin.y)
+            assert here.arc_length == pytest.approx(30.0, abs=1e-3)
+            assert here.lateral_deviation == pytest.approx(0.2, abs=1e-4)
+            end = drive(simulator, 8.0, 0.3, 0.5)
+            frames.append(simulator.render().astype(int))
+            ends.append((end.x, end.y, end.yaw, end.speed))
+    assert ends[1] == pytest.approx(np.add(ends[0], [*shift, 0.0, 0.0]), abs=1e-6)
+    assert np.mean(np.abs(frames[1] - frames[0])) < 0.5
