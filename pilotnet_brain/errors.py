@@ -1,4 +1,11 @@
-"""Errors that a user can fix, and the exit statuses of every program of the package."""
+"""Errors and warnings for the user, and the exit statuses of every program of the package."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 SUCCESS, FAILED, USER_ERROR = 0, 1, 2
 """Exit statuses: done (a run: the laps were driven); ended otherwise; refused before anything was
@@ -10,3 +17,27 @@ class UserError(Exception):
 
     The commands print it as one line and exit with status 2; nothing was started by then.
     """
+
+
+class InputWarning(UserWarning):
+    """Something is wrong with an input that is used all the same; the text names the file.
+
+    Given by ``warnings.warn``, so that the same text is shown once.
+    """
+
+
+@contextmanager
+def input_warnings_to(tell: Callable[[str], object]) -> Iterator[None]:
+    """Hand the text of every `InputWarning` to `tell` while the context is open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", InputWarning)
+        show_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, InputWarning):
+                tell(str(message))
+            else:
+                show_others(message, category, *where)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
