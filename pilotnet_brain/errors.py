@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 SUCCESS, FAILED, USER_ERROR = 0, 1, 2
@@ -22,22 +22,29 @@ class UserError(Exception):
 class InputWarning(UserWarning):
     """Something is wrong with an input that is used all the same; the text names the file.
 
-    Given by ``warnings.warn``, so that the same text is shown once.
+    Given by ``warnings.warn``; the programs show it with `input_warnings_to`.
     """
 
 
 @contextmanager
 def input_warnings_to(tell: Callable[[str], object]) -> Iterator[None]:
-    """Hand the text of every `InputWarning` to `tell` while the context is open."""
+    """Hand the text of every `InputWarning` to `tell`, once, while the context is open."""
+    told: set[str] = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("default", InputWarning)
+        warnings.simplefilter("always", InputWarning)
         show_others = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *where: Any) -> None:
-            if issubclass(category, InputWarning):
-                tell(str(message))
-            else:
+            if not issubclass(category, InputWarning):
                 show_others(message, category, *where)
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(str(message))
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield
+
+
+def input_warnings_told_before() -> AbstractContextManager[None]:
+    """Return a context without `InputWarning`: a check of the same inputs has told them."""
+    return input_warnings_to(lambda text: None)

@@ -66,7 +66,7 @@ def check_gaps(points: NDArray[np.float64], closed: bool) -> None:
 
 
 def without_repeats(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return points (N, 2), m, without those that repeat the one before, or the first at the end."""
+    """Return points (N, 2), m, without repeats of the one before, and of the first at the end."""
     kept = points[np.append(True, _steps(points) > _REPEATED_M)[: len(points)]]
     closes = len(kept) > 1 and float(np.linalg.norm(kept[-1] - kept[0])) <= _REPEATED_M
     return kept[:-1] if closes else kept
