@@ -29,7 +29,7 @@ from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import UserError, input_warnings_to
 from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.drive import prepare_run, reason_of
 from pilotnet_brain.runs.events import (
@@ -65,6 +65,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    said: list[str] = []
     try:
         if _is_launched_itself():
             _refuse_unknown_arguments(context.argv)
@@ -73,7 +74,8 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             raise UserError(
                 "lockstep with simulator mujoco needs no ROS: pilotnet drive --lockstep"
             )
-        folder = prepare_run(spec)
+        with input_warnings_to(lambda text: said.append(f"warning: {text}")):
+            folder = prepare_run(spec)
     except UserError as error:
         # launch shows the text of an exception in one line and starts nothing.
         raise RuntimeError(str(error)) from error
@@ -81,7 +83,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     nodes = run_graph(folder.spec(), folder.path)
     folder.add_to_record(nodes={node.name: node.parameters for node in nodes})
     run = _Run(folder)
-    said = [f"results in {folder.path}", other_terminals()]
+    said += [f"results in {folder.path}", other_terminals()]
     if not _is_launched_itself():
         said += _mistyped_perhaps(context.launch_configurations)
     return [*(LogInfo(msg=text) for text in said if text), *(run.node(node) for node in nodes)]

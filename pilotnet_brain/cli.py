@@ -24,7 +24,7 @@ from pilotnet_brain.commands import (
     train,
     world,
 )
-from pilotnet_brain.errors import USER_ERROR, UserError
+from pilotnet_brain.errors import USER_ERROR, UserError, input_warnings_to
 
 _NOW_CALLED = {
     "collect": "pilotnet data collect",
@@ -111,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(given, prog_name="pilotnet", standalone_mode=False) or 0)
+        with input_warnings_to(lambda text: typer.echo(f"warning: {text}", err=True)):
+            return int(app(given, prog_name="pilotnet", standalone_mode=False) or 0)
     except UserError as error:
         text = str(error)
     except typer.TyperException as error:

@@ -1,16 +1,15 @@
 """The messages of a rosbag, ROS 1 or ROS 2, read as far as the file goes.
 
-A bag that was closed properly is read by rosbags. One that was cut off (its writer was killed, the
-disk was full, half of it was copied) has no index or no metadata: it is read from its start, record
-by record, as far as it can be understood, and the result carries a warning.
+Every file is read from its start, record by record. A bag that was cut off (its writer was killed,
+the disk was full, half of it was copied) has no index or no metadata: it is read as far as it goes,
+with an InputWarning.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import InputWarning, UserError
 
 Wanted = Callable[[str, str], bool]
 """Whether messages of (topic, type such as nav_msgs/msg/Odometry) are to be read."""
@@ -64,70 +64,47 @@ class BagContents:
     topics: dict[str, str] = field(default_factory=dict)
     #: the wanted ones, in order of recording
     messages: list[BagMessage] = field(default_factory=list)
-    warning: str | None = None  #: what is wrong with the bag, None if nothing
 
 
 def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
     """Read the wanted messages of a bag.
 
-    It is a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, or a ROS 1 ``.bag`` file.
+    It is a rosbag2 folder, one of its ``.mcap`` or ``.db3`` files, compressed (``.zstd``) or not,
+    or a ROS 1 ``.bag`` file. A bag that is damaged gives an InputWarning.
 
     Raises:
         BagError: no such path, no bag, or a bag of which nothing can be read.
     """
-    path = _readable(path)
-    from pilotnet_brain.bags.damaged import raw_mcap
-
-    try:
-        contents = BagContents()
-        _decode(_raw_by_index(path, wanted), wanted, contents)
-        for file in _storage_files(path):
-            if file.suffix == ".mcap":
-                # The readers by index do not look at the checksums.
-                deque(raw_mcap(file), maxlen=0)
-        if contents.messages or not any(wanted(*topic) for topic in contents.topics.items()):
-            return contents
-        # rosbags skips channels whose quality of service differs from metadata.yaml's.
-        why = "its metadata does not match its files"
-    except Exception as problem:  # a damaged file raises anything; the warning says what
-        why = _one_line(problem)
-    contents = _read_from_start(path, wanted)
+    contents, problems = BagContents(), list[str]()
+    contents.messages.extend(_messages(_readable(path), wanted, contents.topics, problems))
     if not contents.topics:
+        why = "; ".join(problems) or "it holds no topic"
         raise BagError(
             f"{path}: not a bag, or one that was cut off before its first message ({why})"
         )
-    broken_off = contents.warning or "every message of its files was read"
-    contents.warning = f"{path}: the bag was not closed properly ({why}); {broken_off}"
+    _warn(path, problems)
+    contents.messages.sort(key=lambda message: message.log_time_ns)
     return contents
 
 
 def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
     """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
 
-    The path is as for `read_bag`. A bag that was cut off is read as far as it goes; what cannot be
-    read is left out silently.
+    The path is as for `read_bag`. A bag that is damaged is read as far as it goes and gives an
+    InputWarning at its end.
 
     Raises:
         BagError: no such path.
     """
-    path = _readable(path)
-    newest_ns = -1
-    try:
-        for raw in _raw_by_index(path, wanted):
-            if raw.data is not None:
-                newest_ns = raw.log_time_ns
-                yield from _decoded_one(raw)
-        if newest_ns >= 0:
-            return
-    except Exception:  # a damaged file raises anything; the rest is read without its index
-        pass
-    for file in _storage_files(path):
-        with suppress(Exception):
-            for raw in _raw_reader(file)(file):
-                if raw.data is None or raw.log_time_ns <= newest_ns:
-                    continue
-                if wanted(raw.topic, raw.type):
-                    yield from _decoded_one(raw)
+    problems: list[str] = []
+    yield from _messages(_readable(path), wanted, {}, problems)
+    _warn(path, problems)
+
+
+def _warn(path: str | Path, problems: list[str]) -> None:
+    if problems:
+        text = f"{path}: the bag was not closed properly or is damaged ({'; '.join(problems)})"
+        warnings.warn(text, InputWarning, stacklevel=2)
 
 
 def read_odometry_path(bag: str | Path, topic: str | None = None) -> NDArray[np.float64]:
@@ -190,91 +167,84 @@ def _readable(path: str | Path) -> Path:
     return path
 
 
-def _decoded_one(raw: RawMessage) -> Iterator[BagMessage]:
-    """Yield the message; nothing where its bytes are broken."""
-    with suppress(Exception):
-        message = _deserialize(raw.encoding, raw.type, raw.data or b"")
-        yield BagMessage(raw.topic, raw.type, raw.log_time_ns, message)
-
-
 def is_bag(path: Path) -> bool:
     """Whether a path looks like a bag: a .bag, .mcap or .db3 file, or a folder holding such."""
     if path.is_dir():
         return (path / "metadata.yaml").exists() or bool(_storage_files(path))
-    return path.suffix in (".bag", ".mcap", ".db3")
+    return _is_storage_file(path)
 
 
-def _raw_by_index(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
-    """The messages of a whole bag through rosbags' readers, by order of recording."""
-    from rosbags.rosbag1 import Reader as Ros1Reader
-    from rosbags.rosbag2 import Reader as Ros2Reader
-
-    ros1 = path.suffix == ".bag"
-    with Ros1Reader(path) if ros1 else Ros2Reader(path) as reader:
-        for connection in reader.connections:
-            yield RawMessage(connection.topic, connection.msgtype, "", 0, None)
-        chosen = [c for c in reader.connections if wanted(c.topic, c.msgtype)]
-        encoding = "ros1" if ros1 else "cdr"
-        if chosen:
-            for connection, log_time_ns, data in reader.messages(connections=chosen):
-                yield RawMessage(
-                    connection.topic, connection.msgtype, encoding, log_time_ns, bytes(data)
-                )
-
-
-def _read_from_start(path: Path, wanted: Wanted) -> BagContents:
-    contents = BagContents()
-    for file in _storage_files(path):
-        try:
-            # What came before an error is kept.
-            _decode(_raw_reader(file)(file), wanted, contents)
-        except Exception as problem:  # as above
-            contents.warning = f"{file.name} breaks off: {_one_line(problem)}"
-    contents.messages.sort(key=lambda message: message.log_time_ns)
-    return contents
-
-
-def _raw_reader(file: Path) -> Callable[[Path], Iterator[RawMessage]]:
-    from pilotnet_brain.bags.damaged import raw_mcap, raw_ros1, raw_sqlite
-
-    return {".mcap": raw_mcap, ".db3": raw_sqlite}.get(file.suffix, raw_ros1)
+def _is_storage_file(path: Path) -> bool:
+    name = path.name.removesuffix(".zstd")
+    return name.endswith((".mcap", ".db3") if name != path.name else (".bag", ".mcap", ".db3"))
 
 
 def _storage_files(path: Path) -> list[Path]:
     """Return the files of a bag's folder in order of recording; of a file, itself."""
     if not path.is_dir():
         return [path]
-    files = [f for f in path.iterdir() if f.suffix in (".mcap", ".db3", ".bag") and f.is_file()]
+    files = [file for file in path.iterdir() if _is_storage_file(file) and file.is_file()]
+    # A recorder that was killed while it compressed a file leaves the plain one, too.
+    files = [file for file in files if file.suffix != ".zstd" or file.with_suffix("") not in files]
 
     def number(file: Path) -> tuple[int, str]:
-        digits = file.stem.rpartition("_")[2]
-        return (int(digits) if digits.isdigit() else 0, file.name)
+        digits = file.name.partition(".")[0].rpartition("_")[2]
+        return (int(digits) if digits.isdecimal() else 0, file.name)
 
     return sorted(files, key=number)
 
 
-def _decode(raw: Iterable[RawMessage], wanted: Wanted, contents: BagContents) -> None:
-    """Add the wanted messages to `contents`; broken ones are counted in its warning."""
-    unreadable = 0
-    for topic, kind, encoding, log_time_ns, data in raw:
-        contents.topics[topic] = kind
-        if data is None or not wanted(topic, kind):
-            continue
+def _missing(folder: Path, found: list[Path]) -> list[str]:
+    """Return what a rosbag2 folder lacks of what its metadata.yaml names, in words."""
+    if any(file.suffix == ".bag" for file in found):
+        return []
+    try:
+        text = (folder / "metadata.yaml").read_text(encoding="utf-8")
+        paths = yaml.safe_load(text)["rosbag2_bagfile_information"]["relative_file_paths"]
+        names = [Path(path).name for path in paths]
+    except FileNotFoundError:
+        return ["metadata.yaml is missing"]
+    except Exception as problem:  # yaml's parser, and any other content
+        return [f"metadata.yaml cannot be read: {_one_line(problem)}"]
+    there = {name for file in found for name in (file.name, file.name.removesuffix(".zstd"))}
+    return [f"{name} is missing" for name in names if name.removesuffix(".zstd") not in there]
+
+
+def _messages(
+    path: Path, wanted: Wanted, topics: dict[str, str], problems: list[str]
+) -> Iterator[BagMessage]:
+    """Yield the wanted messages, file by file; add the topics seen and what is wrong."""
+    from pilotnet_brain.bags.storage import raw_messages
+
+    files = _storage_files(path)
+    if path.is_dir():
+        problems += _missing(path, files)
+    unreadable, why = 0, ""
+    for file in files:
         try:
-            message = _deserialize(encoding, kind, data)
-        except Exception:  # broken bytes raise anything; counted in the warning
-            unreadable += 1
-            continue
-        contents.messages.append(BagMessage(topic, kind, log_time_ns, message))
+            for topic, kind, encoding, log_time_ns, data in raw_messages(file, wanted):
+                topics[topic] = kind
+                if data is None or not wanted(topic, kind):
+                    continue
+                try:
+                    message = _deserialize(encoding, kind, data)
+                except Exception as problem:  # broken bytes raise anything
+                    unreadable, why = unreadable + 1, why or _one_line(problem)
+                else:
+                    yield BagMessage(topic, kind, log_time_ns, message)
+        except Exception as problem:  # a damaged file raises anything
+            problems.append(f"{file.name} breaks off: {_one_line(problem)}")
     if unreadable:
-        contents.warning = f"{unreadable} messages could not be read and were left out"
+        problems.append(f"{unreadable} messages could not be read and were left out: {why}")
 
 
 def _deserialize(encoding: str, kind: str, data: bytes) -> Any:
+    from pilotnet_brain.bags.storage import unpacked_message
+
     store = _typestore(encoding)
     if encoding == "ros1":
         return store.deserialize_ros1(data, kind)
-    return store.deserialize_cdr(data, kind)
+    return store.deserialize_cdr(unpacked_message(data), kind)
 
 
 def _one_line(problem: Exception) -> str:

@@ -16,7 +16,7 @@ from pilotnet_brain.benchmark.row import failed_figures
 from pilotnet_brain.benchmark.workers import WorkerDied, call_in_processes, call_on_cluster
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import UserError, input_warnings_told_before
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
@@ -93,7 +93,7 @@ def drive_in_lockstep(
 
 def _drive(run: PlannedRun) -> SweptRun:
     # A cluster's worker may have several threads; a pilot and a renderer are for one.
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, input_warnings_told_before():
         try:
             spec = run.spec
             circuit = load_circuit(spec.circuit)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.bags.reader import is_bag, read_odometry_path
 from pilotnet_brain.circuits.centerline import Centerline
-from pilotnet_brain.circuits.circuit import Circuit, CircuitFileError, read_points
+from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.circuits.lap import (
+    check_gaps,
+    check_unit,
+    end_of_first_lap,
+    path_length,
+    resampled,
+    without_repeats,
+)
+from pilotnet_brain.circuits.points_file import CircuitFileError, read_points_file
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED, random_circuit
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import InputWarning, UserError
 
 _DATA = Path(__file__).parent / "data"
+_OVERLAP_M = 5.0
 _RANDOM = re.compile(r"random-(\d{1,9})")
 
 
@@ -64,7 +76,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
     if name in _SHIPPED:
         half_width, role = _SHIPPED[name]
         file = _DATA / f"{name}.csv"
-        line = _centerline(file, read_points(file))
+        line = _centerline(file, read_points_file(file).points)
         return Circuit(name, line, asphalt_half_width=half_width, role=role)
     if seeded := _RANDOM.fullmatch(name):
         return random_circuit(int(seeded[1]))
@@ -74,45 +86,67 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
             f"unknown circuit {name!r}: use one of {', '.join(circuit_names())}, random-SEED, "
             "or the path of a CSV file or rosbag of one lap"
         )
-    if path.suffix.lower() == ".csv":
-        points = read_points(path)
-    else:
-        from pilotnet_brain.bags.reader import read_odometry_path
-
-        points = _one_lap(path, read_odometry_path(path))
-    return Circuit(name=path.stem, centerline=_centerline(path, points))
+    if is_bag(path):
+        driven = _driven_lap(path, read_odometry_path(path))
+        return Circuit(path.stem, _centerline(path, driven))
+    read = read_points_file(path)
+    line = _centerline(path, _first_lap(path, read.points))
+    if read.half_widths is None:
+        return Circuit(path.stem, line)
+    return Circuit(path.stem, line, asphalt_half_width=_narrowest(path, read.half_widths))
 
 
 def _centerline(path: Path, points: NDArray[np.float64]) -> Centerline:
     """Return the centerline through a file's points, without repeats of the one before."""
-    if len(points) > 1:
-        moved = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=1) > 1e-3
-        points = points[moved]
     try:
-        return Centerline(points)
+        return Centerline(without_repeats(points))
     except ValueError as problem:
         raise CircuitFileError(f"{path}: {problem}") from problem
 
 
-def _one_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the first closed lap of a driven path (N, 2), about a point a metre.
+def _first_lap(path: Path, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the points (N, 2), m, of the first closed lap of a file's."""
+    try:
+        check_unit(points)
+        points = without_repeats(points)
+        end = end_of_first_lap(points)
+        if end is not None and end < len(points) - 1:
+            beyond = path_length(points[end:])
+            if beyond > _OVERLAP_M:
+                text = (
+                    f"{path}: it goes on for {beyond:.0f} m after its first lap of "
+                    f"{path_length(points[: end + 1]):.0f} m, which alone is taken"
+                )
+                warnings.warn(text, InputWarning, stacklevel=3)
+            points = points[:end]
+        check_gaps(points, closed=True)
+    except ValueError as problem:
+        raise CircuitFileError(f"{path}: {problem}") from problem
+    return points
 
-    The lap closes where the car comes back nearest to its start, after having left it.
-    """
-    travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1))])
-    away = np.linalg.norm(track - track[0], axis=1)
-    if travelled[-1] < 20.0 or away.max() < 5.0:
-        raise CircuitFileError(
-            f"{path}: the odometry covers {travelled[-1]:.1f} m, which is not a lap"
+
+def _driven_lap(path: Path, track: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first closed lap of a driven path (N, 2), about a point a metre."""
+    try:
+        check_unit(track)
+        track = without_repeats(track)
+        end = end_of_first_lap(track)
+        if end is None:
+            away = float(np.linalg.norm(track[-1] - track[0]))
+            raise ValueError(f"the lap is not closed: it ends {away:.1f} m from its start")
+        check_gaps(track[: end + 1], closed=False)
+        return resampled(track[: end + 1], spacing=1.0)
+    except ValueError as problem:
+        raise CircuitFileError(f"{path}: {problem}") from problem
+
+
+def _narrowest(path: Path, half_widths: NDArray[np.float64]) -> float:
+    """Return the asphalt's half width, m, of a road that may vary: a circuit has only one."""
+    least, most = float(half_widths.min()), float(half_widths.max())
+    if most - least > 0.05:
+        text = (
+            f"{path}: the road's edges are {least:.2f} to {most:.2f} m from the line: "
+            f"{least:.2f} m is taken throughout"
         )
-    left = int(np.argmax(away > 5.0))
-    back = np.flatnonzero((away < 3.0) & (np.arange(len(track)) > left))
-    if not len(back):
-        raise CircuitFileError(
-            f"{path}: the lap is not closed: it ends {away[-1]:.1f} m from its start"
-        )
-    # The first time it comes back: the nearest sample of that one visit.
-    visit = back[: int(np.argmax(np.diff(back, append=back[-1] + 2) > 1)) + 1]
-    closing = int(visit[np.argmin(away[visit])])
-    stations = np.arange(0.0, travelled[closing] - 0.5, 1.0)
-    return np.column_stack([np.interp(stations, travelled, track[:, i]) for i in range(2)])
+        warnings.warn(text, InputWarning, stacklevel=3)
+    return least

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from pilotnet_brain.circuits.lap import check_length
+
 KNOT_SPACING_M = 0.5
 _SAMPLES_PER_KNOT = 2
 _GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(6)
@@ -44,8 +46,8 @@ class Centerline:
             point to the first, which is not repeated.
 
     Raises:
-        ValueError: fewer than four points, other shapes, values that are not finite, or a point
-            that repeats the one before it.
+        ValueError: fewer than four points, other shapes, values that are not finite, a point
+            that repeats the one before it, or a line of more than 30 km.
     """
 
     def __init__(self, points: ArrayLike) -> None:
@@ -56,6 +58,7 @@ class Centerline:
             )
         if not np.isfinite(corners).all():
             raise ValueError("a centerline's points must be finite numbers")
+        check_length(corners)
         spans = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
         if (spans < 1e-6).any():
             repeated = int(np.argmin(spans)) + 1

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.centerline import Centerline
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.circuits.points_file import CircuitFileError, read_points_file
 
 _ORIGIN_STEP_M = 1000.0
-
-
-class CircuitFileError(UserError):
-    """A file that is no circuit's centerline; the text names it, and the line."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,9 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
     """
     where = centerline if isinstance(centerline, Path) else "the circuit"
     try:
-        points = read_points(centerline) if isinstance(centerline, Path) else centerline
+        points: ArrayLike = (
+            read_points_file(centerline).points if isinstance(centerline, Path) else centerline
+        )
         return Circuit(
             name=str(fields["name"]),
             centerline=Centerline(points),
@@ -101,43 +97,3 @@ def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circu
         raise CircuitFileError(f"{where}: its record lacks {missing}") from missing
     except (TypeError, ValueError) as problem:
         raise CircuitFileError(f"{where}: {problem}") from problem
-
-
-def read_points(path: Path) -> NDArray[np.float64]:
-    """Return the points (N, 2), m, of a CSV file whose first line names the columns x and y.
-
-    Empty lines, and what follows a ``#``, are skipped.
-
-    Raises:
-        CircuitFileError: it cannot be read, lacks a column, or has a cell that is no number.
-    """
-    points: list[tuple[float, float]] = []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = [name.strip().lower() for name in next(csv.reader([file.readline()]), [])]
-            if "x" not in header or "y" not in header:
-                raise CircuitFileError(
-                    f"{path}: the first line must name the columns x and y, it is {header}"
-                )
-            columns = header.index("x"), header.index("y")
-            rows = csv.reader(line.partition("#")[0] for line in file)
-            for row in rows:
-                if any(cell.strip() for cell in row):
-                    points.append(_point(row, columns, f"{path}, line {rows.line_num + 1}"))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise CircuitFileError(f"{path}: cannot be read: {problem}") from problem
-    if not points:
-        raise CircuitFileError(f"{path}: no points below its first line")
-    return np.array(points, dtype=np.float64)
-
-
-def _point(row: list[str], columns: tuple[int, int], where: str) -> tuple[float, float]:
-    cells = [row[column].strip() if column < len(row) else "" for column in columns]
-    for name, cell in zip("xy", cells, strict=True):
-        try:
-            number = float(cell)
-        except ValueError:
-            raise CircuitFileError(f"{where}: {name} is {cell!r}, not a number") from None
-        if not math.isfinite(number):
-            raise CircuitFileError(f"{where}: {name} is {cell}, not a finite number")
-    return float(cells[0]), float(cells[1])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pilotnet_brain.commands.progress import clear, show
-from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
     from pilotnet_brain.learning.recipe import DataSetSummary
@@ -105,8 +104,6 @@ def show_data(
     path = folder / "dataset.png" if out is None else out
     check_picture(path)
     data = load_dataset(folder)
-    if not len(data):
-        raise UserError(f"{folder}: the data set holds no frames; collect it again")
     lines = _lines(summarize(data, read_recipe(folder)))
     for line in lines:
         typer.echo(line)

@@ -157,8 +157,6 @@ def _measure(bag: Path, json_file: Path | None, **asked: Any) -> None:
     from pilotnet_brain.report.tables import print_tables
 
     run = measure_bag(bag, **asked)
-    for warning in run.warnings:
-        typer.echo(f"warning: {warning}", err=True)
     print_tables(run_table(run.figures))
     for line in warning_lines(run.figures):
         typer.echo(line, err=True)

@@ -28,6 +28,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
+from pilotnet_brain.errors import input_warnings_told_before
 from pilotnet_brain.learning.dataset import (
     COLUMNS,
     FRAMES_FILE,
@@ -106,7 +107,8 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     # One rendering thread a process: the processes share the cores already.
     os.environ["LP_NUM_THREADS"] = "1"
     drawn, rng = draw_world(recipe, world)
-    circuit = load_circuit(drawn.circuit)
+    with input_warnings_told_before():
+        circuit = load_circuit(drawn.circuit)
     if drawn.reversed:
         circuit = reversed_circuit(circuit)
     looks = looks_of_seed(drawn.looks_seed or 0)

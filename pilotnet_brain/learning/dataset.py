@@ -11,6 +11,8 @@ Two layouts are read and written:
 
 from __future__ import annotations
 
+import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,20 +70,11 @@ def load_dataset(folder: Path) -> DataSet:
     Raises:
         DataSetError: the folder holds neither, or frames and table do not match.
     """
-    table = _read_table(folder / TABLE_FILE)
+    table, lines = _read_table(folder / TABLE_FILE)
+    if not lines:
+        raise DataSetError(f"{folder}: the data set holds no frames; collect it again")
     compact = folder / FRAMES_FILE
-    if compact.is_file():
-        try:
-            frames = np.load(compact, mmap_mode="r")
-        except (ValueError, OSError) as problem:
-            raise DataSetError(f"{compact}: not a frame array: {problem}") from problem
-        if frames.dtype != np.uint8 or frames.shape[1:] != JDEROBOT.input_shape:
-            raise DataSetError(
-                f"{compact}: frames are {frames.dtype} {frames.shape}, "
-                f"they must be uint8 (N, {', '.join(map(str, JDEROBOT.input_shape))})"
-            )
-    else:
-        frames = _read_pictures(folder, len(table))
+    frames = _read_array(compact) if compact.is_file() else _read_pictures(folder, lines)
     if len(frames) != len(table):
         raise DataSetError(
             f"{folder}: {len(frames)} frames but {len(table)} rows in {TABLE_FILE}; "
@@ -99,41 +92,105 @@ def join(datasets: list[DataSet]) -> DataSet:
     return DataSet(frames, table)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    """Return the known columns of a data.csv, finite numbers, and each row's line in the file."""
     try:
-        table = pd.read_csv(path)
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DataSetError(
             f"{path} is missing: not a data set. 'pilotnet data collect' makes one"
         ) from None
     except (ValueError, OSError) as problem:
         raise DataSetError(f"{path}: not a table: {problem}") from problem
-    table.columns = [str(column).strip() for column in table.columns]
-    missing = {"v", "w"} - set(table.columns)
-    if missing:
+    written = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not written:
+        raise DataSetError(f"{path}: not a table: it is empty")
+    header = _cells(written[0][1])
+    if missing := {"v", "w"} - set(header):
         raise DataSetError(
-            f"{path}: no column {' or '.join(sorted(missing))}; it has {', '.join(table.columns)}"
+            f"{path}: no column {' or '.join(sorted(missing))}; it has {', '.join(header)}"[:300]
         )
-    labels = table[["v", "w"]].apply(pd.to_numeric, errors="coerce")
-    bad = np.flatnonzero(~np.isfinite(labels.to_numpy(np.float64)).all(axis=1))
-    if len(bad):
-        lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        number, line = [(number, line) for number, line in lines if line.strip()][1 + bad[0]]
-        raise DataSetError(f"{path}: line {number}: v and w must be finite numbers: {line!r}")
-    return table
-
-
-def _read_pictures(folder: Path, count: int) -> NDArray[np.uint8]:
-    """Return JdeRobot's numbered pictures, preprocessed as the brain does it."""
-    frames = np.empty((count, *JDEROBOT.input_shape), np.uint8)
-    for number in range(count):
-        path = folder / f"{number}.png"
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise DataSetError(f"{path} is missing or not a picture")
+    rows = []
+    for number, line in written[1:]:
         try:
+            rows.append(_numbers(line, header))
+        except ValueError as problem:
+            raise DataSetError(f"{path}: line {number}: {problem}: {line[:80]!r}") from None
+    known = [name for name in COLUMNS if name in header]
+    table = pd.DataFrame(np.array(rows, np.float64).reshape(-1, len(known)), columns=known)
+    return table, [number for number, _ in written[1:]]
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True), [])]
+    except csv.Error:  # of a cell of more than 131,072 characters
+        return [line]
+
+
+def _numbers(line: str, header: list[str]) -> list[float]:
+    """Return a row's numbers in the known columns; raise ValueError, saying what is wrong."""
+    row = _cells(line)
+    if row == header:
+        raise ValueError("repeats the header; of two data sets give both folders to train")
+    if len(row) != len(header):
+        raise ValueError(f"{len(row)} cells, but {len(header)} columns")
+    numbers = []
+    for name in COLUMNS:
+        if name in header:
+            cell = row[header.index(name)]
+            try:
+                numbers.append(float(cell))
+            except ValueError:
+                raise ValueError(f"{name} must be a finite number") from None
+            if not math.isfinite(numbers[-1]):
+                raise ValueError(f"{name} must be a finite number")
+    return numbers
+
+
+def _read_array(path: Path) -> NDArray[np.uint8]:
+    """Return the frames of a compact data set, mapped from disk."""
+    try:
+        frames = np.lib.format.open_memmap(path, mode="r")
+    except Exception as problem:  # a damaged file raises anything
+        raise DataSetError(f"{path}: not a frame array: {problem}") from problem
+    if frames.dtype != np.uint8 or frames.shape[1:] != JDEROBOT.input_shape:
+        raise DataSetError(
+            f"{path}: frames are {frames.dtype} {frames.shape}, "
+            f"they must be uint8 (N, {', '.join(map(str, JDEROBOT.input_shape))})"
+        )
+    return frames
+
+
+def _read_pictures(folder: Path, lines: list[int]) -> NDArray[np.uint8]:
+    """Return JdeRobot's numbered pictures, preprocessed as the brain does it.
+
+    Args:
+        lines: of data.csv, that of every picture's row.
+    """
+    names = {file.name for file in folder.glob("*.png")}
+    for number, line in enumerate(lines):
+        if f"{number}.png" not in names:
+            raise DataSetError(
+                f"{folder / TABLE_FILE}: line {line}: its picture {folder / f'{number}.png'} "
+                "is missing"
+            )
+    numbered = sum(name.removesuffix(".png").isdecimal() for name in names)
+    if numbered > len(lines):
+        raise DataSetError(
+            f"{folder}: {numbered} numbered pictures but {len(lines)} rows in {TABLE_FILE}; "
+            "remove what does not belong there"
+        )
+    frames = np.empty((len(lines), *JDEROBOT.input_shape), np.uint8)
+    for number, line in enumerate(lines):
+        path = folder / f"{number}.png"
+        try:
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if picture is None:
+                raise ValueError("is not a picture")
             rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
             network_input(rgb, out=frames[number])
-        except ValueError as problem:
-            raise DataSetError(f"{path}: {problem}") from problem
+        except (ValueError, cv2.error) as problem:
+            reason = " ".join(str(problem).split())
+            raise DataSetError(f"{path} ({TABLE_FILE}, line {line}): {reason}") from problem
     return frames

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import pandas as pd
 from pilotnet_brain.circuits.catalogue import is_held_out
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED
 from pilotnet_brain.driving.expert import STANDARD, DrivingStyle
-from pilotnet_brain.learning.dataset import COLUMNS, RECIPE_FILE, DataSet, DataSetError
+from pilotnet_brain.learning.dataset import COLUMNS, RECIPE_FILE, TABLE_FILE, DataSet, DataSetError
 
 FRAMES_PER_WORLD = 160
 TRAINING_CIRCUITS = ("many_curves", "nurburgring")
@@ -80,8 +81,14 @@ def read_recipe(folder: Path) -> Recipe | None:
         return None
     try:
         style = DrivingStyle(**values["style"])
-        return Recipe(**{**values, "circuits": tuple(values["circuits"]), "style": style})
-    except (TypeError, KeyError) as problem:
+        recipe = Recipe(
+            **{**values, "circuits": tuple(map(str, values["circuits"])), "style": style}
+        )
+        if not 0 <= operator.index(recipe.seed) < 1 << 32 or operator.index(recipe.frames) < 1:
+            raise ValueError(f"seed {recipe.seed}, frames {recipe.frames}")
+        draw_world(recipe, 0)  # the shares are numbers
+        return recipe
+    except (TypeError, ValueError, KeyError) as problem:
         raise DataSetError(
             f"{folder / RECIPE_FILE}: not a recipe of this version: {problem}"
         ) from problem
@@ -143,8 +150,13 @@ def summarize(data: DataSet, recipe: Recipe | None) -> DataSetSummary:
         return DataSetSummary(len(data))
     circuits, plain = None, None
     if recipe is not None:
-        worlds = worlds_of(recipe)
         seen = table["world"].astype(int)
+        if not seen.between(0, recipe.worlds - 1).all():
+            raise DataSetError(
+                f"{TABLE_FILE} names worlds up to {seen.max()}, {RECIPE_FILE} has {recipe.worlds}: "
+                "they belong to different data sets"
+            )
+        worlds = {number: draw_world(recipe, number)[0] for number in seen.unique().tolist()}
         names = seen.map(lambda number: _kind(worlds[number]))
         circuits = {str(name): int(count) for name, count in names.value_counts().items()}
         plain = float(seen.map(lambda number: worlds[number].looks_seed is None).mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.bags.reader import is_bag, read_odometry_path
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.circuits.lap import check_gaps, check_unit, without_repeats
+from pilotnet_brain.circuits.points_file import read_points_file
+from pilotnet_brain.errors import InputWarning, UserError
 
 _FARTHEST_FROM_LINE_M = 5.0
+_LONGEST_LEFT_OUT = 0.05
+"""Of the circuit's length. The points that are looked at lie 0.5 % apart."""
 
 
 class ReferenceLapError(UserError):
@@ -22,7 +27,7 @@ def read_reference_lap(path: str | Path) -> NDArray[np.float64]:
     """Return the points (N, 2), m, of a reference lap, in driving order.
 
     Args:
-        path: a CSV file with the columns x and y, or a bag with odometry, such as those that
+        path: a CSV file as of a circuit, or a bag with odometry, such as those that
             BehaviorMetrics keeps as its perfect laps: /F1ROS/odom or the only one.
 
     Raises:
@@ -31,9 +36,14 @@ def read_reference_lap(path: str | Path) -> NDArray[np.float64]:
     path = Path(path).expanduser()
     if not path.exists():
         raise ReferenceLapError(f"{path}: no such reference lap; give a CSV of x,y or a bag")
-    points = read_odometry_path(path) if is_bag(path) else _read_csv(path)
+    points = read_odometry_path(path) if is_bag(path) else read_points_file(path).points
     if len(points) < 2:
         raise ReferenceLapError(f"{path}: a reference lap needs two points or more")
+    try:
+        check_unit(points)
+        check_gaps(without_repeats(points), closed=False)
+    except ValueError as problem:
+        raise ReferenceLapError(f"{path}: {problem}") from problem
     return points
 
 
@@ -51,30 +61,20 @@ def read_reference_lap_of(circuit: Circuit, path: str | Path) -> NDArray[np.floa
 def check_on_circuit(path: str | Path, points: NDArray[np.float64], circuit: Circuit) -> None:
     """Raise ReferenceLapError for a lap that lies elsewhere than the circuit.
 
-    A published score against another circuit's lap would be a number without meaning.
+    A published score against another circuit's lap would be a number without meaning. One that
+    leaves out a part of the circuit gives an InputWarning.
     """
     sparse = points[:: max(1, len(points) // 200)]
     line = circuit.centerline
-    off = max(abs(line.project(x, y).lateral_deviation) for x, y in sparse.tolist())
+    places = [line.project(x, y) for x, y in sparse.tolist()]
+    off = max(abs(place.lateral_deviation) for place in places)
     if off > _FARTHEST_FROM_LINE_M:
         raise ReferenceLapError(
             f"{path}: up to {off:.0f} m off the line of {circuit.name}: "
             "this reference lap is of another circuit"
         )
-
-
-def _read_csv(path: Path) -> NDArray[np.float64]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            header = [column.strip().lower() for column in lines.readline().split(",")]
-            if "x" not in header or "y" not in header:
-                raise ReferenceLapError(
-                    f"{path}: the first line must name the columns x and y, it is {header}"
-                )
-            columns = (header.index("x"), header.index("y"))
-            points = np.loadtxt(lines, delimiter=",", usecols=columns, ndmin=2)
-    except (OSError, ValueError) as problem:
-        raise ReferenceLapError(f"{path}: not a reference lap: {problem}") from problem
-    if not np.isfinite(points).all():
-        raise ReferenceLapError(f"{path}: a reference lap's points must be finite numbers")
-    return points
+    passed = np.sort([place.arc_length for place in places])
+    left_out = float(np.diff(passed, append=passed[0] + line.length).max())
+    if left_out > _LONGEST_LEFT_OUT * line.length:
+        text = f"{path}: this reference lap leaves out {left_out:.0f} m of {circuit.name}"
+        warnings.warn(text, InputWarning, stacklevel=2)

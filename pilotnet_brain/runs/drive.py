@@ -12,7 +12,7 @@ from typing import IO
 
 from pilotnet_brain.bags.reader import BagLibraryMissing
 from pilotnet_brain.circuits.catalogue import load_circuit
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import UserError, input_warnings_told_before
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import Figures
@@ -100,7 +100,7 @@ def prepare_run(spec: RunSpec, path: Path | None = None) -> RunFolder:
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     folder.add_to_record(started=started, spec=spec.to_dict(), **made_by())
     # Without the library that reads bags it is the metrics node that keeps the circuit.
-    with suppress(BagLibraryMissing):
+    with suppress(BagLibraryMissing), input_warnings_told_before():
         keep_line(folder)
     return folder
 

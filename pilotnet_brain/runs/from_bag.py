@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ from pilotnet_brain.bags.reader import (
     choose_topic,
     read_bag,
 )
+from pilotnet_brain.errors import InputWarning
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record, problem_of
 from pilotnet_brain.metrics.pose_filter import FASTEST_M_S, pose_time
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
@@ -53,7 +55,6 @@ class BagRun:
 
     figures: Figures  #: as in metrics.json
     rows: list[TrajectoryRow] = field(default_factory=list)  #: as in trajectory.csv
-    warnings: list[str] = field(default_factory=list)  #: what was wrong with the bag
 
 
 def run_from_bag(
@@ -67,7 +68,7 @@ def run_from_bag(
     """Measure the run in a bag as the live node measures it.
 
     The run ends by the same rules; what the bag recorded after that changes nothing. A bag that
-    was cut off is read as far as it goes, with a warning.
+    was cut off is read as far as it goes, with an InputWarning.
 
     Args:
         bag: ROS 2 (folder, .mcap, .db3) or ROS 1 (.bag) bag.
@@ -87,10 +88,11 @@ def run_from_bag(
     odometry = choose_topic(
         path, contents.topics, ODOMETRY_TYPE, given.get("odom"), DEFAULT_ODOMETRY_TOPIC
     )
-    run = BagRun({}, warnings=[contents.warning] if contents.warning else [])
+    run = BagRun({})
     times = _times_of_poses(contents, odometry)
     if times is not _Times.STAMPS:
-        run.warnings.append(f"{path}: {odometry} carries no stamps; {times.value}")
+        text = f"{path}: {odometry} carries no stamps; {times.value}"
+        warnings.warn(text, InputWarning, stacklevel=2)
     feeder = _Feeder(metrics, topics_of(RunSpec()) | given, odometry, times, since_s)
     for message in contents.messages:
         run.rows.extend(feeder.feed(message))

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from mcap.writer import CompressionType
 from mcap.writer import Writer as McapWriter
 from rosbags.rosbag1 import Writer as Ros1Writer
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Ros2Writer
 from rosbags.typesys import Stores, get_typestore
 
+from pilotnet_brain.bags.reader import BagContents, Wanted, read_bag
+from pilotnet_brain.errors import input_warnings_to
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 
 RADIUS = 50.0
@@ -165,14 +168,21 @@ def write_ros2(
     seconds: float,
     storage: str = "mcap",
     renamed: Mapping[str, str] | None = None,
+    compressed: CompressionMode | None = None,
     **options: Any,
 ) -> Path:
-    """Write a rosbag2 folder (storage mcap or sqlite3), topics under other names if asked."""
+    """Write a rosbag2 folder (storage mcap or sqlite3), topics under other names if asked.
+
+    It is compressed by zstd as rosbag2 does it, by message or by file, or not.
+    """
     names = renamed or {}
     types = OLD_TYPES if options.get("old") else TYPES
     store = get_typestore(Stores.ROS2_JAZZY)
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-    with Ros2Writer(path, version=9, storage_plugin=plugin) as writer:
+    writer = Ros2Writer(path, version=9, storage_plugin=plugin)
+    if compressed is not None:
+        writer.set_compression(compressed, CompressionFormat.ZSTD)
+    with writer:
         connections = {
             topic: writer.add_connection(names.get(topic, topic), kind, typestore=store)
             for topic, kind in types.items()
@@ -200,6 +210,25 @@ def write_ros1(path: Path, seconds: float, compressed: bool = False) -> Path:
     return path
 
 
+def write_split(path: Path, parts: int) -> Path:
+    """Write a rosbag2 folder of a lap, 314 m at 10 m/s, in several files."""
+    path.mkdir()
+    for number, times in enumerate(np.array_split(np.arange(629) / 20.0, parts)):
+        part = path.parent / f"{path.name}_{number}"
+        with Ros2Writer(part, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            store = get_typestore(Stores.ROS2_JAZZY)
+            connection = writer.add_connection(ODOM, TYPES[ODOM], typestore=store)
+            for time in times.tolist():
+                data = store.serialize_cdr(odometry(store, time, 10.0 * time), TYPES[ODOM])
+                writer.write(connection, BEGIN_NS + int(time * 1e9), data)
+        (part / f"{part.name}.mcap").rename(path / f"{part.name}.mcap")
+    metadata = yaml.safe_load((part / "metadata.yaml").read_text())
+    names = [f"{path.name}_{number}.mcap" for number in range(parts)]
+    metadata["rosbag2_bagfile_information"]["relative_file_paths"] = names
+    (path / "metadata.yaml").write_text(yaml.safe_dump(metadata))
+    return path
+
+
 def write_unfinished_mcap(path: Path, seconds: float) -> Path:
     """Write an MCAP file as a killed recorder leaves it: small chunks, no footer, no index."""
     store = get_typestore(Stores.ROS2_JAZZY)
@@ -223,3 +252,11 @@ def cut(path: Path, share: float) -> Path:
     with path.open("r+b") as file:
         file.truncate(int(path.stat().st_size * share))
     return path
+
+
+def read_with_warnings(path: Path, wanted: Wanted) -> tuple[BagContents, str]:
+    """Return what `read_bag` reads, and the text of its warning; empty where it gives none."""
+    texts: list[str] = []
+    with input_warnings_to(texts.append):
+        contents = read_bag(path, wanted)
+    return contents, "".join(texts)

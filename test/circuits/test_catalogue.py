@@ -1,7 +1,10 @@
 """Circuits by name, by seed and by file; what is none is refused with what there is."""
 
+import warnings
+
 import numpy as np
 import pytest
+from recorded_bags import RADIUS, write_split
 
 from pilotnet_brain.circuits.catalogue import (
     CircuitFileError,
@@ -9,6 +12,7 @@ from pilotnet_brain.circuits.catalogue import (
     circuit_names,
     load_circuit,
 )
+from pilotnet_brain.errors import InputWarning
 
 
 def write_csv(path, points):
@@ -87,16 +91,92 @@ def test_a_point_that_is_not_finite_is_refused_and_not_left_out(tmp_path):
         load_circuit(write_csv(tmp_path / "broken.csv", points))
 
 
+def lap_of(name, step=1.0):
+    line = load_circuit(name).centerline
+    return line.position(np.arange(0.0, line.length - 0.3 * step, step))
+
+
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("change", "complaint"),
     [
-        ("x,y\n1,2\n\n# a comment\n3,four\n", r"line 5: y is 'four', not a number"),
-        ("name,x,y\na,1,2\nb,3\n", r"line 3: y is '', not a number"),
-        ('x,y,"a\nb"\n1,2\n', "line 2: x is 'b\"', not a number"),
+        (lambda lap: lap[:200], r"the lap is not closed: it ends 10\d\.\d m from its start"),
+        (lambda lap: np.delete(lap, slice(100, 200), 0), "a gap of .* m after 9.* m, at x"),
+        (lambda lap: np.vstack([lap[200:], lap[:100]]), "not closed"),
+        (lambda lap: lap / 1e5 + [3.7, 40.4], r"lie within 0\.00107 m by .*degrees"),
+        (lambda lap: lap * 1000.0, "a line of 42.* km is longer than any circuit"),
+        (lambda lap: lap * 1e300, "longer than any circuit"),
+        (lambda lap: lap / 40.0, "it covers 10.7 m, which is not a lap"),
     ],
 )
-def test_a_broken_cell_is_named_by_the_line_of_the_file(tmp_path, text, complaint):
-    path = tmp_path / "broken.csv"
-    path.write_text(text)
-    with pytest.raises(CircuitFileError, match=rf"broken\.csv, {complaint}"):
+def test_points_that_are_no_lap_in_metres_are_refused_with_the_reason(tmp_path, change, complaint):
+    path = write_csv(tmp_path / "line.csv", change(lap_of("simple_circuit")))
+    with pytest.raises(CircuitFileError, match=rf"line\.csv: .*{complaint}"):
         load_circuit(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lap: np.vstack([lap, lap]),
+        lambda lap: np.vstack([lap, lap + 0.1, lap[:50]]),
+        lambda lap: np.repeat(np.vstack([lap, lap]), 3, axis=0),
+    ],
+)
+def test_of_two_laps_the_first_is_taken_and_told(tmp_path, change):
+    path = write_csv(tmp_path / "laps.csv", change(lap_of("simple_circuit")))
+    with pytest.warns(InputWarning, match=r"laps\.csv: it goes on for .* its first lap of 42\d m"):
+        circuit = load_circuit(path)
+    assert circuit.centerline.length == pytest.approx(428.7, abs=0.5)
+
+
+@pytest.mark.parametrize("name", [*circuit_names(), "random-3", "random-7"])
+@pytest.mark.parametrize("step", [0.2, 1.0, 2.0])
+def test_one_lap_of_any_circuit_is_taken_as_it_stands(tmp_path, name, step):
+    lap = lap_of(name, step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        circuit = load_circuit(write_csv(tmp_path / "lap.csv", lap))
+        overlapping = np.vstack([lap, lap[: int(3.0 / step)]])
+        overlap = load_circuit(write_csv(tmp_path / "overlap.csv", overlapping))
+    assert np.array_equal(circuit.centerline.points, lap)
+    assert np.array_equal(overlap.centerline.points, lap)
+
+
+def test_few_points_on_straights_and_many_in_bends_are_a_lap(tmp_path):
+    bend = np.linspace(-np.pi / 2, np.pi / 2, 20)
+    half = np.column_stack([100.0 + 10.0 * np.cos(bend), 10.0 * np.sin(bend)])
+    path = write_csv(tmp_path / "stadium.csv", np.vstack([half, -half]))
+    assert load_circuit(path).centerline.length == pytest.approx(462.8, rel=0.01)
+
+
+def test_a_road_as_wide_as_its_file_says(tmp_path):
+    lap = lap_of("simple_circuit")
+    path = tmp_path / "track.csv"
+
+    def write(rights):
+        rows = [f"{x},{y},{right},1.4\n" for (x, y), right in zip(lap, rights, strict=True)]
+        path.write_text("# x_m,y_m,w_tr_right_m,w_tr_left_m\n" + "".join(rows))
+
+    write(np.full(len(lap), 1.4))
+    assert load_circuit(path).asphalt_half_width == 1.4
+    write(np.linspace(1.1, 2.0, len(lap)))
+    with pytest.warns(InputWarning, match=r"1\.10 to 2\.00 m from the line: 1\.10 m is taken"):
+        assert load_circuit(path).asphalt_half_width == 1.1
+
+
+def test_a_split_bag_without_one_of_its_parts_is_no_circuit(tmp_path):
+    bag = write_split(tmp_path / "lap", 3)
+    assert load_circuit(bag).centerline.length == pytest.approx(2 * np.pi * RADIUS, rel=1e-2)
+    (bag / "lap_1.mcap").unlink()
+    with (
+        pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"),
+        pytest.raises(CircuitFileError, match=r"lap: .* a gap of 8\d\.\d m after 104\.\d m, at x"),
+    ):
+        load_circuit(bag)
+
+
+def test_a_crossing_at_the_start_is_not_the_end_of_a_lap(tmp_path):
+    angle = np.arange(0.0, 2.0 * np.pi, 0.01)
+    eight = 60.0 * np.column_stack([np.sin(angle), np.sin(angle) * np.cos(angle)])
+    circuit = load_circuit(write_csv(tmp_path / "eight.csv", eight))
+    assert len(circuit.centerline.points) == len(eight)

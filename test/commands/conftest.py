@@ -1,6 +1,7 @@
-"""Lets the tests of this room share the live runs' small network."""
+"""Lets the tests of this room share the live runs' small network, and bags."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))
+ROOMS = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOMS / room) for room in ("nodes", "bags")]

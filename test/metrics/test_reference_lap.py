@@ -6,14 +6,16 @@ PILOTNET_REFERENCE_LAPS.
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from driven_lines import circle
-from recorded_bags import write_ros1
+from recorded_bags import write_ros1, write_split
 
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.errors import InputWarning, UserError
 from pilotnet_brain.metrics.reference_lap import (
     ReferenceLapError,
     check_on_circuit,
@@ -39,13 +41,15 @@ def test_a_csv_and_a_bag_of_the_same_lap(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("a,b\n1,2\n3,4\n", "columns"), ("x,y\n1,two\n", "not a reference"),
-     ("x,y\n1,2\nnan,2\n", "finite"), ("x,y\n1,2\n", "two points"), ("", "columns")],
+    [("a,b\n1,2\n3,4\n", "columns"), ("x,y\n1,two\n", "line 2: y is 'two', not a number"),
+     ("x,y\n1,2\nnan,2\n", "finite"), ("x,y\n1,2\n", "two points"), ("", "no points"),
+     ("x,y\n1,2\n1.0002,2\n", "must be in metres"),
+     ("x,y\n" + "".join(f"{i},0\n" for i in [*range(40), *range(90, 99)]) + "98,30", "missing")],
 )  # fmt: skip
 def test_what_is_no_lap_is_refused(tmp_path, text, why):
     file = tmp_path / "lap.csv"
     file.write_text(text)
-    with pytest.raises(ReferenceLapError, match=why):
+    with pytest.raises(UserError, match=why):
         read_reference_lap(file)
 
 
@@ -58,6 +62,29 @@ def test_a_lap_of_another_circuit_is_refused():
     lap = circle().centerline.position(np.arange(0.0, 300.0, 0.5))
     with pytest.raises(ReferenceLapError, match="another circuit"):
         check_on_circuit("lap.csv", lap, load_circuit("montreal"))
+
+
+def test_a_lap_that_leaves_out_a_part_is_told(tmp_path):
+    lap = circle().centerline.position(np.arange(0.0, 314.0, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        check_on_circuit("lap.csv", lap, circle())
+    with pytest.warns(InputWarning, match=r"lap\.csv: this reference lap leaves out 11\d m of"):
+        check_on_circuit("lap.csv", lap[:400], circle())
+
+
+def test_a_split_bag_without_one_of_its_parts_is_no_reference_lap(tmp_path):
+    bag = write_split(tmp_path / "lap", 3)
+    assert len(read_reference_lap(bag)) == 629
+    (bag / "lap_1.mcap").unlink()
+    with (
+        pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"),
+        pytest.raises(ReferenceLapError, match=r"missing: a gap of .* m after 104\.\d m"),
+    ):
+        read_reference_lap(bag)
+    (bag / "lap_2.mcap").unlink()
+    with pytest.warns(InputWarning, match=r"lap_1\.mcap is missing; lap_2\.mcap is missing"):
+        read_reference_lap(bag)
 
 
 def reference_lap_of(name):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from recorded_bags import write_split  # noqa: E402
 
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.nodes.ros.parameters import declare  # noqa: E402
@@ -41,6 +43,17 @@ def test_an_argument_that_is_not_ros_s_is_refused() -> None:
     shown = run_node("brain", "model:=baseline")
     assert shown.returncode == 2
     assert "unrecognized arguments: model:=baseline" in shown.stderr
+
+
+def test_a_damaged_bag_is_told_in_the_log(tmp_path: Path) -> None:
+    bag = write_split(tmp_path / "lap", 2)
+    (bag / "metadata.yaml").unlink()
+    folder = tmp_path / "no folder"
+    folder.touch()
+    shown = run_node("metrics", "--ros-args", "-p", f"circuit:={bag}", "-p", f"output:={folder}")
+    assert shown.returncode == 2
+    (told,) = (line for line in shown.stderr.splitlines() if "metadata.yaml is missing" in line)
+    assert "[WARN]" in told
 
 
 def test_a_value_that_is_none_of_the_choices_is_refused() -> None:

@@ -1,5 +1,7 @@
 """Figures from bags: those of the live path, whatever the bag's kind and condition."""
 
+import warnings
+
 import pytest
 from driven_lines import LAP, circle
 from recorded_bags import (
@@ -17,6 +19,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.bags.reader import BagError
+from pilotnet_brain.errors import InputWarning
 from pilotnet_brain.metrics.frame_record import frame_record
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.report.figures import outcome
@@ -58,8 +61,9 @@ def test_a_bag_gives_the_live_figures_to_the_last_digit(tmp_path, kind):
         bag = write_ros1(tmp_path / "lap.bag", 40.0)
     else:
         bag = write_ros2(tmp_path / "lap", 40.0, kind)
-    run = measured(bag, simulator="mujoco")
-    assert run.warnings == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        run = measured(bag, simulator="mujoco")
     assert run.figures == live_figures(40.0)
 
 
@@ -101,23 +105,23 @@ def test_a_recording_that_ends_before_the_lap_does_says_so(tmp_path):
 
 def test_a_bag_that_was_cut_off_is_measured_as_far_as_it_goes(tmp_path):
     bag = cut(write_unfinished_mcap(tmp_path / "lap_0.mcap", 40.0), 0.5)
-    run = measured(bag)
-    assert "breaks off" in run.warnings[0]
+    with pytest.warns(InputWarning, match="breaks off"):
+        run = measured(bag)
     assert run.figures["average_speed"] == pytest.approx(10.0, rel=1e-3)
     assert 0.4 < run.figures["completion"] < 0.9
 
 
 def test_odometry_without_stamps_is_timed_by_the_recording(tmp_path):
-    run = measured(write_ros2(tmp_path / "lap", 10.0, stamped=False))
-    assert "no stamps" in run.warnings[0]
+    with pytest.warns(InputWarning, match="no stamps"):
+        run = measured(write_ros2(tmp_path / "lap", 10.0, stamped=False))
     assert run.figures["average_speed"] == pytest.approx(5.0, rel=1e-3)
 
 
 def test_a_lap_written_all_at_once_has_no_times(tmp_path):
     # So are the reference laps that BehaviorMetrics keeps: 4000 poses within a second.
     bag = write_ros2(tmp_path / "lap", 40.0, stamped=False, period_ns=10**6)
-    run = measured(bag)
-    assert "unknown" in run.warnings[0]
+    with pytest.warns(InputWarning, match="unknown"):
+        run = measured(bag)
     assert run.figures["lap_completed"] is True
     assert run.figures["position_deviation_mae"] == pytest.approx(0.0, abs=1e-6)
     for key in ("average_speed", "lap_times_s", "simulated_time_s", "real_time_factor"):

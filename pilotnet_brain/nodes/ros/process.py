@@ -18,9 +18,10 @@ from typing import Protocol
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from pilotnet_brain.errors import USER_ERROR, UserError
+from pilotnet_brain.errors import USER_ERROR, UserError, input_warnings_to
 from pilotnet_brain.runs.events import REFUSED, record_event
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
 from pilotnet_brain.runs.signals import StopSignal, end_with_leader
@@ -64,7 +65,10 @@ def run(
     rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
     executor = make_executor()
+    warnings_shown = contextlib.ExitStack()
     try:
+        log = get_logger(Path(sys.argv[0]).name)
+        warnings_shown.enter_context(input_warnings_to(log.warning))
         node = make_node()
         _spare_the_garbage_collector()
         executor.add_node(node)  # type: ignore[arg-type]
@@ -86,6 +90,7 @@ def run(
         print(f"error: {problem}", file=sys.stderr, flush=True)
         return 1
     finally:
+        warnings_shown.close()
         executor.shutdown(timeout_sec=1.0)
         if node is not None:
             node.destroy_node()
