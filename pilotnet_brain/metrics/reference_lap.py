@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pilotnet_brain.bags.reader import is_bag, read_odometry_path
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.user_path import user_path
 
 _FARTHEST_FROM_LINE_M = 5.0
 
@@ -28,7 +29,7 @@ def read_reference_lap(path: str | Path) -> NDArray[np.float64]:
     Raises:
         UserError: no such file, or no reference lap in it.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.exists():
         raise ReferenceLapError(f"{path}: no such reference lap; give a CSV of x,y or a bag")
     points = read_odometry_path(path) if is_bag(path) else _read_csv(path)

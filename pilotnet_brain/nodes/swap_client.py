@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import rclpy
 from rclpy.context import Context
@@ -16,6 +15,7 @@ from rclpy.parameter_client import AsyncParameterClient
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros.graph import full_name
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
+from pilotnet_brain.user_path import user_path
 
 _BRAINS_TOPIC = "/brain/frames"
 """Ending of the name of the topic that only brains publish."""
@@ -88,7 +88,7 @@ def _is_in(brain: str, namespace: str) -> bool:
 
 
 def _set_model(node: Node, brain: str, model: str, timeout_s: float) -> None:
-    path = Path(model).expanduser()
+    path = user_path(model)
     # The brain may run in another folder.
     value = str(path.resolve()) if path.suffix and path.is_file() else model
     client = AsyncParameterClient(node, brain)

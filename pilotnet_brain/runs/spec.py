@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.user_path import user_path
 
 SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 POSE_SOURCES = ("odom", "model_states")
@@ -207,7 +207,7 @@ def parse_disturbance(text: str) -> tuple[str, float]:
 
 
 def _absolute(name_or_path: str) -> str:
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     looks_like_path = os.sep in name_or_path or path.suffix != ""
     return str(path.resolve()) if looks_like_path and path.exists() else name_or_path
 
