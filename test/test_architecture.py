@@ -16,6 +16,7 @@ PACKAGE = Path(pilotnet_brain.__file__).parent
 FLOORS = (
     {"__init__", "errors"},
     {"atomic_file", "package_share", "machine", "user_path"},
+    {"startup"},
     {"bags"},
     {"circuits"},
     {"simulation", "driving", "metrics"},

@@ -14,7 +14,9 @@ from rclpy.parameter_client import AsyncParameterClient
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros.graph import full_name
+from pilotnet_brain.nodes.ros.process import refused_start
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.ros_environment import check_text
 from pilotnet_brain.user_path import user_path
 
 _BRAINS_TOPIC = "/brain/frames"
@@ -40,8 +42,9 @@ def swap_model(model: str, namespace: str = "", timeout_s: float = 60.0) -> str:
     """
     os.environ.update(dds_environment(NO_IMAGES))
     context = Context()
-    rclpy.init(context=context)
-    node = Node("pilotnet_swap", context=context)
+    with refused_start():
+        rclpy.init(context=context)
+        node = Node("pilotnet_swap", context=context)
     try:
         brain = _the_brain(node, namespace)
         _set_model(node, brain, model, timeout_s)
@@ -91,6 +94,7 @@ def _set_model(node: Node, brain: str, model: str, timeout_s: float) -> None:
     path = user_path(model)
     # The brain may run in another folder.
     value = str(path.resolve()) if path.suffix and path.is_file() else model
+    check_text("model", value)
     client = AsyncParameterClient(node, brain)
     if not client.wait_for_services(timeout_sec=_DISCOVERY_S):
         raise UserError(f"{brain} does not answer: its parameter services were not found")
