@@ -13,8 +13,8 @@ from typing import Any
 
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
-from pilotnet_brain.runs.spec import RunSpec
-from pilotnet_brain.runs.topics import camera_info_topic, remappings
+from pilotnet_brain.runs.spec import RunSpec, camera_info_topic
+from pilotnet_brain.runs.topics import remappings
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 
 _WORLD_LOADS_WITHIN_S = 120.0

@@ -24,6 +24,11 @@ LARGEST_SEED = 2**31 - 1
 _WAITS_FOR_THE_BRAIN = ("mujoco",)
 """Simulators that do not start the clock before the brain has answered a frame."""
 _TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_OTHER_TOPICS = (
+    "brain/frames", "brain/status", "centerline", "driven_line", "clock", "diagnostics", "rosout",
+    "parameter_events", "tf", "tf_static",
+)  # fmt: skip
+"""Of a run's nodes and of ROS 2, in the root namespace."""
 _PATHS = ("circuit", "model", "reference_lap", "world")
 
 
@@ -132,6 +137,7 @@ class RunSpec:
         self._check_together()
 
     def _check_together(self) -> None:
+        self._check_topics()
         if self.start_arc_length > 0.0 and self.simulator != "mujoco":
             raise UserError(
                 f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
@@ -145,6 +151,20 @@ class RunSpec:
             raise UserError("device cuda: a lock-step run drives on the CPU; leave device out")
         if self.in_process and self.record_camera:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
+
+    def _check_topics(self) -> None:
+        """Refuse two roles on one topic; relative names are taken as in the root namespace."""
+        roles = {"/" + topic: "a topic of every run" for topic in _OTHER_TOPICS}
+        for role, topic in (
+            ("camera_topic", self.camera_topic),
+            ("the camera's camera_info", camera_info_topic(self.camera_topic)),
+            ("cmd_vel_topic", self.cmd_vel_topic),
+            ("odom_topic", self.odom_topic),
+        ):
+            name = "/" + topic.removeprefix("/")
+            if name in roles:
+                raise UserError(f"{role} is {topic}, which is {roles[name]}, too: name another")
+            roles[name] = role
 
     @property
     def in_process(self) -> bool:
@@ -191,6 +211,12 @@ class Argument:
 
 ARGUMENTS = [Argument(f.name, f.default, f.metadata["description"]) for f in fields(RunSpec)]
 """What ``pilotnet drive`` takes as options and the launch file as arguments."""
+
+
+def camera_info_topic(camera_topic: str) -> str:
+    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
+    namespace, slash, _ = camera_topic.rpartition("/")
+    return f"{namespace}{slash}camera_info"
 
 
 def parse_disturbance(text: str) -> tuple[str, float]:

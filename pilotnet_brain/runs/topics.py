@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.spec import RunSpec, camera_info_topic
 
 TOPICS = (
     "camera/image_raw", "camera/camera_info", "cmd_vel", "odom", "brain/frames", "brain/status",
     "centerline", "driven_line",
 )  # fmt: skip
 """Relative names, as the nodes use them."""
-
-
-def camera_info_topic(camera_topic: str) -> str:
-    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
-    namespace, slash, _ = camera_topic.rpartition("/")
-    return f"{namespace}{slash}camera_info"
 
 
 def remappings(spec: RunSpec) -> list[tuple[str, str]]:
