@@ -25,6 +25,7 @@ from pilotnet_brain.commands import (
     world,
 )
 from pilotnet_brain.errors import USER_ERROR, UserError, input_warnings_to
+from pilotnet_brain.startup import prepare_process
 
 _NOW_CALLED = {
     "collect": "pilotnet data collect",
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        prepare_process()
         with input_warnings_to(lambda text: typer.echo(f"warning: {text}", err=True)):
             return int(app(given, prog_name="pilotnet", standalone_mode=False) or 0)
     except UserError as error:

@@ -15,7 +15,8 @@ import pilotnet_brain
 PACKAGE = Path(pilotnet_brain.__file__).parent
 FLOORS = (
     {"__init__", "errors"},
-    {"atomic_file", "package_share", "machine"},
+    {"atomic_file", "package_share", "machine", "user_path"},
+    {"startup"},
     {"bags"},
     {"circuits"},
     {"simulation", "driving", "metrics"},
@@ -88,3 +89,8 @@ def test_driving_needs_no_training() -> None:
     )
     rooms = {name.split(".")[1] for name in loaded.stdout.split() if "pilotnet_brain." in name}
     assert not rooms & {"learning", "benchmark", "report", "commands"}
+
+
+def test_paths_of_users_are_expanded_in_one_place() -> None:
+    using = [str(p.relative_to(PACKAGE)) for p in MODULES if ".expanduser(" in p.read_text()]
+    assert using == ["user_path.py"]

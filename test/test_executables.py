@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,7 @@ import pytest
 from pilotnet_brain import executables
 
 PACKAGE = Path(executables.__file__).parent
-NAMES = {
-    name
-    for name, value in inspect.getmembers(executables, inspect.isfunction)
-    if value.__module__ == executables.__name__ and not name.startswith("_")
-}
+NAMES = {name for name, value in vars(executables).items() if isinstance(value, partial)}
 
 
 def test_every_node_has_its_executable():

@@ -21,6 +21,7 @@ import yaml
 from numpy.typing import NDArray
 
 from pilotnet_brain.errors import InputWarning, UserError
+from pilotnet_brain.user_path import user_path
 
 Wanted = Callable[[str, str], bool]
 """Whether messages of (topic, type such as nav_msgs/msg/Odometry) are to be read."""
@@ -154,7 +155,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _readable(path: str | Path) -> Path:
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.exists():
         raise BagError(f"{path}: no such bag")
     # Otherwise a missing library would look like a damaged bag.

@@ -13,6 +13,7 @@ from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.check import check_run
+from pilotnet_brain.user_path import user_path
 
 _MADE_OF_A_SEED = re.compile(r"random-\d{1,9}")
 
@@ -89,7 +90,7 @@ def _check_start_points(plan: BenchmarkPlan) -> None:
 def _check_reference_laps(plan: BenchmarkPlan) -> None:
     if not plan.reference_laps:
         return
-    if not Path(plan.reference_laps).expanduser().is_dir():
+    if not user_path(plan.reference_laps).is_dir():
         raise UserError(f"reference_laps: {plan.reference_laps}: no such folder")
     paths = {circuit: plan.reference_lap(circuit) for circuit in plan.circuits}
     if not any(paths.values()):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.spec import LARGEST_SEED, RunSpec
+from pilotnet_brain.user_path import user_path
 
 DRAWN = "drawn"
 """Of looks and start points: drawn for every circuit and repetition, alike for all models."""
@@ -109,7 +110,7 @@ class BenchmarkPlan:
         """Return the path of a circuit's reference lap, empty where the folder has none."""
         if not self.reference_laps:
             return ""
-        path = Path(self.reference_laps).expanduser() / f"{Path(circuit).stem}.csv"
+        path = user_path(self.reference_laps) / f"{Path(circuit).stem}.csv"
         return str(path) if path.is_file() else ""
 
     def _runs(self) -> Iterator[PlannedRun]:

@@ -20,6 +20,7 @@ from pilotnet_brain.driving.model.catalogue import read_manifest
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.spec import LARGEST_SEED
+from pilotnet_brain.user_path import user_path
 
 MOST_RUNS = 100_000
 _LARGEST_FILE_BYTES = 2**20
@@ -89,7 +90,7 @@ def find_plan(name_or_path: str) -> Path:
     Raises:
         PlanError: neither; lists the names there are.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.is_file():
         return path
     shipped = {file.stem: file for file in sorted((share_dir() / "benchmarks").glob("*.yaml"))}

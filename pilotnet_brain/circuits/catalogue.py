@@ -23,6 +23,7 @@ from pilotnet_brain.circuits.lap import (
 from pilotnet_brain.circuits.points_file import CircuitFileError, read_points_file
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED, random_circuit
 from pilotnet_brain.errors import InputWarning, UserError
+from pilotnet_brain.user_path import user_path
 
 _DATA = Path(__file__).parent / "data"
 _OVERLAP_M = 5.0
@@ -80,7 +81,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
         return Circuit(name, line, asphalt_half_width=half_width, role=role)
     if seeded := _RANDOM.fullmatch(name):
         return random_circuit(int(seeded[1]))
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if not path.exists():
         raise UnknownCircuitError(
             f"unknown circuit {name!r}: use one of {', '.join(circuit_names())}, random-SEED, "

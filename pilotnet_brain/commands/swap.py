@@ -23,6 +23,10 @@ def swap(
       pilotnet swap static_quant
       pilotnet swap my/model.pt --namespace /car1
     """
+    from pilotnet_brain.runs.ros_environment import check_ros_environment
+
+    check_ros_environment()
+    # Brings rclpy along, which reads some of the environment when it is imported.
     from pilotnet_brain.nodes.swap_client import swap_model
 
     typer.echo(f"{swap_model(model, namespace)} now drives with {model}")

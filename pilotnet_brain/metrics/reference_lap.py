@@ -13,6 +13,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.circuits.lap import check_gaps, check_unit, without_repeats
 from pilotnet_brain.circuits.points_file import read_points_file
 from pilotnet_brain.errors import InputWarning, UserError
+from pilotnet_brain.user_path import user_path
 
 _FARTHEST_FROM_LINE_M = 5.0
 _LONGEST_LEFT_OUT = 0.05
@@ -33,7 +34,7 @@ def read_reference_lap(path: str | Path) -> NDArray[np.float64]:
     Raises:
         UserError: no such file, or no reference lap in it.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.exists():
         raise ReferenceLapError(f"{path}: no such reference lap; give a CSV of x,y or a bag")
     points = read_odometry_path(path) if is_bag(path) else read_points_file(path).points

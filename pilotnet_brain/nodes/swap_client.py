@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import rclpy
 from rclpy.context import Context
@@ -15,7 +14,10 @@ from rclpy.parameter_client import AsyncParameterClient
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros.graph import full_name
+from pilotnet_brain.nodes.ros.process import refused_start
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
+from pilotnet_brain.runs.ros_environment import check_text
+from pilotnet_brain.user_path import user_path
 
 _BRAINS_TOPIC = "/brain/frames"
 """Ending of the name of the topic that only brains publish."""
@@ -40,8 +42,9 @@ def swap_model(model: str, namespace: str = "", timeout_s: float = 60.0) -> str:
     """
     os.environ.update(dds_environment(NO_IMAGES))
     context = Context()
-    rclpy.init(context=context)
-    node = Node("pilotnet_swap", context=context)
+    with refused_start():
+        rclpy.init(context=context)
+        node = Node("pilotnet_swap", context=context)
     try:
         brain = _the_brain(node, namespace)
         _set_model(node, brain, model, timeout_s)
@@ -88,9 +91,10 @@ def _is_in(brain: str, namespace: str) -> bool:
 
 
 def _set_model(node: Node, brain: str, model: str, timeout_s: float) -> None:
-    path = Path(model).expanduser()
+    path = user_path(model)
     # The brain may run in another folder.
     value = str(path.resolve()) if path.suffix and path.is_file() else model
+    check_text("model", value)
     client = AsyncParameterClient(node, brain)
     if not client.wait_for_services(timeout_sec=_DISCOVERY_S):
         raise UserError(f"{brain} does not answer: its parameter services were not found")

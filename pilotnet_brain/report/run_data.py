@@ -18,6 +18,7 @@ from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import finite_rows, last_epoch, read_trajectory
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.from_bag import BagRun, run_from_bag
+from pilotnet_brain.user_path import user_path
 
 
 def is_run(path: Path) -> bool:
@@ -92,6 +93,6 @@ def measure_bag(
 
 def _folder_around(bag: Path) -> RunFolder | None:
     """Return the run's folder that a bag, or one of its files, lies in; None elsewhere."""
-    path = bag.expanduser().resolve()
+    path = user_path(bag).resolve()
     found = (place for place in path.parents[:2] if (place / "run.yaml").is_file())
     return next(map(RunFolder, found), None)

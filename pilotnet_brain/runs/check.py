@@ -13,22 +13,27 @@ from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
+from pilotnet_brain.runs.ros_environment import check_ros_environment, check_text
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
 from pilotnet_brain.simulation.gazebo.circuit import check_reach
 from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
 from pilotnet_brain.simulation.gazebo.sim import check_gz
+from pilotnet_brain.user_path import user_path
 
 
 def check_run(spec: RunSpec) -> None:
     """Check that a run's files, programs and devices are there and fit.
 
     Raises:
-        UserError: unknown circuit, model or disturbance; a circuit too far away for Gazebo; a model
-            file that is damaged, unfit to drive with, or differs from the manifest's; a reference
-            lap that does not exist or is of another circuit; a device, an RViz, a Gazebo or a
-            gazebo_msgs that this machine does not have; another Gazebo on the port; an argument
-            that the simulator does not take.
+        UserError: an environment that ROS 2 cannot start in; unknown circuit, model or disturbance;
+            a circuit too far away for Gazebo; a model file that is damaged, unfit to drive with, or
+            differs from the manifest's; a reference lap that does not exist or is of another
+            circuit; a device, an RViz, a Gazebo or a gazebo_msgs that this machine does not have;
+            another Gazebo on the port; an argument that the simulator does not take.
     """
+    if not spec.in_process:
+        check_ros_environment()
+        _check_names(spec)
     # `ros2 launch` runs on ROS' own Python, which may lack the library; the nodes have it.
     with suppress(BagLibraryMissing):
         circuit = load_circuit(spec.circuit)
@@ -54,6 +59,15 @@ def check_run(spec: RunSpec) -> None:
         raise UserError("device cuda: this machine has no NVIDIA driver; use device cpu or auto")
 
 
+def _check_names(spec: RunSpec) -> None:
+    """Check the paths that nodes are given as parameters, as they are given them."""
+    whole = spec.with_absolute_paths()
+    check_text("circuit", whole.circuit)
+    check_text("model", whole.model)
+    check_text("world", whole.world)
+    check_text("output", str(user_path(spec.output).absolute()))
+
+
 def _check_model(spec: RunSpec) -> None:
     """Load and test a model of the user's; a signed one was tested when it was signed.
 
@@ -64,8 +78,13 @@ def _check_model(spec: RunSpec) -> None:
     if sha256 not in {entry.sha256 for entry in read_manifest(path.parent).values()}:
         with suppress(ImportError):  # of torch: the nodes' Python has it
             from pilotnet_brain.driving.model.file import load_model
+            from pilotnet_brain.driving.model.self_test import WrittenDeviceError
 
-            load_model(path, "cpu")
+            try:
+                load_model(path, "cpu")
+            except WrittenDeviceError:
+                if spec.in_process or spec.device == "cpu" or not _has_cuda_driver():
+                    raise
 
 
 def _check_for_gz(spec: RunSpec) -> None:

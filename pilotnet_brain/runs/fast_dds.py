@@ -24,7 +24,7 @@ NO_IMAGES = "dds.xml"
 # Fast DDS 3 (from Kilted on) reads the first, Fast DDS 2 the second.
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _UP_TO_HUMBLE = ("humble", "galactic", "foxy")
-_FAST_DDS = ("rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
+FAST_DDS = ("rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 SHARED_MEMORY = Path("/dev/shm")
 _SEGMENT_LOCK = re.compile(r"(?P<name>fast(?:rtps|dds)_[0-9a-f]{16})_el")
 _PORT = re.compile(r"fast(?:rtps|dds)_port\d+")
@@ -83,7 +83,7 @@ def profile_warning(environment: Mapping[str, str] | None = None) -> str | None:
     """Return what to tell a user whose DDS is not Fast DDS, or None."""
     present = os.environ if environment is None else environment
     implementation = present.get("RMW_IMPLEMENTATION", "")
-    if implementation in ("", *_FAST_DDS):
+    if implementation in ("", *FAST_DDS):
         return None
     return (
         f"RMW_IMPLEMENTATION={implementation}: the project's DDS profile is for Fast DDS and does "

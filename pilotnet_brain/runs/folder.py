@@ -25,6 +25,7 @@ from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import topics_of
+from pilotnet_brain.user_path import user_path
 
 ROOM_NEEDED_BYTES = 200 * 2**20
 """A lap with its bag but without camera frames takes a few MB; with them some hundreds."""
@@ -65,7 +66,7 @@ class RunFolder:
         Raises:
             RunFolderError: the place cannot be written, or has less than 200 MB of room.
         """
-        root = Path(root).expanduser()
+        root = user_path(root)
         _make_root(root)
         check_room(root)
         stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
@@ -93,7 +94,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """Return an existing run's folder. Raises RunFolderError where there is none."""
-        folder = Path(path).expanduser()
+        folder = user_path(path)
         if not folder.is_dir():
             raise RunFolderError(f"{folder}: no such run folder; runs/latest is the newest run")
         return cls(folder.resolve())

@@ -29,6 +29,7 @@ from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import topics_of
+from pilotnet_brain.user_path import user_path
 
 BAG_ENDS = "the recording ends"
 _TWIST = "geometry_msgs/msg/Twist"
@@ -82,7 +83,7 @@ def run_from_bag(
     Raises:
         BagError: no bag, or none with odometry.
     """
-    path = Path(bag).expanduser()
+    path = user_path(bag)
     given = dict(topics or {})
     contents = read_bag(path, lambda _, kind: kind in _TYPES)
     odometry = choose_topic(

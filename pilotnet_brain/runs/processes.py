@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -181,8 +182,14 @@ def how_it_ended(status: int) -> str:
 
 
 def _parameter_text(value: Any) -> str:
-    """Return a parameter's value as YAML; JSON is YAML, except for whole floats."""
-    return repr(value) if isinstance(value, float) else json.dumps(value)
+    """Return a parameter's value as YAML: JSON, except for whole floats and how texts escape.
+
+    JSON writes a character beyond U+FFFF as two surrogates, which YAML refuses.
+    """
+    if isinstance(value, float):
+        return repr(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda found: f"\\U{ord(found[0]):08x}", text)
 
 
 def _python_path() -> str:

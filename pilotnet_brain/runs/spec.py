@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
+from pilotnet_brain.user_path import user_path
 
 SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 POSE_SOURCES = ("odom", "model_states")
@@ -30,6 +30,11 @@ _DEFAULT_TOPICS = {
 }
 """JdeRobot's car; in a namespace, the nodes' own names."""
 _TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_OTHER_TOPICS = (
+    "brain/frames", "brain/status", "centerline", "driven_line", "/clock", "/diagnostics",
+    "/rosout", "/parameter_events", "/tf", "/tf_static",
+)  # fmt: skip
+"""Of a run's nodes and of ROS 2."""
 _PATHS = ("circuit", "model", "reference_lap", "world")
 
 
@@ -155,6 +160,7 @@ class RunSpec:
         self._check_together()
 
     def _check_together(self) -> None:
+        self._check_topics()
         if self.start_arc_length > 0.0 and self.simulator != "mujoco":
             raise UserError(
                 f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
@@ -172,6 +178,25 @@ class RunSpec:
             raise UserError("device cuda: a lock-step run drives on the CPU; leave device out")
         if self.in_process and self.record_camera:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
+
+    def _check_topics(self) -> None:
+        """Refuse two roles on one topic."""
+        roles = {self.resolved(topic): "a topic of every run" for topic in _OTHER_TOPICS}
+        for role, topic in (
+            ("camera_topic", self.camera_topic),
+            ("the camera's camera_info", camera_info_topic(self.camera_topic)),
+            ("cmd_vel_topic", self.cmd_vel_topic),
+            ("odom_topic", self.odom_topic),
+        ):
+            name = self.resolved(topic)
+            if name in roles:
+                raise UserError(f"{role} is {topic}, which is {roles[name]}, too: name another")
+            roles[name] = role
+
+    def resolved(self, topic: str) -> str:
+        """Return a topic's name as a node in the run's namespace resolves it."""
+        namespace = f"/{self.namespace.strip('/')}".rstrip("/")
+        return topic if topic.startswith("/") else f"{namespace}/{topic}"
 
     @property
     def in_process(self) -> bool:
@@ -220,6 +245,12 @@ ARGUMENTS = [Argument(f.name, f.default, f.metadata["description"]) for f in fie
 """What ``pilotnet drive`` takes as options and the launch file as arguments."""
 
 
+def camera_info_topic(camera_topic: str) -> str:
+    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
+    namespace, slash, _ = camera_topic.rpartition("/")
+    return f"{namespace}{slash}camera_info"
+
+
 def parse_disturbance(text: str) -> tuple[str, float]:
     """Return the name and amount of ``NAME=AMOUNT``.
 
@@ -234,7 +265,7 @@ def parse_disturbance(text: str) -> tuple[str, float]:
 
 
 def _absolute(name_or_path: str) -> str:
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     looks_like_path = os.sep in name_or_path or path.suffix != ""
     return str(path.resolve()) if looks_like_path and path.exists() else name_or_path
 

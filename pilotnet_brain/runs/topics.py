@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.spec import RunSpec, camera_info_topic
 
 TOPICS = (
     "camera/image_raw", "camera/camera_info", "cmd_vel", "odom", "brain/frames", "brain/status",
     "centerline", "driven_line",
 )  # fmt: skip
 """Relative names, as the nodes use them."""
-
-
-def camera_info_topic(camera_topic: str) -> str:
-    """Return the CameraInfo topic that goes with an image topic: its sibling, as ROS has it."""
-    namespace, slash, _ = camera_topic.rpartition("/")
-    return f"{namespace}{slash}camera_info"
 
 
 def remappings(spec: RunSpec) -> list[tuple[str, str]]:
@@ -30,9 +24,4 @@ def remappings(spec: RunSpec) -> list[tuple[str, str]]:
 def topics_of(spec: RunSpec) -> dict[str, str]:
     """Return each topic's name as the run's nodes resolve it."""
     remapped = dict(remappings(spec))
-    names = {topic: remapped.get(topic, topic) for topic in TOPICS}
-    namespace = f"/{spec.namespace.strip('/')}".rstrip("/")
-    return {
-        topic: name if name.startswith("/") else f"{namespace}/{name}"
-        for topic, name in names.items()
-    }
+    return {topic: spec.resolved(remapped.get(topic, topic)) for topic in TOPICS}

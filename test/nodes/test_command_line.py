@@ -62,6 +62,46 @@ def test_a_value_that_is_none_of_the_choices_is_refused() -> None:
     assert "error: parameter device is 'gpu': use one of auto, cpu, cuda" in shown.stderr
 
 
+def start_brain(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Start the brain as ``ros2 run`` does, with a model that there is not."""
+    return subprocess.run(
+        [sys.executable, "-m", "pilotnet_brain.executables", "brain",
+         "--ros-args", "-p", "model:=no_such_model"],
+        env={**os.environ, "ROS_DOMAIN_ID": str(40 + os.getpid() % 30), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ROS_DOMAIN_ID", "233"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
+     ("RMW_IMPLEMENTATION", "rmw_none"), ("FASTRTPS_DEFAULT_PROFILES_FILE", "/no/such.xml")],
+)  # fmt: skip
+def test_an_environment_that_ros_cannot_start_in_is_one_line(name: str, value: str) -> None:
+    shown = start_brain(**{name: value})
+    assert shown.returncode == 2
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith(f"error: {name} ")
+
+
+@pytest.mark.parametrize("home", ["", "/proc"])
+def test_a_node_needs_no_home(home: str) -> None:
+    shown = start_brain(HOME=home, ROS_LOG_DIR="", ROS_HOME="")
+    assert shown.returncode == 2
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith("error: unknown model 'no_such_model'")
+
+
+def test_arguments_that_ros_does_not_take_are_one_line() -> None:
+    shown = run_node("brain", "--ros-args", "-p", "model:={[")
+    assert shown.returncode == 2
+    (line,) = (line for line in shown.stderr.splitlines() if line.startswith("error:"))
+    assert line.startswith("error: ROS 2 cannot start: ")
+    assert "Traceback" not in shown.stderr
+
+
 def test_a_choice_is_described_and_taken() -> None:
     context = Context()
     context.init(domain_id=40 + os.getpid() % 30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -58,8 +59,9 @@ def start(tmp_path: Path, model: str) -> Iterator[Callable[..., Run]]:
     """Start runs that do not outlive the test."""
     runs: list[Run] = []
 
-    def start_run(**arguments: object) -> Run:
-        runs.append(Run(tmp_path / f"runs{len(runs)}", model=model, **arguments))
+    def start_run(output: Path | None = None, **arguments: object) -> Run:
+        output = output or tmp_path / f"runs{len(runs)}"
+        runs.append(Run(output, **{"model": model, **arguments}))
         return runs[-1]
 
     yield start_run
@@ -240,6 +242,20 @@ def test_a_second_run_in_the_domain_is_refused(start: Callable[..., Run]) -> Non
     text = second.log.read_text()
     assert "ROS_DOMAIN_ID" in text
     assert not list(second.output.iterdir())
+
+
+def test_names_and_output_of_any_kind_keep_the_results(
+    start: Callable[..., Run], model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / '🏎 it\'s a "car"\nof mine'
+    place.mkdir()
+    shutil.copy(model, place / "💨.pt")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    run = start(model=place / "💨.pt", output=place / "runs", time_limit=0.5)
+    status, _ = run.end()
+    assert status == 1, run.log.read_text()
+    assert "Traceback" not in run.log.read_text()
+    assert run.metrics["frames_received"] > 0
 
 
 def test_a_run_that_never_drove_ends_without_a_word_on_what_it_cannot_have(

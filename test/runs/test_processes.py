@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.drive import reason_of
@@ -31,6 +34,15 @@ def test_a_node_is_started_with_its_parameters_and_remappings() -> None:
     assert {
         'model:="a b"', "laps:=2", "rtf:=1.0", "record:=true", 'peers:=["x"]', 'none:=""'
     } <= set(command)  # fmt: skip
+
+
+@given(value=st.text(st.characters(exclude_categories=["Cs"])) | st.lists(st.text(max_size=9)))
+@example(value="/tmp/🏎 car/a\nb\x7f\x85\u2028\ufeff'\".pt")
+def test_any_text_reaches_a_node_in_printable_characters(value: str | list[str]) -> None:
+    *_, word = command_line(spec(parameters={"model": value}))
+    name, _, text = word.partition(":=")
+    assert (name, yaml.safe_load(text)) == ("model", value)
+    assert text.isascii() and text.isprintable()
 
 
 def test_an_executable_of_a_package_that_is_not_installed_is_named() -> None:

@@ -17,6 +17,7 @@ from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.check import check_run
 from pilotnet_brain.runs.spec import ARGUMENTS, RunSpec, parse_disturbance
+from pilotnet_brain.runs.topics import topics_of
 
 OTHER_LAP = str(share_dir() / "pilotnet_brain" / "circuits" / "data" / "nurburgring.csv")
 
@@ -202,3 +203,32 @@ def test_a_model_of_the_users_is_tested_before_anything_starts(
     # A shipped one was tested when it was signed: a run need not wait for torch's import.
     check_run(RunSpec(model="tiny_quant"))
     assert loaded == [mine]
+
+
+@pytest.mark.parametrize(
+    ("changes", "roles"),
+    [
+        ({"odom_topic": "/F1ROS/cmd_vel"}, ("odom_topic", "cmd_vel_topic")),
+        ({"odom_topic": "F1ROS/cmd_vel"}, ("odom_topic", "cmd_vel_topic")),
+        ({"camera_topic": "/F1ROS/odom"}, ("odom_topic", "camera_topic")),
+        ({"camera_topic": "/car/image", "cmd_vel_topic": "/car/camera_info"}, ("camera_info",)),
+        ({"camera_topic": "/car/camera_info"}, ("camera_info", "camera_topic")),
+        ({"cmd_vel_topic": "/clock"}, ("cmd_vel_topic", "/clock")),
+        ({"odom_topic": "brain/frames"}, ("odom_topic", "brain/frames")),
+    ],
+)
+def test_two_roles_on_one_topic_are_refused(
+    changes: dict[str, str], roles: tuple[str, ...]
+) -> None:
+    with pytest.raises(UserError) as refused:
+        RunSpec(**changes)  # type: ignore[arg-type]
+    assert all(role in str(refused.value) for role in roles)
+
+
+def test_every_topic_of_the_nodes_is_one_role() -> None:
+    for namespace in ("", "car1"):
+        topics = topics_of(RunSpec(namespace=namespace))
+        del topics["cmd_vel"]
+        for name in (*topics.values(), "/clock", "/tf"):
+            with pytest.raises(UserError, match="name another"):
+                RunSpec(namespace=namespace, cmd_vel_topic=name)

@@ -1,7 +1,7 @@
 """Names of topics that follow from others."""
 
-from pilotnet_brain.runs.spec import RunSpec
-from pilotnet_brain.runs.topics import TOPICS, camera_info_topic, topics_of
+from pilotnet_brain.runs.spec import RunSpec, camera_info_topic
+from pilotnet_brain.runs.topics import TOPICS, topics_of
 
 
 def test_camera_info_is_the_images_sibling():

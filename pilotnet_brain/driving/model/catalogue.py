@@ -17,6 +17,7 @@ from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import share_dir
+from pilotnet_brain.user_path import user_path
 
 MANIFEST = "manifest.json"
 MODEL_SUFFIXES = (".pt", ".pth", ".ts")
@@ -196,10 +197,10 @@ def _find(asked: str, folder: Path) -> Path | None:
             for suffix in ("", *MODEL_SUFFIXES):
                 if (folder / (asked + suffix)).is_file() and Path(asked + suffix).suffix:
                     return folder / (asked + suffix)
-        path = Path(asked).expanduser()
+        path = user_path(asked)
         return path if asked and path.is_file() else None
-    except (OSError, ValueError, RuntimeError):
-        return None  # not a path: a null byte, a name too long, a user that does not exist
+    except (OSError, ValueError):
+        return None  # not a path: a null byte, a name too long
 
 
 def _entry(path: Path, name: str, value: Any) -> ManifestEntry:

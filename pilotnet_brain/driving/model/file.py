@@ -23,6 +23,7 @@ from pilotnet_brain.driving.model.forms import Runnable, fastest, runnable_forms
 from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord, SelfTest
 from pilotnet_brain.driving.model.self_test import (
     Outputs,
+    WrittenDeviceError,
     frames_of,
     largest_difference,
     network_batch,
@@ -158,7 +159,7 @@ def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
     Raises:
         ModelError: as ``load_model``.
     """
-    archive, record, as_saved, frames, outputs = _loaded(path)
+    archive, record, as_saved, frames, outputs = _loaded(path, device)
     quantized = record.quantized or holds_quantized_kernels(as_saved)
     chosen, note = _choose_device(archive.path, device, quantized)
     tolerance = record.self_test.tolerance if record.self_test else FLOAT_TOLERANCE
@@ -192,18 +193,27 @@ def load_as_saved(path: str | Path) -> torch.jit.ScriptModule:
     Raises:
         ModelError: the file is not fit to drive with.
     """
-    return _loaded(path)[2]
+    return _loaded(path, "cpu")[2]
 
 
 def _loaded(
-    path: str | Path,
+    path: str | Path, device: str
 ) -> tuple[ModelArchive, ModelRecord, torch.jit.ScriptModule, NDArray[np.uint8], Outputs]:
-    """Return a file's archive, record, network as saved, frames and the outputs on them."""
+    """Return a file's archive, record, network as saved, frames and the outputs on them.
+
+    They are the CPU's; CUDA's of a network that runs on CUDA only, where the device allows it.
+    """
     archive = read_archive(path)
     record = archive.record or ModelRecord(name=archive.path.stem)
     module = _module_of(archive, record)
     frames = frames_of(archive, record)
-    outputs = run_on_frames(archive.path, module, frames, "cpu", channels_last=False)
+    try:
+        outputs = run_on_frames(archive.path, module, frames, "cpu", channels_last=False)
+    except WrittenDeviceError:
+        if device == "cpu" or not torch.cuda.is_available():
+            raise
+        module = module.to("cuda")
+        outputs = run_on_frames(archive.path, module, frames, "cuda", channels_last=False)
     if record.self_test is not None:
         difference = largest_difference(outputs, record.self_test.outputs)
         if difference > record.self_test.tolerance:

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.driving.model.archive import ModelArchive, ModelError
 from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord
-from pilotnet_brain.driving.model.torchscript import error_line
+from pilotnet_brain.driving.model.torchscript import devices_written_into, error_line
 from pilotnet_brain.driving.preprocess import InputFormat, scale_input
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """From float32 (1, 3, height, width), 0..1, to float32 (1, 2), both on the network's device."""
 Outputs = tuple[tuple[float, float], ...]
 """Normalized speed and yaw rate for each frame."""
+
+
+class WrittenDeviceError(ModelError):
+    """A network whose code names another device than the one that it was to run on."""
 
 
 def network_batch(frame: NDArray[np.uint8], device: str, channels_last: bool) -> torch.Tensor:
@@ -37,6 +41,7 @@ def run_on_frames(
     or "cuda") in the memory layout that it wants. The path is named in errors.
 
     Raises:
+        WrittenDeviceError: it runs on another device only.
         ModelError: it does not take them, or its outputs cannot be driven on.
     """
     outputs = []
@@ -58,6 +63,15 @@ def _run_once(path: Path, module: Network, batch: torch.Tensor) -> tuple[float, 
         with torch.inference_mode():
             output = module(batch)
     except Exception as error:  # whatever torch raises, the network does not take this input
+        if isinstance(module, torch.jit.ScriptModule):
+            written = devices_written_into(module) - {batch.device.type}
+            if written:
+                fix = "call .cpu() on the network and its example before torch.jit.trace"
+                raise WrittenDeviceError(
+                    f"{path}: does not run on {batch.device.type}: it was exported on "
+                    f"{', '.join(sorted(written))}, and that device is written into its code; "
+                    f"{'use device cpu' if 'cpu' in written else fix}"
+                ) from error
         raise ModelError(
             f"{path}: it does not take an input of shape {shape}: {error_line(error)}"
         ) from error

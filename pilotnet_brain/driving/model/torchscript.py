@@ -81,6 +81,13 @@ def holds_quantized_kernels(module: torch.jit.ScriptModule) -> bool:
     return any(node.kind().startswith("quantized::") for node in _all_nodes(module.inlined_graph))
 
 
+def devices_written_into(module: torch.jit.ScriptModule) -> set[str]:
+    """Return the kinds of devices ("cuda"...) that the module's code names as constants."""
+    nodes = [node for node in _all_nodes(module.inlined_graph) if node.kind() == "prim::Constant"]
+    values = [node.output().toIValue() for node in nodes if str(node.output().type()) == "Device"]
+    return {torch.device(value).type for value in values}
+
+
 def convolve_channels_last(frozen: torch.jit.ScriptModule) -> None:
     """Lay out the constant weights of a frozen module's convolutions channels last, in place.
 
@@ -172,8 +179,10 @@ def _is_foldable(norm: Any, convolution: Any) -> bool:
 
 
 def error_line(error: BaseException) -> str:
-    """Return the cause of an error of torch in one line."""
+    """Return the cause of an error of torch in one line: its first sentence."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # torch's interpreter puts the cause last, under the traceback of TorchScript.
     causes = [line for line in lines if line.startswith(("RuntimeError:", "builtins."))]
-    return (causes or lines or [type(error).__name__])[0][:300]
+    line = (causes or lines or [type(error).__name__])[0]
+    # What follows is torch's advice to its own developers.
+    return line.partition(". ")[0][:300]

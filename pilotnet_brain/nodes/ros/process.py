@@ -11,13 +11,14 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
@@ -62,14 +63,18 @@ def run(
     stop = StopSignal()
     end_with_leader()
     os.environ.update(dds_environment(dds_profile))
-    rclpy.init(args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS)
     node: RunningNode | None = None
-    executor = make_executor()
+    executor: Executor | None = None
     warnings_shown = contextlib.ExitStack()
     try:
-        log = get_logger(Path(sys.argv[0]).name)
-        warnings_shown.enter_context(input_warnings_to(log.warning))
-        node = make_node()
+        with refused_start():
+            rclpy.init(
+                args=None if args is None else list(args), signal_handler_options=_NO_SIGNALS
+            )
+            log = get_logger(Path(sys.argv[0]).name)
+            warnings_shown.enter_context(input_warnings_to(log.warning))
+            executor = make_executor()
+            node = make_node()
         _spare_the_garbage_collector()
         executor.add_node(node)  # type: ignore[arg-type]
         (spin or spin_until_done)(node, executor, stop)
@@ -91,10 +96,21 @@ def run(
         return 1
     finally:
         warnings_shown.close()
-        executor.shutdown(timeout_sec=1.0)
+        if executor is not None:
+            executor.shutdown(timeout_sec=1.0)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+@contextlib.contextmanager
+def refused_start() -> Iterator[None]:
+    """Turn what ROS 2 raises when it cannot start (a peer that is unknown) into a UserError."""
+    try:
+        yield
+    except (_rclpy.RCLError, _rclpy.UnknownROSArgsError) as problem:
+        cause = str(problem).partition(", at /")[0].strip()
+        raise UserError(f"ROS 2 cannot start: {cause}") from problem
 
 
 def refuse(problem: object) -> int:

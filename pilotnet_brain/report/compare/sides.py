@@ -12,6 +12,7 @@ from pilotnet_brain.benchmark.plan import UNDISTURBED
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.tables import is_number
 from pilotnet_brain.runs.folder import RunFolder
+from pilotnet_brain.user_path import user_path
 
 _BEHAVIOR_METRICS = {
     "completed_distance": "distance_m",
@@ -83,7 +84,7 @@ def sides_by_circuit(paths: Iterable[Path], circuit: str | None = None) -> dict[
     Raises:
         UserError: a path that is none of these, or nothing that can be compared.
     """
-    sides = [side for path in paths for side in _sides_at(path.expanduser())]
+    sides = [side for path in paths for side in _sides_at(user_path(path))]
     named = sorted({side.circuit for side in sides if side.circuit is not None})
     unnamed = [side.label for side in sides if side.circuit is None]
     if unnamed and circuit is None:

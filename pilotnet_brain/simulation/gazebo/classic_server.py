@@ -25,6 +25,7 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     start_child,
 )
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
+from pilotnet_brain.user_path import user_path
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
 """gazebo_ros' plugins of the server: clock and resets; spawning."""
@@ -94,7 +95,7 @@ def check_gazebo(world: str, gui: bool) -> None:
     for program in ("gzserver", *(["gzclient"] if gui else [])):
         if shutil.which(program) is None:
             raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
-    if world and not Path(world).expanduser().is_file():
+    if world and not user_path(world).is_file():
         raise UserError(f"world {world}: there is no such file")
     if gui:
         check_display("gzclient")

@@ -1,6 +1,7 @@
 import json
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from pilotnet_brain.driving.model.file import (
     network_batch,
     save_model,
 )
+from pilotnet_brain.driving.model.self_test import WrittenDeviceError, run_on_frames
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat, scale_input
 
@@ -167,6 +169,54 @@ def test_another_input_shape_is_refused(tmp_path):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 60 * 80, 2))
     with pytest.raises(ModelError, match=r"input of shape \(1, 3, 66, 200\)"):
         load_model(_save(network, tmp_path / "other.pt", (1, 3, 60, 80)))
+
+
+class _OnDevice(nn.Module):
+    __constants__ = ("device",)
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = torch.device(device)
+        self.net = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2))
+
+    def forward(self, x):
+        return self.net(x - torch.zeros(1, 3, 1, 1, device=self.device))
+
+
+def _scripted_for(device: str) -> torch.jit.ScriptModule:
+    """Return a network with a device written into its code, as a trace on that device has it."""
+    with quiet_deprecation():
+        return torch.jit.script(_OnDevice(device).eval())
+
+
+@pytest.fixture(scope="module")
+def cuda_only_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported_on_cuda") / "cuda_only.pt"
+    with quiet_deprecation():
+        torch.jit.save(_scripted_for("cuda:0"), path)
+    return path
+
+
+@pytest.mark.parametrize("load", [load_as_saved, lambda path: load_model(path, "cpu")])
+def test_a_device_written_into_the_code_is_named_with_the_fix(cuda_only_file, load):
+    with pytest.raises(WrittenDeviceError) as refused:
+        load(cuda_only_file)
+    said = str(refused.value)
+    assert str(cuda_only_file) in said and "exported on cuda" in said and ".cpu()" in said
+    assert "\n" not in said and "Facebook" not in said
+
+
+def test_on_another_device_the_cpus_code_names_the_cpu(pixels):
+    module = _scripted_for("cpu")
+    run_on_frames(Path("here.pt"), module, pixels, "cpu", channels_last=False)
+    with pytest.raises(WrittenDeviceError, match="exported on cpu.*use device cpu"):
+        run_on_frames(Path("here.pt"), module, pixels, "meta", channels_last=False)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_network_that_runs_on_cuda_only_runs_there(cuda_only_file, device):
+    assert load_model(cuda_only_file, device).device == "cuda"
 
 
 def test_a_damaged_weight_with_right_checksums_fails_the_self_test(tmp_path, pilotnet_file):
