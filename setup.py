@@ -42,6 +42,7 @@ setup(
             f"gazebo_server = {PACKAGE}.executables:gazebo_server",
             f"gz_server = {PACKAGE}.executables:gz_server",
             f"gazebo_bridge = {PACKAGE}.executables:gazebo_bridge",
+            f"guard = {PACKAGE}.executables:guard",
             f"recorder = {PACKAGE}.executables:recorder",
             f"pilotnet = {PACKAGE}.cli:main",
         ],

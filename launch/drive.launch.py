@@ -33,6 +33,7 @@ from pilotnet_brain.errors import UserError, input_warnings_to
 from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.drive import prepare_run, reason_of
 from pilotnet_brain.runs.events import (
+    FAILED,
     REFUSED,
     STOPPING,
     last_reason,
@@ -107,7 +108,8 @@ class _Run:
             actions = None
             if spec.ends_run and self._first is None and not context.is_shutdown:
                 self._first = spec.name, event.returncode
-                actions = self._end_the_others(reason_of(self._first, None))
+                failure = last_reason(self._folder.path, FAILED)
+                actions = self._end_the_others(reason_of(self._first, None, failure))
             if not self._running:
                 self._end()
             return actions

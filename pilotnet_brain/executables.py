@@ -36,6 +36,7 @@ def _start(module: str) -> int:
 brain = partial(_start, "nodes.brain_node")
 metrics = partial(_start, "nodes.metrics_node")
 simulator = partial(_start, "nodes.simulator_node")
+guard = partial(_start, "nodes.guard_node")
 recorder = partial(_start, "nodes.recorder_node")
 gazebo_server = partial(_start, "runs.gazebo_classic")
 gazebo_bridge = partial(_start, "nodes.gazebo_bridge_node")

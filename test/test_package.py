@@ -15,7 +15,7 @@ from pilotnet_brain.circuits.catalogue import circuit_names
 from pilotnet_brain.package_share import pilotnet_command
 
 ROOT = Path(__file__).parent.parent
-EXECUTABLES = ("brain", "metrics", "simulator", "recorder", "pilotnet")
+EXECUTABLES = ("brain", "metrics", "simulator", "guard", "recorder", "pilotnet")
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "package.xml").is_file(), reason="needs the package's sources"

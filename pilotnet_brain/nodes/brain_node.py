@@ -10,6 +10,7 @@ Subscribes to
 Publishes
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
   brain/frames        sensor_msgs/JointState  every frame: durations, command, outputs, counters
+  brain/alive         std_msgs/Bool           20 Hz of real time: whether it drives
   brain/status        diagnostic_msgs/DiagnosticArray  model, device, form, problem: on change
   /diagnostics        diagnostic_msgs/DiagnosticArray  1 Hz
 Example
@@ -37,6 +38,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_msgs.msg import Bool
 
 from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
@@ -104,6 +106,7 @@ class BrainNode(LifecycleNode):
         self._frame_message = JointState(name=list(NUMBERS))
         self._statuses = self.create_publisher(DiagnosticArray, "brain/status", STATUS_QOS)
         self._status: tuple[str, ...] = ()
+        self._alive = self.create_publisher(Bool, "brain/alive", 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=self._steady)
@@ -251,6 +254,7 @@ class BrainNode(LifecycleNode):
             if self._commands is None or self._camera is None:
                 return
             self._command(STOP)
+            self._alive.publish(Bool(data=False))
             self._commands.wait_for_all_acked(Duration(seconds=0.3))
             info, timer = self._driving_entities
             self.destroy_timer(timer)
@@ -327,6 +331,8 @@ class BrainNode(LifecycleNode):
         with self._lock:
             if self._commands is None or self._yielded():
                 return
+            if self._counts["driven"]:
+                self._alive.publish(Bool(data=True))
             self._see_clock()
             reason = self._watchdog.stop_reason(time.monotonic())
             # Before the clock's first tick nothing moves; before the first frame nothing did.
@@ -420,7 +426,7 @@ class BrainNode(LifecycleNode):
         self._statuses.publish(
             diagnostics.diagnostic_array(
                 stamp,
-                f"{self.get_name()}: frames",
+                f"{diagnostics.source(self)}: frames",
                 level,
                 problem or "driven",
                 dict(zip(keys, status, strict=True)),
@@ -459,7 +465,11 @@ class BrainNode(LifecycleNode):
         }
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
-                self.get_clock().now().to_msg(), f"{self.get_name()}: driving", level, text, values
+                self.get_clock().now().to_msg(),
+                f"{diagnostics.source(self)}: driving",
+                level,
+                text,
+                values,
             )
         )
 

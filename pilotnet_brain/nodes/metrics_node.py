@@ -280,7 +280,7 @@ class MetricsNode(Node):
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
                 now,
-                f"{self.get_name()}: run",
+                f"{diagnostics.source(self)}: run",
                 diagnostics.OK,
                 self._metrics.ending or "running",
                 figures,

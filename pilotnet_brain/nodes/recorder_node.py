@@ -135,7 +135,7 @@ class RecorderNode(Node):
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
                 self.get_clock().now().to_msg(),
-                f"{self.get_name()}: bag",
+                f"{diagnostics.source(self)}: bag",
                 diagnostics.ERROR if self._problem else diagnostics.OK,
                 self._problem or "recording",
                 {"bag": self._bag.directory, "messages": self._bag.message_count},

@@ -18,7 +18,7 @@ from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.check import check_run
-from pilotnet_brain.runs.events import REFUSED, STOPPING, last_reason, record_event
+from pilotnet_brain.runs.events import FAILED, REFUSED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.fast_dds import remove_dead_files
 from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
@@ -122,7 +122,9 @@ def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:
     processes = RunProcesses(nodes, folder.path, output)
     reason = "the run could not be started"
     try:
-        reason = reason_of(processes.run(), processes.received_signal)
+        first = processes.run()
+        failure = last_reason(folder.path, FAILED)
+        reason = reason_of(first, processes.received_signal, failure)
     finally:
         # Results are kept whatever happened, so the metrics node must know why it ends.
         if reason:
@@ -178,16 +180,21 @@ def _incomplete(problem: Exception) -> RunIncomplete:
     return RunIncomplete(f"the results are not complete: {problem}")
 
 
-def reason_of(first: tuple[str, int] | None, received_signal: int | None) -> str:
+def reason_of(
+    first: tuple[str, int] | None, received_signal: int | None, failure: str | None = None
+) -> str:
     """Return why a run ends before its time, the empty text where it ends as it should.
 
     Args:
         first: name and exit status of the node that ended first, if one did.
         received_signal: that told the run to end, if one did.
+        failure: why a node cannot go on, if one has said so.
     """
     if received_signal is not None:
         return f"stopped by {signal.Signals(received_signal).name}"
     if first is None or first == ("metrics", 0):
         return ""
     name, status = first
+    if failure and status:
+        return failure
     return f"the {name} node ended ({how_it_ended(status)})"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,12 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     ]
     if spec.record:
         nodes.append(_node(spec, "recorder", bag=str(run_dir / "bag"), camera=spec.record_camera))
+    if spec.guard:
+        # Simulators in Gazebo's own processes say nothing once a second.
+        said_to_be_there = ("simulator", "gazebo_bridge", "brain", "metrics", "recorder")
+        watch = [node.name for node in nodes if node.name in said_to_be_there]
+        guard = _node(spec, "guard", use_sim_time=False, rtf=spec.rtf, watch=watch)
+        nodes.append(replace(guard, name="command_guard"))
     if spec.rviz:
         nodes.append(_rviz(spec))
     return nodes

@@ -97,6 +97,9 @@ class RunSpec:
     stall_limit: float = _argument(
         0.0, "Real seconds without a new pose of the car that end a live run; 0 is no limit"
     )
+    guard: bool = _argument(
+        True, "Stop the car when the brain falls silent, and end a live run when a node does"
+    )
     record: bool = _argument(True, "Record the run's topics to bag/ (MCAP)")
     record_camera: bool = _argument(False, "Record the camera frames too (18 MB a second)")
     record_video: bool = _argument(False, "Make a video of the run, run.mp4, once it has ended")

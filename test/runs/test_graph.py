@@ -15,8 +15,15 @@ def graph(tmp_path: Path, **arguments: object) -> dict[str, NodeSpec]:
     return {spec.name: spec for spec in run_graph(RunSpec(**arguments), tmp_path)}  # type: ignore[arg-type]
 
 
-def test_a_run_has_its_four_nodes(tmp_path: Path) -> None:
-    assert set(graph(tmp_path)) == {"simulator", "brain", "metrics", "recorder"}
+def test_a_run_has_its_nodes(tmp_path: Path) -> None:
+    nodes = {"simulator", "brain", "metrics", "recorder", "command_guard"}
+    assert set(graph(tmp_path)) == nodes
+    assert set(graph(tmp_path, guard=False)) == nodes - {"command_guard"}
+
+
+def test_the_guard_watches_the_nodes_that_say_something(tmp_path: Path) -> None:
+    watch = graph(tmp_path, simulator="gz", record=False)["command_guard"].parameters["watch"]
+    assert watch == ["brain", "metrics"]
 
 
 def test_a_simulator_that_runs_already_is_not_started(tmp_path: Path) -> None:
@@ -45,9 +52,10 @@ def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:
         }
 
 
-def test_every_node_but_the_simulator_runs_on_simulated_time(tmp_path: Path) -> None:
+def test_the_nodes_that_drive_and_measure_run_on_simulated_time(tmp_path: Path) -> None:
     for name, spec in graph(tmp_path).items():
-        assert spec.parameters.get("use_sim_time", False) == (name != "simulator")
+        timed = name not in ("simulator", "command_guard")
+        assert spec.parameters.get("use_sim_time", False) == timed
 
 
 def test_a_namespace_is_every_nodes(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def test_an_end_is_told_in_words() -> None:
     assert how_it_ended(3) == "exit status 3"
     assert reason_of(("metrics", 0), None) == ""
     assert reason_of(("brain", -9), None) == "the brain node ended (SIGKILL)"
+    assert reason_of(("command_guard", 1), None, "the brain is silent") == "the brain is silent"
+    assert reason_of(("metrics", 0), None, "no pose came") == ""
     assert reason_of(None, 2) == "stopped by SIGINT"
 
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
 from live_process import DOMAIN_ID, PATIENCE_S, Run, wait_for  # noqa: E402
 
+from pilotnet_brain.bags.messages import seconds  # noqa: E402
+from pilotnet_brain.bags.reader import read_bag  # noqa: E402
 from pilotnet_brain.metrics.trajectory import (  # noqa: E402
     COLUMNS,
     TrajectoryFileError,
@@ -90,6 +93,19 @@ def driven_m(run: Run) -> float:
     return float(rows[-1, COLUMNS.index("arc_length")] - rows[0, COLUMNS.index("arc_length")])
 
 
+def longest_unanswered_m(run: Run) -> float:
+    """Return how far the car went, at the run's end, between the last frame's record and its stop.
+
+    By the bag: the recorder goes on until the run ends.
+    """
+    messages = read_bag(run.folder / "bag", lambda *_: True).messages
+    last_s = max(seconds(m.message.header.stamp) for m in messages if m.topic == "/brain/frames")
+    odometry = [m.message for m in messages if m.topic == "/F1ROS/odom"]
+    after = [o.pose.pose.position for o in odometry if seconds(o.header.stamp) >= last_s]
+    path = np.array([(place.x, place.y) for place in after])
+    return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+
+
 def test_frames_that_cannot_be_used_are_named_and_counted(start: Callable[..., Any]) -> None:
     theirs = start(Theirs, width=320, height=240, odom="zero_stamps", parked=True)
     run = start(Run, time_limit=2.0)
@@ -119,6 +135,38 @@ def test_a_car_that_nobody_sees_is_stopped_and_the_run_ends(start: Callable[...,
     assert f"nobody publishes /F1ROS/odom (ROS_DOMAIN_ID={DOMAIN_ID}" in figures["ending"]
     assert figures["frames_received"] > 20
     assert theirs.end() == {"F1ROS": 0.0}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_car_of_a_brain_that_is_gone_is_stopped(
+    start: Callable[..., Any], number: signal.Signals
+) -> None:
+    theirs = start(Theirs)
+    run = start(Run)
+    wait_for(lambda: driven_m(run) > 10.0, "the car to drive")
+    os.kill(run.node("brain"), number)
+    status, _ = run.end()
+    log, figures = run.log.read_text(), run.metrics
+    assert status == 1, log
+    told = {signal.SIGKILL: "the brain node ended (SIGKILL)",
+            signal.SIGSTOP: "the brain node does not answer"}[number]  # fmt: skip
+    assert figures["ending"] == told, log
+    assert theirs.end() == {"F1ROS": 0.0}
+    assert longest_unanswered_m(run) < 0.5 * speed_of(51)
+
+
+def test_a_brain_held_up_for_a_moment_drives_on(start: Callable[..., Any]) -> None:
+    start(Theirs)
+    run = start(Run)
+    wait_for(lambda: driven_m(run) > 10.0, "the car to drive")
+    brain = run.node("brain")
+    os.kill(brain, signal.SIGSTOP)
+    wait_for(lambda: "the brain fell silent: car stopped" in run.log.read_text(), "the guard")
+    os.kill(brain, signal.SIGCONT)
+    before = driven_m(run)
+    wait_for(lambda: driven_m(run) > before + 10.0, "the car to drive on")
+    run.end(signal.SIGINT)
+    assert run.metrics["ending"] == "stopped by SIGINT"
 
 
 def test_a_clock_that_never_moves_ends_a_run_with_a_time_limit(start: Callable[..., Any]) -> None:

@@ -13,6 +13,16 @@ WARN = DiagnosticStatus.WARN
 ERROR = DiagnosticStatus.ERROR
 
 
+def source(node: Any, name: str = "") -> str:
+    """Return how a node is called in diagnostics: by its name, within its namespace if it has one.
+
+    Args:
+        node: the node itself.
+        name: of another node in its namespace.
+    """
+    return f"{node.get_namespace()}/{name or node.get_name()}".lstrip("/")
+
+
 def diagnostic_array(
     stamp: Time, name: str, level: bytes, message: str, values: Mapping[str, Any]
 ) -> DiagnosticArray:

@@ -13,6 +13,8 @@ from std_msgs.msg import Empty
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.signals import StopSignal
 
+GUARD = "command_guard"
+"""Name of the node that publishes a zero command once the brain is silent: it drives nobody."""
 DISCOVERY_S = 0.7
 """How long other nodes are given to show up in the graph."""
 _UNKNOWN = "_UNKNOWN_"
@@ -29,7 +31,7 @@ Spin = Callable[[float], None]
 def other_publishers(node: Node, topic: str) -> list[str]:
     """Return the full names of the nodes, other than `node`, that publish on a topic.
 
-    A second node of the same name counts as another.
+    A second node of the same name counts as another; the guard does not count.
 
     Args:
         node: whose view of the graph is asked.
@@ -40,6 +42,7 @@ def other_publishers(node: Node, topic: str) -> list[str]:
     names = [
         full_name(info.node_namespace, info.node_name)
         for info in node.get_publishers_info_by_topic(topic)
+        if info.node_name != GUARD
     ]
     for _ in range(own_count):
         if own in names:

@@ -97,7 +97,7 @@ class SimulatorOutput:
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
                 time_message(time_s),
-                f"{self._node.get_name()}: world",
+                f"{diagnostics.source(self._node)}: world",
                 diagnostics.WARN if slow else diagnostics.OK,
                 "slower than asked: this machine cannot keep up" if slow else "running",
                 values,

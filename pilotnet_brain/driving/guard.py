@@ -1,0 +1,80 @@
+"""Stops a car whose brain fell silent: killed, frozen, or held up. Pure logic, times are given."""
+
+from __future__ import annotations
+
+SILENCE_S = 0.4
+"""With a check every 50 ms and the way of the message, the car is told to stop within 0.5 s."""
+NODE_SILENCE_S = 10.0
+"""Nodes say something once a second; the metrics node draws for some seconds at the end."""
+_STOPS_FOR_S = 0.5
+"""The zero command is repeated for so long; then whoever wants to may drive the car away."""
+_HELD_UP_S = 0.2
+"""A guard that was held up itself heard nothing meanwhile: that is nobody's silence."""
+
+
+class CommandGuard:
+    """Tells when to stop the car. All times are of a steady clock, s.
+
+    It acts only after a brain has said that it drives, never while that brain is heard, and not
+    after the brain has said that it drives no more: then the car is somebody else's.
+    """
+
+    def __init__(self, silence_s: float = SILENCE_S) -> None:
+        self._silence_s = silence_s
+        self._drives = self._moves = False
+        self._heard_s = self._checked_s = 0.0
+        self._stops_until_s: float | None = None
+
+    def on_alive(self, now_s: float, drives: bool) -> None:
+        """Note that the brain says whether it drives."""
+        self._heard_s, self._drives, self._stops_until_s = now_s, drives, None
+
+    def on_command(self, now_s: float, speed: float, yaw_rate: float) -> None:
+        """Note a command (m/s, rad/s)."""
+        self._heard_s = now_s
+        self._moves = speed != 0.0 or yaw_rate != 0.0
+
+    @property
+    def car_moves(self) -> bool:
+        """Whether the car may move by a command of a brain that has not stopped it."""
+        return self._drives and self._moves
+
+    def must_stop(self, now_s: float) -> bool:
+        """Return whether to publish a zero command now; to be called every 50 ms."""
+        held_up_s = now_s - self._checked_s
+        self._checked_s = now_s
+        if held_up_s > _HELD_UP_S:
+            self._heard_s = max(self._heard_s, now_s - self._silence_s + _HELD_UP_S)
+        if self.car_moves and now_s - self._heard_s >= self._silence_s:
+            self._drives, self._stops_until_s = False, now_s + _STOPS_FOR_S
+        return self._stops_until_s is not None and now_s <= self._stops_until_s
+
+
+class Roll:
+    """Who of a run's nodes is heard from; a node that fell silent is named.
+
+    Args:
+        names: of the nodes; each counts once it was heard.
+        silence_s: how long a node may say nothing.
+    """
+
+    def __init__(self, names: tuple[str, ...], silence_s: float = NODE_SILENCE_S) -> None:
+        self._names, self._silence_s = names, silence_s
+        self._heard_s: dict[str, float] = {}
+        self._checked_s: float | None = None
+
+    def on_node(self, name: str, now_s: float) -> None:
+        """Note that a node was heard."""
+        if name in self._names:
+            self._heard_s[name] = now_s
+
+    def silent(self, now_s: float) -> str | None:
+        """Return a node that fell silent; to be called some times a second."""
+        held_up_s = 0.0 if self._checked_s is None else now_s - self._checked_s
+        self._checked_s = now_s
+        for name, heard_s in self._heard_s.items():
+            if held_up_s > _HELD_UP_S:  # as above
+                self._heard_s[name] = heard_s = heard_s + held_up_s
+            if now_s - heard_s > self._silence_s:
+                return name
+        return None
