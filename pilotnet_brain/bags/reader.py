@@ -150,7 +150,7 @@ def choose_topic(
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
+    return " ".join(", ".join(names).split()) or "none"
 
 
 def _readable(path: str | Path) -> Path:

@@ -203,6 +203,8 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
         for number, name, kind, encoding in database.execute(
             "SELECT id, name, type, serialization_format FROM topics"
         ):
+            if not all(isinstance(text, str) for text in (name, kind, encoding)):
+                raise CutOffError(f"topic {number} has no name or type")
             topics[number] = (name, kind, encoding)
             yield RawMessage(*topics[number], 0, None)
         asked = [n for n, (name, kind, _) in topics.items() if wanted(name, kind)]
@@ -215,6 +217,8 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
             # A page that points back would make SQLite read in circles for ever.
             if row <= newest:
                 raise CutOffError(f"message {row} follows message {newest}")
+            if not isinstance(log_time_ns, int) or not isinstance(data, bytes):
+                raise CutOffError(f"message {row} has no time or no content")
             newest = row
             yield RawMessage(*topics[number], log_time_ns, data)
     _check_page_count(path)
