@@ -326,6 +326,14 @@ def test_what_unpacks_to_a_gigabyte_is_not_unpacked(tmp_path, make):
     assert "larger than" in told
 
 
+def test_a_ros1_bag_that_is_still_active_is_read(tmp_path):
+    file = cut(write_ros1(tmp_path / "lap.bag", SECONDS), 0.7).rename(tmp_path / "lap.bag.active")
+    assert is_bag(file)
+    contents, warning = read_with_warnings(tmp_path, odometry_only)
+    assert 20 < len(contents.messages) < COUNT
+    assert "lap.bag.active breaks off" in warning
+
+
 def test_a_lost_part_of_a_split_bag_is_named_by_every_reader(tmp_path):
     bag = write_split(tmp_path / "lap", 3)
     with warnings.catch_warnings():
@@ -336,6 +344,10 @@ def test_a_lost_part_of_a_split_bag_is_named_by_every_reader(tmp_path):
         assert len(read_bag(bag, odometry_only).messages) == 419
     with pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"):
         assert len(list(stream_bag(bag, odometry_only))) == 419
+    with pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"):
+        stream = stream_bag(bag, odometry_only)
+        assert next(stream).topic == ODOM
+        stream.close()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: {", "rosbag2_bagfile_information: 3"])

@@ -14,7 +14,7 @@ from pilotnet_brain.circuits.catalogue import (
     circuit_names,
     load_circuit,
 )
-from pilotnet_brain.errors import InputWarning
+from pilotnet_brain.errors import InputWarning, UserError
 
 
 def write_csv(path, points):
@@ -84,6 +84,11 @@ def test_a_file_that_is_no_centerline_is_refused_by_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(CircuitFileError, match=r"broken\.csv"):
         load_circuit(path)
+
+
+def test_a_folder_without_a_bag_is_told(tmp_path):
+    with pytest.raises(UserError, match="not a bag"):
+        load_circuit(tmp_path)
 
 
 def test_a_point_that_is_not_finite_is_refused_and_not_left_out(tmp_path):
