@@ -199,6 +199,9 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
     ):
         # Without this SQLite refuses a file shorter than its header says before reading any of it.
         database.execute("PRAGMA writable_schema = ON")
+        # A view can have rows without end.
+        if "view" in dict(database.execute("SELECT type, name FROM sqlite_master")):
+            raise CutOffError("it has views, as no bag does")
         topics: dict[int, tuple[str, str, str]] = {}
         for number, name, kind, encoding in database.execute(
             "SELECT id, name, type, serialization_format FROM topics"

@@ -179,6 +179,19 @@ def test_a_database_with_values_of_other_types_is_told(tmp_path, change, told):
         assert told in warning
 
 
+def test_a_database_with_rows_without_end_is_refused(tmp_path):
+    endless = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i AS id, "
+    columns = {
+        "topics": "'/t' AS name, 'a/msg/B' AS type, 'cdr' AS serialization_format",
+        "messages": "1 AS topic_id, 0 AS timestamp, x'00' AS data",
+    }
+    with closing(sqlite3.connect(tmp_path / "endless.db3")) as database, database:
+        for table, of in columns.items():
+            database.execute(f"CREATE VIEW {table} AS {endless} {of} FROM c")
+    with pytest.raises(BagError, match=r"endless\.db3: .* it has views"):
+        read_bag(tmp_path / "endless.db3", odometry_only)
+
+
 def test_a_database_cut_off_within_a_page_gives_no_message_of_zeros(tmp_path):
     bag = Bag("sqlite3", tmp_path)
     for size in range(4096 * 5, len(bag.content), 700):
