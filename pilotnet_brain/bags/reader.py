@@ -91,15 +91,17 @@ def read_bag(path: str | Path, wanted: Wanted) -> BagContents:
 def stream_bag(path: str | Path, wanted: Wanted) -> Iterator[BagMessage]:
     """Yield the wanted messages of a bag one by one: camera frames do not fit into memory.
 
-    The path is as for `read_bag`. A bag that is damaged is read as far as it goes and gives an
-    InputWarning at its end.
+    The path is as for `read_bag`. A bag that is damaged is read as far as it goes. The InputWarning
+    comes at its end, or where the caller stops.
 
     Raises:
         BagError: no such path.
     """
     problems: list[str] = []
-    yield from _messages(_readable(path), wanted, {}, problems)
-    _warn(path, problems)
+    try:
+        yield from _messages(_readable(path), wanted, {}, problems)
+    finally:
+        _warn(path, problems)
 
 
 def _warn(path: str | Path, problems: list[str]) -> None:
@@ -151,7 +153,7 @@ def choose_topic(
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
+    return " ".join(", ".join(names).split()) or "none"
 
 
 def _readable(path: str | Path) -> Path:
@@ -176,8 +178,8 @@ def is_bag(path: Path) -> bool:
 
 
 def _is_storage_file(path: Path) -> bool:
-    name = path.name.removesuffix(".zstd")
-    return name.endswith((".mcap", ".db3") if name != path.name else (".bag", ".mcap", ".db3"))
+    # A killed `rosbag record` leaves lap.bag.active.
+    return path.name.endswith((".mcap", ".db3", ".mcap.zstd", ".db3.zstd", ".bag", ".bag.active"))
 
 
 def _storage_files(path: Path) -> list[Path]:
@@ -197,7 +199,7 @@ def _storage_files(path: Path) -> list[Path]:
 
 def _missing(folder: Path, found: list[Path]) -> list[str]:
     """Return what a rosbag2 folder lacks of what its metadata.yaml names, in words."""
-    if any(file.suffix == ".bag" for file in found):
+    if any(file.suffix in (".bag", ".active") for file in found):
         return []
     try:
         text = (folder / "metadata.yaml").read_text(encoding="utf-8")

@@ -199,10 +199,15 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
     ):
         # Without this SQLite refuses a file shorter than its header says before reading any of it.
         database.execute("PRAGMA writable_schema = ON")
+        # A view can have rows without end.
+        if "view" in dict(database.execute("SELECT type, name FROM sqlite_master")):
+            raise CutOffError("it has views, as no bag does")
         topics: dict[int, tuple[str, str, str]] = {}
         for number, name, kind, encoding in database.execute(
             "SELECT id, name, type, serialization_format FROM topics"
         ):
+            if not all(isinstance(text, str) for text in (name, kind, encoding)):
+                raise CutOffError(f"topic {number} has no name or type")
             topics[number] = (name, kind, encoding)
             yield RawMessage(*topics[number], 0, None)
         asked = [n for n, (name, kind, _) in topics.items() if wanted(name, kind)]
@@ -215,6 +220,8 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
             # A page that points back would make SQLite read in circles for ever.
             if row <= newest:
                 raise CutOffError(f"message {row} follows message {newest}")
+            if not isinstance(log_time_ns, int) or not isinstance(data, bytes):
+                raise CutOffError(f"message {row} has no time or no content")
             newest = row
             yield RawMessage(*topics[number], log_time_ns, data)
     _check_page_count(path)

@@ -87,7 +87,7 @@ def load_circuit(name_or_path: str | Path) -> Circuit:
             f"unknown circuit {name!r}: use one of {', '.join(circuit_names())}, random-SEED, "
             "or the path of a CSV file or rosbag of one lap"
         )
-    if is_bag(path):
+    if path.is_dir() or is_bag(path):
         driven = _driven_lap(path, read_odometry_path(path))
         return Circuit(path.stem, _centerline(path, driven))
     read = read_points_file(path)

@@ -9,7 +9,7 @@ _SHORTEST_LAP_M, _LONGEST_LAP_M = 20.0, 30_000.0
 _REPEATED_M = 1e-3
 _AWAY_M, _BACK_M = 5.0, 3.0
 _SMALL_GAP_M, _GAP_STEPS = 5.0, 10.0
-_STRAIGHT_RAD = 0.3
+_STRAIGHT_RAD = 0.1
 _SMALLEST_M = 1.0
 _SAME_DIRECTION = 0.5
 """Cosine of the largest angle between leaving the start and coming back to it."""

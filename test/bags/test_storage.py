@@ -1,8 +1,10 @@
 """Bags cut off at any byte, or with any byte changed: read as far as they go, and said so."""
 
 import gzip
+import sqlite3
 import tracemalloc
 import warnings
+from contextlib import closing
 
 import lz4.frame
 import numpy as np
@@ -26,11 +28,22 @@ from recorded_bags import (
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from pilotnet_brain.bags.reader import ODOMETRY_TYPE, BagError, is_bag, read_bag, stream_bag
+from pilotnet_brain.bags.reader import (
+    ODOMETRY_TYPE,
+    BagError,
+    is_bag,
+    read_bag,
+    read_odometry_path,
+    stream_bag,
+)
 from pilotnet_brain.bags.writer import BagWriter
 from pilotnet_brain.errors import InputWarning
 
-KINDS = ["mcap", "mcap without footer", "sqlite3", "ros1", "ros1 lz4"]
+KINDS = [
+    "mcap", "mcap without footer", "mcap message", "mcap file", "sqlite3", "sqlite3 message",
+    "sqlite3 file", "ros1", "ros1 lz4",
+]  # fmt: skip
+"""A storage, and how it is compressed: rosbag2's by message or by file."""
 SECONDS, COUNT = 3.0, 61
 often = settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -47,7 +60,9 @@ def written(folder, kind):
         return write_unfinished_mcap(folder / "lap_0.mcap", SECONDS)
     if kind.startswith("ros1"):
         return write_ros1(folder / "lap.bag", SECONDS, compressed=kind.endswith("lz4"))
-    (file,) = write_ros2(folder / "lap", SECONDS, kind).glob("lap.*")
+    storage, _, mode = kind.partition(" ")
+    compressed = CompressionMode[mode.upper()] if mode else None
+    (file,) = write_ros2(folder / "lap", SECONDS, storage, compressed=compressed).glob("lap.*")
     return file
 
 
@@ -63,7 +78,7 @@ class Bag:
 
     def damaged(self, content):
         """Write the content next to the file and return its path."""
-        copy = self.file.with_name(f"damaged{self.file.suffix}")
+        copy = self.file.with_name(f"damaged.{self.file.name.partition('.')[2]}")
         copy.write_bytes(content)
         return copy
 
@@ -79,8 +94,8 @@ def bag(request, tmp_path_factory):
 @given(share=st.floats(0.0, 1.0, exclude_max=True))
 def test_a_bag_cut_off_at_any_byte_gives_what_came_before(bag, share):
     copy = bag.damaged(bag.content[: int(share * len(bag.content))])
-    # Compressed blocks are whole or nothing: the small bag's only one holds every message.
-    all_in_one = bag.kind == "ros1 lz4"
+    # Compressed blocks are whole or nothing, and a small bag has one; a small database few pages.
+    all_in_one = bag.kind in ("ros1 lz4", "mcap file", "sqlite3 file", "sqlite3 message")
     try:
         contents, warning = read_with_warnings(copy, odometry_only)
     except BagError as error:
@@ -88,7 +103,7 @@ def test_a_bag_cut_off_at_any_byte_gives_what_came_before(bag, share):
         assert share < 0.4 or all_in_one
         return
     times = [message.log_time_ns for message in contents.messages]
-    if bag.kind == "sqlite3":
+    if bag.kind.startswith("sqlite3"):
         assert set(times) <= set(bag.held)
     else:
         assert times == list(bag.held)[: len(times)]
@@ -116,6 +131,65 @@ def test_a_bag_with_any_byte_changed_is_read_or_refused_in_words(bag, place, bit
         for message in contents.messages:
             assert message.message.pose.pose.position.x == bag.held[message.log_time_ns]
         assert "was not closed properly" in warning
+
+
+EDITS = st.lists(
+    st.tuples(st.floats(0.0, 1.0), st.integers(0, 200), st.binary(max_size=20)), max_size=5
+)
+
+
+@often
+@given(edits=EDITS)
+def test_a_bag_with_bytes_replaced_anywhere_is_read_or_refused_in_words(bag, edits):
+    content = bag.content
+    for place, dropped, inserted in edits:
+        at = int(place * len(content))
+        content = content[:at] + inserted + content[at + dropped :]
+    copy = bag.damaged(content)
+    list(stream_bag(copy, lambda topic, kind: True))
+    try:
+        read_odometry_path(copy)
+    except BagError as error:
+        assert copy.name in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE topics SET name = NULL", "topic 1 has no name or type"),
+        ("UPDATE topics SET type = x'00ff'", "topic 1 has no name or type"),
+        ("UPDATE messages SET timestamp = 'noon'", "message 1 has no time or no content"),
+        ("UPDATE messages SET data = NULL", "message 1 has no time or no content"),
+    ],
+)
+def test_a_database_with_values_of_other_types_is_told(tmp_path, change, told):
+    bag = Bag("sqlite3", tmp_path)
+    copy = bag.damaged(bag.content)
+    with closing(sqlite3.connect(copy)) as database, database:
+        for table in ("topics", "messages"):
+            database.execute(f"ALTER TABLE {table} RENAME TO {table}_with_types")
+            database.execute(f"CREATE TABLE {table} AS SELECT * FROM {table}_with_types")
+        database.execute(change)
+    try:
+        contents, warning = read_with_warnings(copy, odometry_only)
+    except BagError as refused:
+        assert told in str(refused)
+    else:
+        assert contents.messages == []
+        assert told in warning
+
+
+def test_a_database_with_rows_without_end_is_refused(tmp_path):
+    endless = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i AS id, "
+    columns = {
+        "topics": "'/t' AS name, 'a/msg/B' AS type, 'cdr' AS serialization_format",
+        "messages": "1 AS topic_id, 0 AS timestamp, x'00' AS data",
+    }
+    with closing(sqlite3.connect(tmp_path / "endless.db3")) as database, database:
+        for table, of in columns.items():
+            database.execute(f"CREATE VIEW {table} AS {endless} {of} FROM c")
+    with pytest.raises(BagError, match=r"endless\.db3: .* it has views"):
+        read_bag(tmp_path / "endless.db3", odometry_only)
 
 
 def test_a_database_cut_off_within_a_page_gives_no_message_of_zeros(tmp_path):
@@ -265,6 +339,14 @@ def test_what_unpacks_to_a_gigabyte_is_not_unpacked(tmp_path, make):
     assert "larger than" in told
 
 
+def test_a_ros1_bag_that_is_still_active_is_read(tmp_path):
+    file = cut(write_ros1(tmp_path / "lap.bag", SECONDS), 0.7).rename(tmp_path / "lap.bag.active")
+    assert is_bag(file)
+    contents, warning = read_with_warnings(tmp_path, odometry_only)
+    assert 20 < len(contents.messages) < COUNT
+    assert "lap.bag.active breaks off" in warning
+
+
 def test_a_lost_part_of_a_split_bag_is_named_by_every_reader(tmp_path):
     bag = write_split(tmp_path / "lap", 3)
     with warnings.catch_warnings():
@@ -275,6 +357,10 @@ def test_a_lost_part_of_a_split_bag_is_named_by_every_reader(tmp_path):
         assert len(read_bag(bag, odometry_only).messages) == 419
     with pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"):
         assert len(list(stream_bag(bag, odometry_only))) == 419
+    with pytest.warns(InputWarning, match=r"lap_1\.mcap is missing"):
+        stream = stream_bag(bag, odometry_only)
+        assert next(stream).topic == ODOM
+        stream.close()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: {", "rosbag2_bagfile_information: 3"])

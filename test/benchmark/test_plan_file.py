@@ -87,10 +87,15 @@ def test_whatever_is_asked_is_a_plan_or_an_error_of_one_short_line(values: dict[
         assert plan_of(plan.as_dict()) == plan
 
 
-@given(st.text() | ANYTHING.map(lambda value: yaml.dump({"models": value})))
-def test_whatever_a_file_holds_is_values_or_an_error_that_names_the_file(tmp_path_factory, text):
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | st.text("models: all\n[]{}&*!|>-?\"'#%@,0123456789.").map(str.encode)
+    | ANYTHING.map(lambda value: yaml.dump({"models": value}).encode())
+)
+def test_whatever_a_file_holds_is_values_or_an_error_that_names_the_file(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("hostile") / "plan.yaml"
-    path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+    path.write_bytes(content)
     try:
         plan_of(read_values(path))
     except PlanError as error:

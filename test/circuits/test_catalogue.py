@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from recorded_bags import RADIUS, write_split
 
 from pilotnet_brain.circuits.catalogue import (
@@ -12,7 +14,7 @@ from pilotnet_brain.circuits.catalogue import (
     circuit_names,
     load_circuit,
 )
-from pilotnet_brain.errors import InputWarning
+from pilotnet_brain.errors import InputWarning, UserError
 
 
 def write_csv(path, points):
@@ -82,6 +84,11 @@ def test_a_file_that_is_no_centerline_is_refused_by_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(CircuitFileError, match=r"broken\.csv"):
         load_circuit(path)
+
+
+def test_a_folder_without_a_bag_is_told(tmp_path):
+    with pytest.raises(UserError, match="not a bag"):
+        load_circuit(tmp_path)
 
 
 def test_a_point_that_is_not_finite_is_refused_and_not_left_out(tmp_path):
@@ -180,3 +187,23 @@ def test_a_crossing_at_the_start_is_not_the_end_of_a_lap(tmp_path):
     eight = 60.0 * np.column_stack([np.sin(angle), np.sin(angle) * np.cos(angle)])
     circuit = load_circuit(write_csv(tmp_path / "eight.csv", eight))
     assert len(circuit.centerline.points) == len(eight)
+
+
+COORDINATES = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-300.0, 300.0)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    points=st.lists(st.tuples(COORDINATES, COORDINATES), max_size=30),
+    begin=st.integers(0, 400),
+    step=st.integers(1, 60),
+)
+def test_any_points_are_a_circuit_or_refused_in_words(tmp_path, points, begin, step):
+    lap = lap_of("simple_circuit")[begin::step].tolist()
+    path = write_csv(tmp_path / "any.csv", [*lap, *points])
+    try:
+        circuit = load_circuit(path)
+    except CircuitFileError as refused:
+        assert str(refused).startswith(str(path)) and "\n" not in str(refused)
+    else:
+        assert 0.0 < circuit.centerline.length < 100_000.0
