@@ -29,6 +29,7 @@ from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from pilotnet_brain.driving.model.catalogue import unsigned_warning
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.drive import prepare_run, reason_of
@@ -73,6 +74,8 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             raise UserError(
                 "lockstep with simulator mujoco needs no ROS: pilotnet drive --lockstep"
             )
+        if warning := unsigned_warning(spec.model):
+            print(warning, file=sys.stderr, flush=True)  # an action would come after the loading
         folder = prepare_run(spec)
     except UserError as error:
         # launch shows the text of an exception in one line and starts nothing.
