@@ -125,6 +125,7 @@ def benchmark(
     from pilotnet_brain.benchmark.check import check_plan, model_sha256
     from pilotnet_brain.benchmark.plan_file import find_plan, plan_of, read_values
     from pilotnet_brain.benchmark.store import BenchmarkStore
+    from pilotnet_brain.driving.model.catalogue import unsigned_warning
     from pilotnet_brain.runs.folder import check_room
 
     given = {
@@ -145,6 +146,8 @@ def benchmark(
     }
     values = {} if plan is None else read_values(find_plan(plan))
     asked = plan_of(values | {key: value for key, value in given.items() if value is not None})
+    for warning in filter(None, map(unsigned_warning, asked.models)):
+        typer.echo(warning, err=True)
     check_plan(asked)
     console = Console(highlight=False)
     with BenchmarkStore(out, asked, model_sha256, retry=retry) as store:

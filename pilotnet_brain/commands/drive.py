@@ -30,6 +30,7 @@ def drive(**arguments: Any) -> None:
       pilotnet drive --lockstep --disturbance latency=100
       pilotnet drive --simulator none             a car that is driven elsewhere
     """
+    from pilotnet_brain.driving.model.catalogue import unsigned_warning
     from pilotnet_brain.errors import FAILED, SUCCESS, USER_ERROR
     from pilotnet_brain.report.after_run import show_run
     from pilotnet_brain.report.figures import progress_line
@@ -38,6 +39,8 @@ def drive(**arguments: Any) -> None:
     from pilotnet_brain.runs.fast_dds import other_terminals
 
     spec = RunSpec(**arguments)
+    if warning := unsigned_warning(spec.model):
+        print(warning, file=sys.stderr, flush=True)
 
     def announce(folder: RunFolder) -> None:
         print(f"{spec.circuit} with {spec.model}: results in {folder.path}", flush=True)

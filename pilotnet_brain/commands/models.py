@@ -53,11 +53,13 @@ def inspect_model(
       pilotnet models inspect checkpoints/mine.pt
     """
     from pilotnet_brain.driving.model.archive import read_archive
-    from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
     from pilotnet_brain.driving.model.file import check_model
 
     path = resolve_model(model)
     archive = read_archive(path)
+    if warning := unsigned_warning(path):
+        typer.echo(warning, err=True)
     typer.echo(f"{path}: {len(archive.data) / 1e6:.2f} MB, sha256 {archive.sha256}")
     if archive.record is None:
         typer.echo("no record in the file: taken as JdeRobot's PilotNet format")

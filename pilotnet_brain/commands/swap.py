@@ -23,9 +23,12 @@ def swap(
       pilotnet swap static_quant
       pilotnet swap my/model.pt --namespace /car1
     """
+    from pilotnet_brain.driving.model.catalogue import unsigned_warning
     from pilotnet_brain.runs.ros_environment import check_ros_environment
 
     check_ros_environment()
+    if warning := unsigned_warning(model):
+        typer.echo(warning, err=True)
     # Brings rclpy along, which reads some of the environment when it is imported.
     from pilotnet_brain.nodes.swap_client import swap_model
 

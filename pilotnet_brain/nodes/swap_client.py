@@ -40,14 +40,18 @@ def swap_model(model: str, namespace: str = "", timeout_s: float = 60.0) -> str:
     Raises:
         UserError: no brain runs here, several do and none was named, or the brain refused.
     """
+    path = user_path(model)
+    # The brain may run in another folder.
+    value = str(path.resolve()) if path.suffix and path.is_file() else model
+    check_text("model", value)
     os.environ.update(dds_environment(NO_IMAGES))
     context = Context()
     with refused_start():
-        rclpy.init(context=context)
+        rclpy.init(args=[], context=context)  # the command line is pilotnet's
         node = Node("pilotnet_swap", context=context)
     try:
         brain = _the_brain(node, namespace)
-        _set_model(node, brain, model, timeout_s)
+        _set_model(node, brain, value, timeout_s)
     finally:
         node.destroy_node()
         context.try_shutdown()
@@ -91,15 +95,11 @@ def _is_in(brain: str, namespace: str) -> bool:
 
 
 def _set_model(node: Node, brain: str, model: str, timeout_s: float) -> None:
-    path = user_path(model)
-    # The brain may run in another folder.
-    value = str(path.resolve()) if path.suffix and path.is_file() else model
-    check_text("model", value)
     client = AsyncParameterClient(node, brain)
     if not client.wait_for_services(timeout_sec=_DISCOVERY_S):
         raise UserError(f"{brain} does not answer: its parameter services were not found")
     executor = SingleThreadedExecutor(context=node.context)
-    answer = client.set_parameters([Parameter("model", value=value)])
+    answer = client.set_parameters([Parameter("model", value=model)])
     executor.add_node(node)
     executor.spin_until_future_complete(answer, timeout_s)
     executor.shutdown()

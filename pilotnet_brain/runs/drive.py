@@ -130,6 +130,7 @@ def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:
         if reason:
             record_event(folder.path, "run", STOPPING, reason)
         processes.stop()
+        remove_dead_files()
     if (refusal := last_reason(folder.path, REFUSED)) is not None:
         folder.discard()
         raise RunRefused(refusal)

@@ -14,6 +14,7 @@ from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from recorded_bags import write_split  # noqa: E402
 
+from pilotnet_brain.cli import main  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
 from pilotnet_brain.nodes.ros.parameters import declare  # noqa: E402
 
@@ -100,6 +101,24 @@ def test_arguments_that_ros_does_not_take_are_one_line() -> None:
     (line,) = (line for line in shown.stderr.splitlines() if line.startswith("error:"))
     assert line.startswith("error: ROS 2 cannot start: ")
     assert "Traceback" not in shown.stderr
+
+
+def test_a_command_line_that_is_not_utf8_is_one_line() -> None:
+    shown = run_node("brain", "--ros-args", "-p", os.fsdecode(b"model:=/caf\xe9.pt"))
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("error: ROS 2 cannot start: ") and "caf" in shown.stderr
+    assert shown.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"caf\xe9.pt"])
+def test_swapping_to_a_name_that_is_not_utf8_is_one_line(
+    name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pilotnet", "swap", os.fsdecode(name)])
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: model is 'caf") and "not UTF-8" in line
 
 
 def test_a_choice_is_described_and_taken() -> None:

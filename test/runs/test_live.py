@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +34,7 @@ from pilotnet_brain.cli import main  # noqa: E402
 from pilotnet_brain.metrics.frame_record import frame_record  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.runs.events import STOPPING, read_events  # noqa: E402
+from pilotnet_brain.runs.fast_dds import PROFILE_VARIABLES  # noqa: E402
 
 TOPICS = {
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/brain/status",
@@ -256,6 +259,35 @@ def test_names_and_output_of_any_kind_keep_the_results(
     assert status == 1, run.log.read_text()
     assert "Traceback" not in run.log.read_text()
     assert run.metrics["frames_received"] > 0
+
+
+def test_a_runs_nodes_are_reached_from_this_machine_only(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the ports that others can know: TCP's that listen, and those of the ROS domain."""
+    for name in (*PROFILE_VARIABLES, "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"):
+        monkeypatch.delenv(name, raising=False)
+    run = start()
+    run.wait_until_driving()
+    first = 7400 + 250 * DOMAIN_ID
+    for name in ("simulator", "brain", "metrics", "recorder"):
+        node = run.node(name)
+        of_domain = {host for host, port in sockets(node, "udp") if 0 <= port - first < 250}
+        assert of_domain == {"127.0.0.1"}, name
+        assert {host for host, _ in sockets(node, "tcp")} <= {"127.0.0.1"}, name
+
+
+def sockets(pid: int, protocol: str) -> set[tuple[str, int]]:
+    """Return the IPv4 addresses and ports that a process's sockets are bound to."""
+    own = {os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for line in Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]:
+        fields = line.split()
+        if f"socket:[{fields[9]}]" in own:
+            host, _, port = fields[1].partition(":")
+            address = int(host, 16).to_bytes(4, sys.byteorder)
+            found.add((socket.inet_ntoa(address), int(port, 16)))
+    return found
 
 
 def test_a_run_that_never_drove_ends_without_a_word_on_what_it_cannot_have(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
@@ -131,6 +132,26 @@ def resolve_model(name_or_path: str | Path, trust: bool = False) -> Path:
                     f"pilotnet models sign {name}"
                 )
     return path
+
+
+def unsigned_warning(name_or_path: str | Path) -> str:
+    """Return what to say before a model file is loaded that its folder's manifest does not list.
+
+    Empty for one that is signed, and where there is no such model: `resolve_model` says that.
+
+    Raises:
+        ManifestError: a manifest or the file cannot be read.
+    """
+    path = _find(str(name_or_path), models_dir())
+    if path is None:
+        return ""
+    sha256 = _sha256(path)
+    if sha256 in {entry.sha256 for entry in read_manifest(path.parent).values()}:
+        return ""
+    return (
+        f"warning: {path} (sha256 {sha256[:16]}...) is not signed: a model is code, so load only "
+        f"what you trust, and sign it: pilotnet models sign {shlex.quote(str(path))}"
+    )
 
 
 def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:

@@ -111,6 +111,10 @@ def refused_start() -> Iterator[None]:
     except (_rclpy.RCLError, _rclpy.UnknownROSArgsError) as problem:
         cause = str(problem).partition(", at /")[0].strip()
         raise UserError(f"ROS 2 cannot start: {cause}") from problem
+    except UnicodeEncodeError as problem:
+        raise UserError(
+            f"ROS 2 cannot start: {problem.object!r} on the command line is not UTF-8; rename it"
+        ) from problem
 
 
 def refuse(problem: object) -> int:

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from pilotnet_brain.driving.model.catalogue import (
     read_manifest,
     resolve_model,
     sign,
+    unsigned_warning,
 )
 from pilotnet_brain.driving.model.file import load_as_saved
 from pilotnet_brain.driving.model.torchscript import save_bytes
@@ -31,6 +33,15 @@ def tamper(path):
     with torch.no_grad():
         network.head.bias[0] += 1.0
     path.write_bytes(save_bytes(network, {}))
+
+
+def tamper_code(path):
+    """Make a model file one that torch ends with an error at, its checksums right."""
+    with zipfile.ZipFile(path) as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in entries.items():
+            new.writestr(name, b"no code" if name.endswith(".py") else content)
 
 
 @pytest.fixture
@@ -194,3 +205,34 @@ def test_listing_needs_no_torch():
         "assert not {'torch', 'rclpy', 'mujoco'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_model_that_nobody_signed_is_told_of_until_it_is_signed(tmp_path, small_file):
+    path = tmp_path / "my model.pt"
+    shutil.copy(small_file, path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    warning = unsigned_warning(path)
+    assert "\n" not in warning
+    for said in (str(path), sha256[:16], f"pilotnet models sign '{path}'"):
+        assert said in warning
+    sign(path)
+    assert unsigned_warning(path) == ""
+    # The next one of that name is another file.
+    path.write_bytes(path.read_bytes() + b"x")
+    assert unsigned_warning(path) != ""
+
+
+def test_shipped_models_are_signed():
+    assert [unsigned_warning(name) for name in read_manifest()] == [""] * len(read_manifest())
+    assert unsigned_warning("no_such_model") == ""
+
+
+@pytest.mark.parametrize("command", [["models", "inspect"], ["drive", "--lockstep", "--model"]])
+def test_that_is_said_before_the_file_is_loaded(command, tmp_path, small_file, capsys):
+    path = tmp_path / "mine.pt"
+    shutil.copy(small_file, path)
+    tamper_code(path)
+    assert main([*command, str(path)]) == 2
+    warning, error = capsys.readouterr().err.splitlines()
+    assert warning == unsigned_warning(path)
+    assert error.startswith("error: ") and "torch cannot load it" in error

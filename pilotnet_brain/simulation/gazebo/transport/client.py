@@ -64,13 +64,15 @@ class GazeboClient:
         self.version = ""
         self.broken = 0
         """Messages that could not be understood so far."""
-        self._listener = socket.create_server(("", 0))
-        self._listener.setblocking(False)
         try:
             self._master = _connected(host, port)
         except OSError as problem:
-            self._listener.close()
             raise GazeboUnreachable(f"no Gazebo answers at {self.address}: {problem}") from problem
+        # Reached by the Gazebo, and by nobody whom it is not reached by: on loopback, mostly.
+        here = self._master.local_host
+        family = socket.AF_INET6 if ":" in here else socket.AF_INET
+        self._listener = socket.create_server((here, 0), family=family)
+        self._listener.setblocking(False)
         self._watch(self._listener, self._accept)
         self._watch(self._master, self._hear_master)
         try:

@@ -34,6 +34,13 @@ def test_knows_the_version_the_worlds_and_who_publishes_what() -> None:
         client.close()
 
 
+def test_listens_only_where_its_gazebo_is() -> None:
+    with GazeboPeer(greeting()) as peer:
+        client = GazeboClient("127.0.0.1", peer.port)
+        assert client._listener.getsockname()[0] == "127.0.0.1"
+        client.close()
+
+
 def test_subscribes_with_the_master_and_then_with_the_publisher() -> None:
     with GazeboPeer(greeting()) as peer:
         client = GazeboClient("127.0.0.1", peer.port)
