@@ -54,13 +54,17 @@ class Roll:
     """Who of a run's nodes is heard from; a node that fell silent is named.
 
     Args:
-        names: of the nodes; each counts once it was heard.
-        silence_s: how long a node may say nothing.
+        names: of the nodes.
+        start_up_s: how long a node may say nothing before it says something...
+        silence_s: ...and afterwards.
     """
 
-    def __init__(self, names: tuple[str, ...], silence_s: float = NODE_SILENCE_S) -> None:
-        self._names, self._silence_s = names, silence_s
+    def __init__(
+        self, names: tuple[str, ...], start_up_s: float, silence_s: float = NODE_SILENCE_S
+    ) -> None:
+        self._names, self._start_up_s, self._silence_s = names, start_up_s, silence_s
         self._heard_s: dict[str, float] = {}
+        self._start_s: float | None = None
         self._checked_s: float | None = None
 
     def on_node(self, name: str, now_s: float) -> None:
@@ -77,4 +81,7 @@ class Roll:
                 self._heard_s[name] = heard_s = heard_s + held_up_s
             if now_s - heard_s > self._silence_s:
                 return name
+        self._start_s = now_s if self._start_s is None else self._start_s
+        if now_s - self._start_s > self._start_up_s:
+            return next((name for name in self._names if name not in self._heard_s), None)
         return None

@@ -50,7 +50,8 @@ class GuardNode(Node):
         self._declare_parameters()
         # At twice real time, half a second of simulated time passes in a quarter.
         self._guard = CommandGuard(SILENCE_S / max(1.0, self._rtf))
-        self._roll = Roll(tuple(diagnostics.source(self, name) for name in self._watch))
+        names = tuple(diagnostics.source(self, name) for name in filter(None, self._watch))
+        self._roll = Roll(names, self._start_up)
         self._stops = 0
         self._stopping = False
         self._commands = self.create_publisher(Twist, "cmd_vel", 10)
@@ -68,6 +69,10 @@ class GuardNode(Node):
         )
         self._watch: list[str] = declare(
             self, "watch", [""], "Nodes whose silence for 10 s ends the guard, and with it the run"
+        )
+
+        self._start_up: float = declare(
+            self, "start_up", 60.0, "Seconds within which each of them says something"
         )
 
     def on_stop(self, reason: str) -> None:

@@ -17,6 +17,7 @@ from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import remappings, topics_of
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 
+_NODES_START_WITHIN_S = 60.0
 _WORLD_LOADS_WITHIN_S = 120.0
 """The world is made, and gzserver loads it, while the bridge waits."""
 
@@ -61,7 +62,11 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         # Simulators in Gazebo's own processes say nothing once a second.
         said_to_be_there = ("simulator", "gazebo_bridge", "brain", "metrics", "recorder")
         watch = [node.name for node in nodes if node.name in said_to_be_there]
-        guard = _node(spec, "guard", use_sim_time=False, rtf=spec.rtf, watch=watch)
+        loads_slowly = spec.simulator in ("gazebo", "gz")
+        start_up = _NODES_START_WITHIN_S + (_WORLD_LOADS_WITHIN_S if loads_slowly else 0.0)
+        guard = _node(
+            spec, "guard", use_sim_time=False, rtf=spec.rtf, watch=watch, start_up=start_up
+        )
         nodes.append(replace(guard, name="command_guard"))
     if spec.rviz:
         nodes.append(_rviz(spec))

@@ -126,7 +126,7 @@ def test_a_guard_that_was_held_up_itself_hears_first() -> None:
 
 
 def test_a_node_that_falls_silent_is_named() -> None:
-    roll = Roll(("brain", "metrics", "recorder"), silence_s=5.0)
+    roll = Roll(("brain", "metrics"), start_up_s=60.0, silence_s=5.0)
     for second in range(10):
         for name in ("brain", "metrics", "stranger"):
             roll.on_node(name, float(second))
@@ -138,3 +138,12 @@ def test_a_node_that_falls_silent_is_named() -> None:
         named.append(roll.silent(now_s))
     assert named.index("brain") == 41  # last heard at 9 s, silent for more than 5 s
     assert set(named) == {None, "brain"}
+
+
+def test_a_node_that_never_says_anything_is_named_after_its_start() -> None:
+    roll = Roll(("brain", "recorder"), start_up_s=60.0)
+    named = []
+    for tick in range(700):
+        roll.on_node("brain", 0.1 * tick)
+        named.append(roll.silent(0.1 * tick))
+    assert 600 <= named.index("recorder") <= 602
