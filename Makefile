@@ -117,6 +117,10 @@ test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
 	@exec $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
 
+.PHONY: faults
+faults: $(DEV_STAMP) ## Hurt runs in every way, and check what must hold (40 minutes)
+	@exec $(VENV)/bin/python benchmarks/faults.py --out benchmarks/fault_campaign/results.md $(ARGS)
+
 # Exit status 3: Gazebo cannot be had on this machine.
 .PHONY: test-gazebo
 test-gazebo: $(DEV_STAMP) ## Run the tests in a real Gazebo Classic 11, made once (root, Debian's packages)

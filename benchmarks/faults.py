@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 from fault_campaign.faults import all_faults
 from fault_campaign.trial import Fault, Trial
-from rich.console import Console
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.errors import FAILED, SUCCESS
@@ -39,7 +38,6 @@ def faults(
       benchmarks/faults.py --out benchmarks/fault_campaign/results.md
     """
     os.environ.update(dds_environment(IMAGE_PUBLISHER))
-    console = Console(highlight=False)
     chosen = [fault for fault in all_faults() if only in f"{fault.name}, {fault.when}"]
     results: list[Result] = []
     try:
@@ -49,18 +47,16 @@ def faults(
                 trial = Trial(fault, Path(root) / str(number), domain)
                 problems = trial.run()
                 results.append((fault, problems, time.monotonic() - begin))
+                if out is not None:
+                    write_atomically(out, _markdown(results).encode())
                 verdict = "; ".join(problems) or "held"
-                console.print(
-                    f"{number}/{len(chosen)}  {fault.name}, {fault.when}: {verdict}", markup=False
-                )
+                typer.echo(f"{number}/{len(chosen)}  {fault.name}, {fault.when}: {verdict}")
                 if problems:
-                    console.print(trial.log()[-1500:], style="dim", markup=False)
+                    typer.echo(trial.log()[-1500:])
     except KeyboardInterrupt:
-        console.print("stopped")
+        typer.echo("stopped")
     held = sum(not problems for _, problems, _ in results)
-    console.print(f"{held} of {len(results)} faults: everything held")
-    if out is not None:
-        write_atomically(out, _markdown(results).encode())
+    typer.echo(f"{held} of {len(results)} faults: everything held")
     raise typer.Exit(SUCCESS if held == len(chosen) else FAILED)
 
 

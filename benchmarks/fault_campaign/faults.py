@@ -12,10 +12,9 @@ from pathlib import Path
 from sensor_msgs.msg import Image
 
 from fault_campaign.observer import FAILING_CAMERA
-from fault_campaign.trial import END, MIDDLE, START, Fault, Trial
+from fault_campaign.trial import END, MIDDLE, NODES, START, Fault, Trial
 from pilotnet_brain.driving.model.catalogue import resolve_model
 
-_NODES = ("simulator", "brain", "metrics", "recorder", "guard")
 _TIME_LIMIT = "^time limit"
 _NO_MORE_BYTES = 200_000
 _AT_ONCE_S = 1.0
@@ -34,7 +33,7 @@ def all_faults() -> list[Fault]:
 
 def _node_faults() -> list[Fault]:
     faults = []
-    for node in _NODES:
+    for node in NODES:
         for when in (START, MIDDLE, END):
             faults += [
                 _killed(node, when, signal.SIGKILL),
@@ -53,7 +52,7 @@ def _killed(node: str, when: str, number: signal.Signals) -> Fault:
         lambda trial: trial.signal(node, number),
         ending,
         _GUARDED_S if node == "brain" else _AT_ONCE_S,
-        bag=node != "recorder" or when != START,
+        bag=when != START,
     )
 
 
@@ -82,7 +81,7 @@ def _frozen(node: str, when: str) -> Fault:
         lambda trial: trial.signal(node, signal.SIGSTOP),
         ending,
         stop_s,
-        bag=node != "recorder" or when != START,
+        bag=when != START,
     )
 
 

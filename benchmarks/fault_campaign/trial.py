@@ -21,7 +21,7 @@ from fault_campaign.observer import Observer
 from pilotnet_brain.bags.reader import BagError, read_bag
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError, read_trajectory
-from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment, remove_dead_files
+from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
 from pilotnet_brain.runs.folder import RunFolder
 
 TIME_LIMIT_S = 8.0
@@ -31,8 +31,8 @@ _POLL_S = 0.02
 _ENDS_WITHIN_S = 110.0
 _LOST_ROWS_S = 1.2
 """Rows are handed to the system once a second."""
-_SHARED_MEMORY_SETTLES_S = 1.2
 
+NODES = ("simulator", "brain", "metrics", "recorder", "guard")
 START, MIDDLE, END = "start", "mid-lap", "end"
 
 
@@ -69,6 +69,7 @@ class Trial:
         self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain_id)}
         self.observer = Observer(domain_id)
         self.fault_s = self.simulated_s = math.nan
+        self._shared_memory: set[str] = set()
         self._others: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> list[str]:
@@ -79,7 +80,9 @@ class Trial:
             self.process = self.start_run(self.root / "runs", *self.fault.options)
             self._wait_for_the_moment()
             self.simulated_s, self.fault_s = self.driven()[0], time.monotonic()
+            self._note_shared_memory()
             self.fault.do(self)
+            self._note_shared_memory()
             try:
                 status = self.process.wait(_ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
@@ -111,6 +114,13 @@ class Trial:
                 subprocess.Popen(words, env=environment, stdout=log, stderr=subprocess.STDOUT)
             )
         self.observer.relay_camera()
+
+    def _note_shared_memory(self) -> None:
+        """Note the shared memory that the run's nodes have, besides the ports that others share."""
+        for node in NODES:
+            with suppress(OSError):
+                maps = Path(f"/proc/{self.pid(node)}/maps").read_text()
+                self._shared_memory |= set(re.findall(r"/dev/shm/fastrtps_[0-9a-f]{8,}", maps))
 
     def pid(self, node: str) -> int | None:
         """Return the process of a node of the run; None while there is none."""
@@ -227,9 +237,8 @@ class Trial:
                 line = path.read_text().replace("\0", " ")
                 if output in line and "executables" in line:
                     problems.append(f"left behind: {line[:80]}")
-        time.sleep(_SHARED_MEMORY_SETTLES_S)
-        if left := remove_dead_files():
-            problems.append(f"{len(left)} files left in /dev/shm")
+        if left := [name for name in self._shared_memory if Path(name).exists()]:
+            problems.append(f"left behind: {', '.join(left)}")
         return problems
 
     def _clear(self) -> None:
