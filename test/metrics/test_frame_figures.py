@@ -114,6 +114,17 @@ def test_a_brain_that_never_answered_dropped_every_frame():
     assert figures["frames_dropped"] == 95
 
 
+def test_frames_of_another_clock_than_the_poses_are_counted_and_none_is_dropped():
+    records = [record(i, frames_received=i + 1, driven=i > 2, problem="late" if i <= 2 else "")
+               for i in range(20)]  # fmt: skip
+    figures = frame_figures(log_of(records, [0.05 * i for i in range(40)]), 1.7e9, 1.7e9 + 5, 5.0)
+    assert figures["frames_received"] == 20
+    assert figures["frames_driven"] == 17
+    assert figures["frames_dropped"] is None
+    without_poses = frame_figures(log_of(records), None, None, None)
+    assert without_poses["frames_received"] == 20
+
+
 def test_suddenness_is_the_mean_step_of_the_outputs():
     assert suddenness([(0.0, 0.0), (0.3, 0.4), None, (0.3, 0.4)]) == pytest.approx(0.25)
     assert suddenness([(0.0, 0.0)]) is None

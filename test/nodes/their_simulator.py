@@ -41,6 +41,7 @@ class Habits:
     odom: str = "reliable"
     """or best_effort, zero_stamps (best effort, too), none"""
     clock: bool = True
+    second_clock: bool = False
     parked: bool = False
     """Whether the car stands, whatever the commands."""
 
@@ -98,6 +99,9 @@ def main() -> None:
     node = Node("their_simulator")
     cars = [Car(node, name, habits) for name in habits.cars]
     clock = node.create_publisher(Clock, "/clock", BEST_EFFORT)
+    others = [Node("their_other_clock")] if habits.second_clock else []
+    for other in others:
+        other.create_publisher(Clock, "/clock", 1)
     start, step = time.monotonic(), 0
     try:
         while True:

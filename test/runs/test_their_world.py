@@ -126,7 +126,7 @@ def test_frames_that_cannot_be_used_are_named_and_counted(start: Callable[..., A
 
 
 def test_a_car_that_nobody_sees_is_stopped_and_the_run_ends(start: Callable[..., Any]) -> None:
-    theirs = start(Theirs, odom="none")
+    theirs = start(Theirs, odom="none", second_clock=True)
     run = start(Run, time_limit=60.0)
     status, _ = run.end()
     log, figures = run.log.read_text(), run.metrics
@@ -134,6 +134,9 @@ def test_a_car_that_nobody_sees_is_stopped_and_the_run_ends(start: Callable[...,
     assert figures["ending"].startswith("the brain drives, and no pose of the car came for 5 s")
     assert f"nobody publishes /F1ROS/odom (ROS_DOMAIN_ID={DOMAIN_ID}" in figures["ending"]
     assert figures["frames_received"] > 20
+    assert figures["frames_dropped"] is None
+    clocks = "multiple publishers on /clock: /their_other_clock, /their_simulator"
+    assert figures["warnings"] == [clocks]
     assert theirs.end() == {"F1ROS": 0.0}
 
 
