@@ -44,13 +44,14 @@ def judge(folder: RunFolder, usage: Sequence[Usage]) -> Verdict:
     """Judge a run that has ended."""
     figures = folder.read_metrics() or {}
     first_m, last_m = _first_and_last_lap(folder)
-    broken = [*_costs_more(usage), *_wrong_figures(folder, figures)]
+    broken = [*costs_more(usage), *_wrong_figures(folder, figures)]
     if abs(last_m - first_m) > MOST_DRIFT_M:
         broken.append(f"deviation {first_m:.4f} m in the first full lap, {last_m:.4f} in the last")
     return Verdict(list(usage), figures, first_m, last_m, broken)
 
 
-def _costs_more(usage: Sequence[Usage]) -> list[str]:
+def costs_more(usage: Sequence[Usage]) -> list[str]:
+    """Return which process takes more at the end of a run than it did."""
     grown = [u for u in usage if u.end_mb - u.settled_mb > MOST_GROWTH_MB]
     slower = [u for u in usage if u.last_s > MOST_SLOWDOWN * u.first_s + SLACK_S]
     return [
