@@ -25,7 +25,7 @@ DRIVE = $${CIRCUIT:+--circuit "$$CIRCUIT"} $${MODEL:+--model "$$MODEL"} \
     $${SIMULATOR:+--simulator "$$SIMULATOR"} $${LAPS:+--laps "$$LAPS"} $(ARGS)
 
 # A mistyped variable would otherwise drive the default circuit without a word.
-KNOWN := CIRCUIT MODEL SIMULATOR LAPS ARGS TESTS VENV PYTHON TORCH_INDEX
+KNOWN := CIRCUIT MODEL SIMULATOR LAPS ARGS TESTS STARTS MINUTES VENV PYTHON TORCH_INDEX
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS SHELL,$(foreach v,$(.VARIABLES),$(if \
     $(filter command,$(origin $(v))),$(v))))
 ifneq ($(UNKNOWN),)
@@ -113,9 +113,13 @@ TESTS ?= test
 test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 	@exec $(VENV)/bin/python -m pytest $(TESTS)
 
+# Nothing else should run. The second one writes docs/results/soak.md.
+STARTS ?= 200
+MINUTES ?= 120
 .PHONY: soak
-soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
-	@exec $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
+soak: $(DEV_STAMP) ## Start and stop 200 runs, some by SIGKILL, then drive for two hours (STARTS, MINUTES)
+	@STARTS=$(STARTS) $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
+	@exec $(VENV)/bin/python benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
 
 .PHONY: faults
 faults: $(DEV_STAMP) ## Hurt runs in every way, and check what must hold (40 minutes)

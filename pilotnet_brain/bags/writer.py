@@ -2,7 +2,8 @@
 
 rosbag2's own writers complete the file when they are closed; until then readers refuse it. Here
 every write to the disk ends with MCAP's closing records, which the next write replaces, and
-metadata.yaml is there from the start.
+metadata.yaml is there from the start. Every five minutes another file begins, as with rosbag2's
+max_bagfile_duration: MCAP's writer keeps the index of a file in memory until the file is complete.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pilotnet_brain.errors import UserError
 
 _CHUNK_BYTES = 8 * 1024
 """A chunk is what a SIGKILL can lose: a fifth of a second of a run without camera frames."""
+_FILE_NS = 300 * 10**9
+"""An index grows by some 8 chunks a second, 0.6 MB a minute."""
 _CLOSING = (
     b"\x0f" + (4).to_bytes(8, "little") + bytes(4)  # DataEnd without a checksum
     + b"\x02" + (20).to_bytes(8, "little") + bytes(20)  # Footer of a file without summary
@@ -51,8 +54,36 @@ class OfferedQos:
         }
 
 
+@dataclass
+class _Extent:
+    """When the first and the last message of a file were received, and how many there are."""
+
+    path: str
+    first_ns: int | None = None
+    last_ns: int = 0
+    count: int = 0
+
+    def note(self, time_ns: int) -> None:
+        self.first_ns = time_ns if self.first_ns is None else self.first_ns
+        self.last_ns = time_ns
+        self.count += 1
+
+    def as_mapping(self) -> dict[str, Any]:
+        first = self.first_ns or 0
+        return {
+            "duration": {"nanoseconds": max(0, self.last_ns - first)},
+            "starting_time": {"nanoseconds_since_epoch": first},
+            "message_count": self.count,
+        }
+
+
+def _whole(files: Sequence[_Extent]) -> _Extent:
+    count = sum(file.count for file in files)
+    return _Extent("", files[0].first_ns, max(file.last_ns for file in files), count)
+
+
 class BagWriter:
-    """One bag directory: ``<name>_0.mcap`` and ``metadata.yaml``.
+    """One bag directory: ``<name>_0.mcap``, ``<name>_1.mcap``... and ``metadata.yaml``.
 
     Args:
         directory: made here; must not exist yet.
@@ -73,20 +104,28 @@ class BagWriter:
         self._topics = dict(topics)
         self._offered = {topic: list(profiles) for topic, profiles in offered.items()}
         self._counts = dict.fromkeys(topics, 0)
-        self._channels: dict[str, int] = {}
-        self._first_ns: int | None = None
-        self._last_ns = 0
+        self._files: list[_Extent] = []
         self._typestore = get_typestore(Stores.ROS2_JAZZY)
         try:
             directory.mkdir(parents=True)
-            self._file = _AlwaysClosedFile(directory / f"{directory.name}_0.mcap")
+            self._begin_file()
         except OSError as problem:
             raise UserError(f"cannot record to {directory}: {problem.strerror}") from problem
+        self.write_metadata()
+
+    def _begin_file(self) -> None:
+        name = f"{self.directory.name}_{len(self._files)}.mcap"
+        self._file = _AlwaysClosedFile(self.directory / name)
+        self._files.append(_Extent(name))
+        self._channels: dict[str, int] = {}
         stream: Any = self._file  # all that the writer needs of a stream, not all that IO has
         self._writer = Writer(stream, chunk_size=_CHUNK_BYTES, compression=CompressionType.LZ4)
         self._writer.start(profile="ros2", library="pilotnet_brain")
         self._file.commit()
-        self.write_metadata()
+
+    def _end_file(self) -> None:
+        self._writer.finish()
+        self._file.close()
 
     def offer(self, topic: str, message_type: str, profiles: Sequence[OfferedQos]) -> None:
         """Note what a topic's publishers offer; before its first message."""
@@ -94,6 +133,9 @@ class BagWriter:
 
     def write(self, topic: str, serialized: bytes, time_ns: int) -> None:
         """Add one message (CDR), received at `time_ns` (ns since the epoch)."""
+        if time_ns - (self._files[-1].first_ns or time_ns) >= _FILE_NS:
+            self._end_file()
+            self._begin_file()
         new = topic not in self._channels
         if new:
             self._channels[topic] = self._register(topic)
@@ -101,8 +143,7 @@ class BagWriter:
         self._writer.add_message(channel, time_ns, serialized, time_ns, self._counts[topic])
         self._file.commit()
         self._counts[topic] += 1
-        self._first_ns = time_ns if self._first_ns is None else self._first_ns
-        self._last_ns = time_ns
+        self._files[-1].note(time_ns)
         if new:
             # Readers match the file's channels with metadata.yaml's topics by the offered QoS.
             self.write_metadata()
@@ -113,8 +154,7 @@ class BagWriter:
 
     def close(self) -> None:
         """Complete the file with its index, and the metadata."""
-        self._writer.finish()
-        self._file.close()
+        self._end_file()
         self.write_metadata()
 
     @property
@@ -137,13 +177,6 @@ class BagWriter:
         return _yaml(profiles) if profiles else ""
 
     def _metadata(self) -> dict[str, Any]:
-        first = self._first_ns or 0
-        name = f"{self.directory.name}_0.mcap"
-        extent = {
-            "duration": {"nanoseconds": max(0, self._last_ns - first)},
-            "starting_time": {"nanoseconds_since_epoch": first},
-            "message_count": self.message_count,
-        }
         topics = [
             {
                 "topic_metadata": {
@@ -160,12 +193,12 @@ class BagWriter:
             "rosbag2_bagfile_information": {
                 "version": _METADATA_VERSION,
                 "storage_identifier": "mcap",
-                **extent,
+                **_whole(self._files).as_mapping(),
                 "topics_with_message_count": topics,
                 "compression_format": "",
                 "compression_mode": "",
-                "relative_file_paths": [name],
-                "files": [{"path": name, **extent}],
+                "relative_file_paths": [file.path for file in self._files],
+                "files": [{"path": file.path, **file.as_mapping()} for file in self._files],
             }
         }
 

@@ -17,6 +17,8 @@ _LONGEST_SEGMENT_M = 0.5
 _FARTHEST_M = 100.0
 _LONGEST_STEP_M = 3.0
 """Points of a reference farther apart than this are placed on the line on their own."""
+_BLOCK = 256
+"""Driven points that are measured together."""
 
 
 def centerline_reference(centerline: Centerline) -> NDArray[np.float64]:
@@ -103,22 +105,17 @@ def _distances_to_segments(
 class ScoredReference:
     """A reference curve whose points know their place on the centerline.
 
-    Every lap is scored on its own and the laps' scores are averaged by the points they cover: over
-    several laps a point's distance is not that of the lap that came closest. A lap cut short is
-    scored over the reference points along the stretch that was driven, since the car's distance
-    from a point it never came to says nothing about how well it drove.
-
     Args:
         points: (N, 2), m, of the reference curve in driving order.
     """
 
     def __init__(self, centerline: Centerline, points: NDArray[np.float64]) -> None:
-        self._length = centerline.length
-        self._points = np.asarray(points, dtype=np.float64)
+        self.length = centerline.length
+        self.points = np.asarray(points, dtype=np.float64)
         places: list[float] = []
         near: float | None = None
         last = (math.inf, math.inf)
-        for x, y in self._points.tolist():
+        for x, y in self.points.tolist():
             if math.dist(last, (x, y)) > _LONGEST_STEP_M:
                 near = None
             near = centerline.project(x, y, near).arc_length
@@ -126,45 +123,79 @@ class ScoredReference:
             last = (x, y)
         self._arc_lengths = np.array(places)
 
-    def score(
-        self,
-        driven: NDArray[np.float64],
-        begin_arc_length: float,
-        span: tuple[float, float],
-    ) -> float | None:
-        """Return the mean score over the driven laps, None where nothing was driven.
+    def along(self, begin_arc_length: float, from_m: float, to_m: float) -> NDArray[np.bool_]:
+        """Return which points (N,) lie along a stretch: m of progress from where a run began."""
+        if to_m - from_m >= self.length - 1e-9:
+            return np.ones(len(self.points), dtype=bool)
+        # How far (m) each reference point lies ahead of the start, on the closed line.
+        ahead = np.mod(self._arc_lengths - begin_arc_length, self.length)
+        along: NDArray[np.bool_] = np.mod(ahead - from_m, self.length) <= to_m - from_m
+        return along
+
+
+class DrivenScore:
+    """The score of a drive against a reference, point by point, in constant memory.
+
+    Every lap is scored on its own and the laps' scores are averaged by the points they cover: over
+    several laps a point's distance is not that of the lap that came closest. A lap cut short is
+    scored over the reference points along the stretch that was driven, since the car's distance
+    from a point it never came to says nothing about how well it drove.
+
+    A lap is driven from the first time that the car reaches its begin to the first time that it
+    reaches the next one's. The last point before and the first after belong to it, so that the
+    curve has no gap there. Of a lap under way each reference point keeps its distance so far.
+    """
+
+    def __init__(self, reference: ScoredReference) -> None:
+        self._reference = reference
+        self._count = self._lap = 0
+        self._full_laps = 0.0
+        self._start_lap([])
+
+    def _start_lap(self, points: list[tuple[float, float]]) -> None:
+        self._block = points
+        self._distances = np.full(len(self._reference.points), _FARTHEST_M)
+
+    def add(self, x: float, y: float, progress: float) -> None:
+        """Take the next driven point, with its progress since the start; all in metres."""
+        self._count += 1
+        self._block.append((x, y))
+        while progress >= (self._lap + 1) * self._reference.length:
+            last_two = self._block[-2:]
+            self._measure_block()
+            self._full_laps += float(np.sum(SCORE_BASE**self._distances))
+            self._lap += 1
+            self._start_lap(last_two)
+        if len(self._block) >= _BLOCK:
+            self._measure_block()
+
+    def score(self, begin_arc_length: float, span: tuple[float, float]) -> float | None:
+        """Return the mean score over the laps so far, None where nothing was driven.
 
         Args:
-            driven: (M, 3) x, y (m) and progress (m) since the start, in driving order.
             begin_arc_length: where on the line the run began, m.
             span: least and largest progress, m.
         """
         rearmost, farthest = span
-        if len(driven) < 2 or farthest - rearmost <= 0.0:
+        if self._count < 2 or farthest - rearmost <= 0.0:
             return None
-        # How far (m) each reference point lies ahead of the start, on the closed line.
-        ahead = np.mod(self._arc_lengths - begin_arc_length, self._length)
-        total, count = 0.0, 0
-        for lap in range(max(1, math.ceil(farthest / self._length - 1e-9))):
-            lap_begin = lap * self._length
-            from_m = 0.0 if lap else min(0.0, rearmost)
-            to_m = min(farthest - lap_begin, self._length)
-            along = np.mod(ahead - from_m, self._length) <= to_m - from_m
-            if to_m - from_m >= self._length - 1e-9:
-                along = np.ones(len(ahead), dtype=bool)
-            score = position_deviation_score(self._points[along], _lap(driven, lap, self._length))
-            if score is not None:
-                total += score * int(along.sum())
-                count += int(along.sum())
+        total, count = self._full_laps, self._lap * len(self._distances)
+        length = self._reference.length
+        if self._lap < max(1, math.ceil(farthest / length - 1e-9)):
+            self._measure_block()
+            from_m = 0.0 if self._lap else min(0.0, rearmost)
+            to_m = min(farthest - self._lap * length, length)
+            along = self._reference.along(begin_arc_length, from_m, to_m)
+            total += float(np.sum(SCORE_BASE ** self._distances[along]))
+            count += int(along.sum())
         return total / count if count else None
 
-
-def _lap(driven: NDArray[np.float64], lap: int, length: float) -> NDArray[np.float64]:
-    """Return the points (K, 2) driven from the first begin of a lap to the first of the next.
-
-    The last point before and the first after belong to it, so that the curve has no gap there.
-    """
-    reached = np.maximum.accumulate(driven[:, 2])
-    first = int(np.searchsorted(reached, lap * length, side="left")) if lap else 0
-    end = int(np.searchsorted(reached, (lap + 1) * length, side="left"))
-    return driven[max(0, first - 1) : end + 1, :2]
+    def _measure_block(self) -> None:
+        """Bring the distances up to date; the block's last point begins the next block."""
+        curve, points = np.array(self._block), self._reference.points
+        beyond = np.maximum(curve.min(axis=0) - points, points - curve.max(axis=0))
+        near = np.hypot(*np.maximum(beyond, 0.0).T) < self._distances
+        if near.any():
+            closer = distances_to_polyline(points[near], curve)
+            self._distances[near] = np.minimum(self._distances[near], closer)
+        self._block = self._block[-1:]

@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
-from pilotnet_brain.metrics.deviation_score import ScoredReference, centerline_reference
-from pilotnet_brain.metrics.frame_figures import FrameLog, ModelFigures, frame_figures
+from pilotnet_brain.metrics.deviation_score import (
+    DrivenScore,
+    ScoredReference,
+    centerline_reference,
+)
+from pilotnet_brain.metrics.frame_figures import frame_figures
+from pilotnet_brain.metrics.frame_log import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecord
+from pilotnet_brain.metrics.frame_sums import ModelFigures
 from pilotnet_brain.metrics.pose_filter import Pose, PoseFilter
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.speed import Speedometer
@@ -21,6 +27,8 @@ Figure = (
     float | int | str | bool | list[float] | list[str] | list[ModelFigures] | dict[str, int] | None
 )
 Figures = dict[str, Figure]
+_SETTLE_S = 10.0
+"""Records of frames may come this much simulated time late without a loss."""
 
 
 class RunMetrics:
@@ -46,10 +54,12 @@ class RunMetrics:
         self.circuit = circuit
         self._rules = rules
         line = circuit.centerline
-        self._centerline_reference = ScoredReference(line, centerline_reference(line))
-        self._reference_lap = (
-            None if reference_lap is None else ScoredReference(line, reference_lap)
-        )
+        self._references = {
+            "position_deviation_score": ScoredReference(line, centerline_reference(line))
+        }
+        if reference_lap is not None:
+            published = ScoredReference(line, reference_lap)
+            self._references["position_deviation_score_published"] = published
         self.reset()
 
     def reset(self) -> None:
@@ -60,6 +70,7 @@ class RunMetrics:
         self._stint_epoch = 0
         self._stopped: str | None = None
         self._frames = FrameLog()
+        self._settled_s = 0.0
         self._command: tuple[float, float] | None = None
         self._not_driven = ""
         self._warnings: list[str] = []
@@ -179,17 +190,14 @@ class RunMetrics:
             context: further entries (simulator...); model and device given here win over what the
                 frame records say.
 
-        The two scores cover the part of the reference that was driven (see `ScoredReference`):
+        The two scores cover the part of the reference that was driven (see `DrivenScore`):
         of a run cut short, read them together with `completion`.
         """
         measured = self.live_figures()
-        points = np.array(self._stint.points if self._stint else np.empty((0, 3)))
-        span = (self._stint.rearmost, self._stint.farthest) if self._stint else (0.0, 0.0)
-        begin = self._stint.begin_arc_length if self._stint else 0.0
-        measured["position_deviation_score"] = self._centerline_reference.score(points, begin, span)
-        if self._reference_lap is not None:
-            published = self._reference_lap.score(points, begin, span)
-            measured["position_deviation_score_published"] = published
+        if (stint := self._stint) is not None:
+            span = (stint.rearmost, stint.farthest)
+            for name, score in zip(self._references, stint.scores, strict=True):
+                measured[name] = score.score(stint.begin_arc_length, span)
         # An entry of the context that is not known hides no known figure.
         return measured | {k: v for k, v in context.items() if v is not None or k not in measured}
 
@@ -228,15 +236,25 @@ class RunMetrics:
             self._speedometer.restart()
         pose = pose._replace(speed=self._speedometer.measure(pose))
         if self._stint is None or starts_over:
-            self._stint = Stint(self.circuit, self._rules, pose)
+            scores = [DrivenScore(reference) for reference in self._references.values()]
+            self._stint = Stint(self.circuit, self._rules, pose, scores)
             self._stint_epoch = self._filter.epoch
+            self._frames.start_over()
+            self._settled_s = pose.time_s
             place = self._stint.projection
         else:
             place = self._stint.add(pose)
+            self._settle_frames(self._stint)
         command_speed, command_yaw_rate = self._command or (None, None)
         return TrajectoryRow(
             *pose[:6], place.arc_length, place.lateral_deviation, command_speed, command_yaw_rate
         )
+
+    def _settle_frames(self, stint: Stint) -> None:
+        now_s = stint.latest.time_s
+        if stint.set_off and now_s - self._settled_s >= _SETTLE_S:
+            self._settled_s = now_s
+            self._frames.settle(stint.start.time_s, now_s)
 
 
 def _stint_figures(stint: Stint | None) -> Figures:

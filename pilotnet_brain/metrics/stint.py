@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from pilotnet_brain.circuits.centerline import Projection
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.deviation_score import DrivenScore
 from pilotnet_brain.metrics.pose_filter import Pose
 from pilotnet_brain.metrics.rules import (
     CIRCLE_RADIUS_M,
@@ -35,9 +37,14 @@ class Stint:
     The stint starts at the last pose before the car set off: waiting for a brain that still loads
     is not driving. It ends at a rule of `Rules`; after the last lap, at the interpolated moment in
     which the lap was full, so that the figures do not depend on how often poses come.
+
+    Args:
+        scores: new ones, which are told each point of the driven line.
     """
 
-    def __init__(self, circuit: Circuit, rules: Rules, first: Pose) -> None:
+    def __init__(
+        self, circuit: Circuit, rules: Rules, first: Pose, scores: Sequence[DrivenScore] = ()
+    ) -> None:
         self._line = circuit.centerline
         self._rules = rules
         self._off_road = OffRoadRule(circuit.asphalt_half_width, rules.off_road_s)
@@ -57,8 +64,7 @@ class Stint:
         self.laps = LapCounter(self._line.length, first.time_s)
         self.deviation = LineDeviation()
         self.deviation.sample(self.projection.lateral_deviation)
-        # x, y, progress; all in metres
-        self.points: list[tuple[float, float, float]] = [(first.x, first.y, 0.0)]
+        self.scores = scores
         self.ending: str | None = None
         self._standing.standing_s(first)
 
@@ -68,7 +74,9 @@ class Stint:
         if not self.set_off and self._still_waits(pose):
             self._begin_at(pose, projection)
         else:
-            self.set_off = True
+            if not self.set_off:
+                self.set_off = True
+                self._add_to_scores(self.begin)
             self._advance(pose, projection)
         if self.ending is None:
             self.ending = self._broken_rule(pose, projection)
@@ -132,7 +140,6 @@ class Stint:
         self.projection = projection
         self.begin_arc_length = projection.arc_length
         self.laps = LapCounter(self._line.length, pose.time_s)
-        self.points[0] = (pose.x, pose.y, 0.0)
 
     def _advance(self, pose: Pose, projection: Projection) -> None:
         length = self._line.length
@@ -156,8 +163,12 @@ class Stint:
         self.rearmost = min(self.rearmost, self.progress)
         if self.ending is not None:
             self.farthest = max(self.farthest, self._rules.laps * length)
-        self.points.append((pose.x, pose.y, self.progress))
+        self._add_to_scores(pose)
         self.latest, self.projection = pose, projection
+
+    def _add_to_scores(self, pose: Pose) -> None:
+        for score in self.scores:
+            score.add(pose.x, pose.y, self.progress)
 
     def _broken_rule(self, pose: Pose, projection: Projection) -> str | None:
         rules = self._rules

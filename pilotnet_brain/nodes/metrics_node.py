@@ -41,7 +41,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record, problem_of
 from pilotnet_brain.metrics.pose_filter import pose_time
-from pilotnet_brain.metrics.run_metrics import Figures
+from pilotnet_brain.metrics.run_metrics import Figure, Figures
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.car_placing import CarPlacing
@@ -71,6 +71,8 @@ _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
 _TICK_S = 0.1
+_SHOWN = 10
+"""So many laps and models are in /diagnostics; metrics.json has all."""
 
 
 class MetricsNode(Node):
@@ -277,6 +279,8 @@ class MetricsNode(Node):
         now = self.get_clock().now().to_msg()
         self._driven_line.publish(self._line.message(now))
         figures = self._metrics.live_figures()
+        for name in ("lap_times_s", "models"):  # the lists that grow with the run
+            figures[name] = _newest(figures[name])
         self._diagnostics.publish(
             diagnostics.diagnostic_array(
                 now,
@@ -354,6 +358,10 @@ class MetricsNode(Node):
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
+
+
+def _newest(figure: Figure) -> Figure:
+    return figure[-_SHOWN:] if isinstance(figure, list) else figure
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
+from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.bags.writer import BagWriter, OfferedQos
 from pilotnet_brain.errors import UserError
 
@@ -81,3 +83,25 @@ def test_a_bag_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "bag").mkdir()
     with pytest.raises(UserError, match="bag"):
         writer(tmp_path / "bag")
+
+
+def test_every_five_minutes_another_file_begins(tmp_path: Path) -> None:
+    """A file's index lies in memory until the file is complete: it must not grow for hours."""
+    bag = writer(tmp_path / "bag")
+    for second in range(1000):
+        bag.write("/clock", clock(second), 10**18 + second * 10**9)
+    metadata = yaml.safe_load((tmp_path / "bag" / "metadata.yaml").read_text())
+    names = metadata["rosbag2_bagfile_information"]["relative_file_paths"]
+    assert names == [f"bag_{number}.mcap" for number in range(4)]
+    with (tmp_path / "bag" / "bag_2.mcap").open("rb") as file:
+        summary = make_reader(file).get_summary()
+        assert summary is not None
+        assert summary.statistics is not None
+        assert summary.statistics.message_count == 300
+    bag.close()
+    assert seconds_in(tmp_path / "bag") == list(range(1000))
+    with AnyReader([tmp_path / "bag"]) as reader:
+        assert reader.message_count == 1000
+        assert reader.duration == 999 * 10**9 + 1
+    clocks = read_bag(tmp_path / "bag", lambda *_: True).messages
+    assert [message.message.clock.sec for message in clocks] == list(range(1000))

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pilotnet_brain.metrics.frame_figures import FrameLog, frame_figures, suddenness
+from pilotnet_brain.metrics.frame_figures import frame_figures
+from pilotnet_brain.metrics.frame_log import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecord
 
 
@@ -126,8 +127,10 @@ def test_frames_of_another_clock_than_the_poses_are_counted_and_none_is_dropped(
 
 
 def test_suddenness_is_the_mean_step_of_the_outputs():
-    assert suddenness([(0.0, 0.0), (0.3, 0.4), None, (0.3, 0.4)]) == pytest.approx(0.25)
-    assert suddenness([(0.0, 0.0)]) is None
+    outputs = [(0.0, 0.0), (0.3, 0.4), None, (0.3, 0.4)]
+    log = log_of([record(i, outputs=pair) for i, pair in enumerate(outputs)])
+    assert frame_figures(log, 0.0, 1.0, None)["suddenness"] == pytest.approx(0.25)
+    assert frame_figures(log_of([record(0)]), 0.0, 1.0, None)["suddenness"] is None
 
 
 def test_frames_on_which_the_network_failed_are_counted():

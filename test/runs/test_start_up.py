@@ -12,13 +12,13 @@ import pytest
 pytest.importorskip("rclpy", exc_type=ImportError)
 from live_process import Run, still_alive, wait_for  # noqa: E402
 
-RUNS = 20
+RUNS = int(os.environ.get("STARTS", "20"))
 KILLED = (None, "brain", None, "simulator", None, "metrics", "recorder")
 """Whom each run in turn loses to SIGKILL; None: it is told to end by SIGINT."""
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(45 * RUNS)
 def test_every_run_of_a_row_drives(tmp_path: Path) -> None:
     starts = []
     for number in range(RUNS):

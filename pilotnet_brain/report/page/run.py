@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pilotnet_brain.bags.reader import read_bag
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.frame_figures import FrameLog
+from pilotnet_brain.metrics.frame_log import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryFileError, TrajectoryRows
 from pilotnet_brain.report.cameras import worst_frame

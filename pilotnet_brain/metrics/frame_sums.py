@@ -1,0 +1,211 @@
+"""What the brain did on a row of frames, as sums: a run of hours takes no more memory."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from pilotnet_brain.metrics.duration_histogram import DurationHistogram
+from pilotnet_brain.metrics.frame_record import FrameRecord
+
+EDGE_FRAMES = 10
+"""The mean inference time leaves out this many frames at each end, as BehaviorMetrics does."""
+PROBLEMS = ("late", "broken", "failed")
+
+ModelFigures = dict[str, float | int | str | None]
+"""What one model did in one stretch of a run; see `ModelStretch`."""
+FrameFigures = dict[str, float | int | str | list[ModelFigures] | None]
+
+
+class Mean:
+    """The mean of the values that are known."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, value: float | None) -> None:
+        """Take one value; None is none."""
+        if value is not None:
+            self._sum += value
+            self._count += 1
+
+    @property
+    def value(self) -> float | None:
+        """The mean; None of nothing."""
+        return float(self._sum / self._count) if self._count else None
+
+
+class MiddleMean:
+    """The mean of the known values without the first and the last EDGE_FRAMES."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._last: deque[float] = deque()
+        self._mean = Mean()
+
+    def add(self, value: float | None) -> None:
+        """Take the next value; None is none."""
+        if value is None:
+            return
+        if self._first < EDGE_FRAMES:
+            self._first += 1
+            return
+        self._last.append(value)
+        if len(self._last) > EDGE_FRAMES:
+            self._mean.add(self._last.popleft())
+
+    @property
+    def value(self) -> float | None:
+        """The mean; None where the edges are all there is."""
+        return self._mean.value
+
+
+class Suddenness:
+    """The mean Euclidean distance between successive normalized outputs (0..1 each).
+
+    As BehaviorMetrics defines it (suddenness_distance: its brains take the distances, its pilot
+    their mean). A frame without outputs is left out; fewer than two outputs give None, where
+    BehaviorMetrics says 0.
+    """
+
+    def __init__(self) -> None:
+        self._latest: tuple[float, float] | None = None
+        self._steps = Mean()
+
+    def add(self, outputs: tuple[float, float] | None) -> None:
+        """Take the next frame's outputs."""
+        if outputs is None:
+            return
+        if self._latest is not None:
+            self._steps.add(math.dist(self._latest, outputs))
+        self._latest = outputs
+
+    @property
+    def value(self) -> float | None:
+        """The mean step."""
+        return self._steps.value
+
+
+class ModelStretch:
+    """What one model did while no other drove; the mean times are those of `FrameSums`."""
+
+    def __init__(self, first: FrameRecord) -> None:
+        self.model = first.model, first.device
+        self._since_s = first.stamp_s
+        self._driven = 0
+        self._inference, self._callback = MiddleMean(), Mean()
+
+    def add(self, record: FrameRecord) -> None:
+        """Take the next frame of this model."""
+        if record.driven:
+            self._driven += 1
+            self._inference.add(record.inference_s)
+            self._callback.add(record.callback_s)
+
+    def figures(self) -> ModelFigures:
+        """Return the model's entry in ``models``."""
+        name, device = self.model
+        return {
+            "name": name,
+            "device": device,
+            "since_s": self._since_s,
+            "frames_driven": self._driven,
+            "mean_inference_time": self._inference.value,
+            "mean_callback_time": self._callback.value,
+        }
+
+
+class FrameSums:
+    """The sums of a row of frame records, taken one after the other in order of their stamps."""
+
+    def __init__(self) -> None:
+        self.count = self.driven = 0
+        self._first: FrameRecord | None = None
+        self._last: FrameRecord | None = None
+        self._model = self._device = ""
+        self._noted = dict.fromkeys(PROBLEMS, 0)
+        self._inference, self._preprocess, self._callback = MiddleMean(), Mean(), Mean()
+        self._inference_times = DurationHistogram()
+        self._ages, self._stamps_to_commands = DurationHistogram(), DurationHistogram()
+        self._suddenness = Suddenness()
+        self._stretches: list[ModelStretch] = []
+
+    def add(self, record: FrameRecord) -> None:
+        """Take the next record."""
+        self.count += 1
+        self._first, self._last = self._first or record, record
+        self._model, self._device = record.model or self._model, record.device or self._device
+        for problem in PROBLEMS:
+            self._noted[problem] += record.problem.startswith(problem)
+        self._inference.add(record.inference_s)
+        self._inference_times.add(record.inference_s)
+        self._preprocess.add(record.preprocess_s)
+        if record.driven:
+            self._add_driven(record)
+        self._add_to_stretch(record)
+
+    def _add_driven(self, record: FrameRecord) -> None:
+        self.driven += 1
+        self._callback.add(record.callback_s)
+        self._ages.add(record.age_s)
+        self._stamps_to_commands.add(record.stamp_to_command_s)
+        self._suddenness.add(record.outputs)
+
+    def _add_to_stretch(self, record: FrameRecord) -> None:
+        """A swap of the model while driving starts a stretch.
+
+        A late frame's stamp says nothing about who was driving, and a broken one's may be
+        anything: those do not count, nor do frames of an unnamed model.
+        """
+        if not record.model or not (record.driven or record.problem.startswith("failed")):
+            return
+        if not self._stretches or self._stretches[-1].model != (record.model, record.device):
+            self._stretches.append(ModelStretch(record))
+        self._stretches[-1].add(record)
+
+    @property
+    def received(self) -> int:
+        """How many frames the brain received; its counter knows of those whose record was lost."""
+        if self._first is None or self._last is None:
+            return 0
+        return max(self.count, self._last.frames_received - self._first.frames_received + 1)
+
+    def figures(self, real_time_s: float | None) -> FrameFigures:
+        """Return the brain's figures over the frames; what was not measured is None.
+
+        Args:
+            real_time_s: real seconds of the same span, None if unknown.
+        """
+        callback = self._callback.value
+        return {
+            "brain_iteration_frequency": 1.0 / callback if callback else None,
+            "brain_rate_hz": self.driven / real_time_s if self.driven and real_time_s else None,
+            "mean_inference_time": self._inference.value,
+            "inference_time_p50": self._inference_times.percentile(50),
+            "inference_time_p99": self._inference_times.percentile(99),
+            "mean_preprocess_time": self._preprocess.value,
+            "mean_callback_time": callback,
+            "frame_age_p50": self._ages.percentile(50),
+            "frame_age_p99": self._ages.percentile(99),
+            "stamp_to_command_p50": self._stamps_to_commands.percentile(50),
+            "stamp_to_command_p99": self._stamps_to_commands.percentile(99),
+            "suddenness": self._suddenness.value,
+            "model": self._model or None,
+            "device": self._device or None,
+            "models": [stretch.figures() for stretch in self._stretches] or None,
+            "frames_driven": self.driven if self.count else None,
+            "frames_received": self.received if self.count else None,
+            **{f"frames_{problem}": self._counted(problem) for problem in PROBLEMS},
+        }
+
+    def _counted(self, problem: str) -> int | None:
+        """Return how many frames had a problem, by the brain's counter and by the records.
+
+        The counter also knows of frames whose record was lost; old bags have none of failed frames.
+        """
+        if self._first is None or self._last is None:
+            return None
+        first, last = (getattr(record, f"frames_{problem}") for record in (self._first, self._last))
+        # The first record's own frame is counted in its counter already.
+        own = self._first.problem.startswith(problem)
+        return max(self._noted[problem], last - first + own)
