@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,5 +126,5 @@ that at its half), processor time between the first and the last quarter.
 | mean deviation, m: first and last full lap | {verdict.first_lap_m:.4f}, {verdict.last_lap_m:.4f} |
 | ending | {figures.get("ending")} |
 | verdict | {outcome} |
-| machine | {machine} |
+| machine | {machine}; load average {os.getloadavg()[2]:.1f} |
 """
