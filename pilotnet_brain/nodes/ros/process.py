@@ -17,12 +17,13 @@ from typing import Protocol
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from pilotnet_brain.errors import USER_ERROR, UserError, input_warnings_to
+from pilotnet_brain.nodes.ros.executor import NodeExecutor
 from pilotnet_brain.runs.events import REFUSED, record_event
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment
 from pilotnet_brain.runs.signals import StopSignal, end_with_leader
@@ -46,7 +47,7 @@ def run(
     make_node: Callable[[], RunningNode],
     args: Sequence[str] | None = None,
     spin: Callable[[RunningNode, Executor, StopSignal], None] | None = None,
-    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    make_executor: Callable[[], Executor] = NodeExecutor,
     dds_profile: str = NO_IMAGES,
 ) -> int:
     """Run one node until it is done or the process is asked to end; return the exit status.
