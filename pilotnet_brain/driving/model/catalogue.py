@@ -148,10 +148,11 @@ def unsigned_warning(name_or_path: str | Path) -> str:
     sha256 = _sha256(path)
     if sha256 in {entry.sha256 for entry in read_manifest(path.parent).values()}:
         return ""
-    return (
+    text = (
         f"warning: {path} (sha256 {sha256[:16]}...) is not signed: a model is code, so load only "
         f"what you trust, and sign it: pilotnet models sign {shlex.quote(str(path))}"
     )
+    return text.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
 
 
 def sign(path: Path) -> tuple[ManifestEntry, ManifestEntry | None]:
