@@ -17,6 +17,8 @@ IN_FLIGHT_S = 0.25
 """A frame published this shortly before the end may still be on its way: it is not dropped yet."""
 _BEGIN_TOLERANCE_S = 0.5
 _RATE_SPAN_S = 2.0
+_LARGEST = 1e100
+"""What a record says beyond it was not measured; sums and squares of the rest stay finite."""
 
 ModelFigures = dict[str, float | int | str | None]
 """What one model did in one stretch of a run; see `model_figures`."""
@@ -176,7 +178,7 @@ def suddenness(outputs: Iterable[tuple[float, float] | None]) -> float | None:
     their mean). A frame without outputs is left out; fewer than two outputs give None, where
     BehaviorMetrics says 0.
     """
-    known = np.array([pair for pair in outputs if pair is not None], dtype=np.float64)
+    known = np.array([p for p in outputs if p is not None and len(_known(p)) == 2], np.float64)
     if len(known) < 2:
         return None
     return float(np.mean(np.linalg.norm(np.diff(known, axis=0), axis=1)))
@@ -229,7 +231,7 @@ def _stamp_key(stamp_s: float) -> int:
 
 
 def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
+    return [v for v in values if v is not None and (v == 0.0 or 1 / _LARGEST < abs(v) < _LARGEST)]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -58,7 +58,7 @@ class ServiceThreadExecutor(NodeExecutor):
     def __init__(self) -> None:
         super().__init__()
         self._service_thread = ThreadPoolExecutor(1)
-        self._running: list[tuple[Future[object], Callable[[BaseException], None]]] = []
+        self._running: list[tuple[Future[None], Callable[[BaseException], None]]] = []
 
     def add_node(self, node: Node) -> bool:
         """Add a node; the services that it has by now get their own callback group.
