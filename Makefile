@@ -117,6 +117,10 @@ test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
 soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and print how soon each drove
 	@exec $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
 
+.PHONY: fuzz
+fuzz: $(RUN_STAMP) ## Send hostile messages to the nodes of a run (5 minutes; benchmarks/fuzz.py --help)
+	@exec $(VENV)/bin/python benchmarks/fuzz.py $(ARGS)
+
 # Exit status 3: Gazebo cannot be had on this machine.
 .PHONY: test-gazebo
 test-gazebo: $(DEV_STAMP) ## Run the tests in a real Gazebo Classic 11, made once (root, Debian's packages)
