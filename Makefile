@@ -118,7 +118,7 @@ soak: $(DEV_STAMP) ## Start and stop 20 runs in a row, some by SIGKILL, and prin
 	@exec $(VENV)/bin/python -m pytest -m soak -s test/runs/test_start_up.py
 
 .PHONY: fuzz
-fuzz: $(RUN_STAMP) ## Send hostile messages to the nodes of a run (5 minutes; benchmarks/fuzz.py --help)
+fuzz: $(RUN_STAMP) ## Send hostile messages to the nodes of a run (2 minutes; benchmarks/fuzz.py --help)
 	@exec $(VENV)/bin/python benchmarks/fuzz.py $(ARGS)
 
 # Exit status 3: Gazebo cannot be had on this machine.
