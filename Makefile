@@ -125,6 +125,10 @@ soak: $(DEV_STAMP) ## Start and stop 200 runs, some by SIGKILL, then drive for t
 faults: $(DEV_STAMP) ## Hurt runs in every way, and check what must hold (40 minutes)
 	@exec $(VENV)/bin/python benchmarks/faults.py --out benchmarks/fault_campaign/results.md $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(RUN_STAMP) ## Send hostile messages to the nodes of a run (2 minutes; benchmarks/fuzz.py --help)
+	@exec $(VENV)/bin/python benchmarks/fuzz.py $(ARGS)
+
 # Exit status 3: Gazebo cannot be had on this machine.
 .PHONY: test-gazebo
 test-gazebo: $(DEV_STAMP) ## Run the tests in a real Gazebo Classic 11, made once (root, Debian's packages)

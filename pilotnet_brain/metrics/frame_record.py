@@ -30,6 +30,10 @@ _COUNTERS = ("frames_received", "frames_late", "frames_broken", "frames_failed",
 NUMBERS = (*_DURATIONS, *_COMMAND, *_OUTPUTS, "outcome", "device", *_COUNTERS)
 """Names of a frame's numbers on ``brain/frames``: SI units, the fields of `FrameRecord`."""
 _NAN = math.nan
+_LARGEST_COUNT = 2**53
+"""Whole numbers beyond it are not all a float's."""
+_LONGEST_NAME = 1000
+_LONGEST_PROBLEM = 1000
 
 
 class FrameRecordError(ValueError):
@@ -117,7 +121,7 @@ def frame_record(message: Any) -> FrameRecord:
 def problem_of(message: Any) -> str:
     """Return why frames are not driven on, by a message of ``brain/status``; empty: they are."""
     texts = {pair.key: pair.value for status in message.status for pair in status.values}
-    return texts.get("problem", "")
+    return texts.get("problem", "")[:_LONGEST_PROBLEM]
 
 
 def _record(
@@ -126,6 +130,8 @@ def _record(
     count: Callable[[str], int],
     **said: Any,
 ) -> FrameRecord:
+    if len(said["model"]) > _LONGEST_NAME:
+        raise FrameRecordError(f"frame record: a model's name of {len(said['model'])} characters")
     said |= {name: number(name) for name in (*_DURATIONS, *_COMMAND)}
     said |= {name: count(name) for name in _COUNTERS}
     first, second = map(number, _OUTPUTS)
@@ -146,7 +152,7 @@ def _number(numbers: Mapping[str, float], name: str) -> float | None:
 
 def _count(numbers: Mapping[str, float], name: str) -> int:
     value = _number(numbers, name)
-    if value is None or not value.is_integer():
+    if value is None or not value.is_integer() or abs(value) > _LARGEST_COUNT:
         raise FrameRecordError(f"frame record: {name} is {numbers[name]}, not a count")
     return int(value)
 

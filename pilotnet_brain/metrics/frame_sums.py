@@ -17,6 +17,15 @@ ModelFigures = dict[str, float | int | str | None]
 FrameFigures = dict[str, float | int | str | list[ModelFigures] | None]
 
 
+_LARGEST = 1e100
+
+
+def measured(value: float | None) -> float | None:
+    """Return a value whose sums, squares and quotients stay finite; None: nothing measured that."""
+    plausible = value is not None and (value == 0.0 or 1 / _LARGEST < abs(value) < _LARGEST)
+    return value if plausible else None
+
+
 class Mean:
     """The mean of the values that are known."""
 
@@ -24,8 +33,8 @@ class Mean:
         self._sum, self._count = 0.0, 0
 
     def add(self, value: float | None) -> None:
-        """Take one value; None is none."""
-        if value is not None:
+        """Take one value, unless it is not `measured`."""
+        if (value := measured(value)) is not None:
             self._sum += value
             self._count += 1
 
@@ -44,8 +53,8 @@ class MiddleMean:
         self._mean = Mean()
 
     def add(self, value: float | None) -> None:
-        """Take the next value; None is none."""
-        if value is None:
+        """Take the next value, unless it is not `measured`."""
+        if (value := measured(value)) is None:
             return
         if self._first < EDGE_FRAMES:
             self._first += 1
@@ -74,7 +83,7 @@ class Suddenness:
 
     def add(self, outputs: tuple[float, float] | None) -> None:
         """Take the next frame's outputs."""
-        if outputs is None:
+        if outputs is None or None in map(measured, outputs):
             return
         if self._latest is not None:
             self._steps.add(math.dist(self._latest, outputs))
@@ -138,7 +147,7 @@ class FrameSums:
         for problem in PROBLEMS:
             self._noted[problem] += record.problem.startswith(problem)
         self._inference.add(record.inference_s)
-        self._inference_times.add(record.inference_s)
+        self._inference_times.add(measured(record.inference_s))
         self._preprocess.add(record.preprocess_s)
         if record.driven:
             self._add_driven(record)
@@ -147,8 +156,8 @@ class FrameSums:
     def _add_driven(self, record: FrameRecord) -> None:
         self.driven += 1
         self._callback.add(record.callback_s)
-        self._ages.add(record.age_s)
-        self._stamps_to_commands.add(record.stamp_to_command_s)
+        self._ages.add(measured(record.age_s))
+        self._stamps_to_commands.add(measured(record.stamp_to_command_s))
         self._suddenness.add(record.outputs)
 
     def _add_to_stretch(self, record: FrameRecord) -> None:

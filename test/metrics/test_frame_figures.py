@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotnet_brain.metrics.frame_figures import frame_figures
 from pilotnet_brain.metrics.frame_log import FrameLog
@@ -194,3 +196,18 @@ def test_a_model_that_failed_on_every_frame_is_named_too():
 def test_records_that_name_no_model_have_no_entry():
     figures = frame_figures(log_of([record(i, model="") for i in range(5)]), 0.0, 1.0, None)
     assert figures["models"] is None
+
+
+ANY_FLOAT = st.none() | st.floats(allow_nan=False)
+
+
+@given(st.lists(st.tuples(ANY_FLOAT, ANY_FLOAT, ANY_FLOAT), min_size=2, max_size=30))
+def test_what_no_clock_measured_leaves_the_figures_finite(said):
+    log = FrameLog()
+    for number, (duration, first, second) in enumerate(said):
+        outputs = None if first is None or second is None else (first, second)
+        durations = dict.fromkeys(
+            ("preprocess_s", "inference_s", "callback_s", "age_s", "stamp_to_command_s"), duration
+        )
+        log.add(FrameRecord(number * 0.05, model="m", driven=True, outputs=outputs, **durations))
+    json.dumps(frame_figures(log, 0.0, 10.0, 10.0), allow_nan=False)

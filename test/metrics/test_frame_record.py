@@ -15,6 +15,7 @@ from pilotnet_brain.metrics.frame_record import (
     FrameRecord,
     FrameRecordError,
     frame_record,
+    problem_of,
 )
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -128,11 +129,22 @@ def test_a_missing_number_is_named(name):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("epoch", 1.5), ("frames_late", math.nan), ("outcome", 9.0), ("device", -1.0),
-     ("frames_received", math.inf)],
+     ("frames_received", math.inf), ("epoch", 1e300)],
 )  # fmt: skip
 def test_a_wrong_number_is_named(name, value):
     with pytest.raises(FrameRecordError, match=name):
         frame_record(changed(**{name: value}))
+
+
+def test_a_name_without_end_is_no_models():
+    with pytest.raises(FrameRecordError, match="a model's name of 400000 characters"):
+        frame_record(numbers_message(FrameRecord(0.0, model="x" * 400_000)))
+
+
+def test_of_a_problem_without_end_the_beginning_is_kept():
+    problem = problem_of(texts_message({"problem": "broken: " + "x" * 400_000}))
+    assert problem.startswith("broken: x")
+    assert len(problem) <= 1000
 
 
 def test_names_without_values_are_no_record():

@@ -20,6 +20,7 @@ FRAMES_ENTRY = "self_test.png"
 
 _LARGEST_FILE_BYTES = 1 << 30
 _LARGEST_EXTRA_BYTES = 64 << 20
+_LONGEST_CAUSE = 300
 _EXPORT_HINT = "export the network as TorchScript (torch.jit.trace, then torch.jit.save)"
 
 
@@ -51,6 +52,9 @@ def read_archive(path: str | Path) -> ModelArchive:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if _declared_entries(data) not in (None, len(archive.infolist())):
                 raise ModelError(f"{path}: damaged: entries are missing; copy the file again")
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > _LARGEST_FILE_BYTES:
+                raise ModelError(f"{path}: {unpacked} bytes unpacked is too large for a model")
             damaged = archive.testzip()
             if damaged is not None:
                 raise ModelError(
@@ -69,7 +73,8 @@ def read_archive(path: str | Path) -> ModelArchive:
             record = record_from_json(record_json)
         except ValueError as error:
             raise ModelError(
-                f"{path}: its record {RECORD_ENTRY} cannot be read: {error}; export the model again"
+                f"{path}: its record {RECORD_ENTRY} cannot be read: {str(error)[:_LONGEST_CAUSE]}; "
+                "export the model again"
             ) from error
     return ModelArchive(path, data, hashlib.sha256(data).hexdigest(), record, frames_png)
 

@@ -1,4 +1,5 @@
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -149,6 +150,52 @@ def test_a_broken_record_is_refused(tmp_path, small_file):
             new.writestr(name, b'{"format": 9}' if broken else old.read(name))
     with pytest.raises(ModelError, match="format is 9"):
         read_archive(path)
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
+        with bomb.open("net/data.pkl", "w") as entry:
+            for _ in range(1024):
+                entry.write(bytes(2**20))
+        bomb.writestr("net/constants.pkl", b"\0")
+    with pytest.raises(ModelError, match="bytes unpacked is too large for a model"):
+        read_archive(tmp_path / "bomb.pt")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=2000),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=9), inner),
+)
+
+
+def _places(value, at=()):
+    """The ways to every value of a JSON object."""
+    yield at
+    inside = value.items() if isinstance(value, dict) else ()
+    for key, inner in enumerate(value) if isinstance(value, list) else inside:
+        yield from _places(inner, (*at, key))
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), hostile=JSON)
+def test_a_hostile_record_is_refused_in_one_short_line_or_read(tmp_path, small_file, data, hostile):
+    entries = _entries(small_file.read_bytes())
+    (name,) = [name for name in entries if name.endswith("pilotnet.json")]
+    values = json.loads(entries[name])
+    *way, last = data.draw(st.sampled_from([at for at in _places(values) if at]))
+    holder = values
+    for key in way:
+        holder = holder[key]
+    holder[last] = hostile
+    entries[name] = json.dumps(values).encode()
+    with zipfile.ZipFile(tmp_path / "hostile.pt", "w") as archive:
+        for entry, content in entries.items():
+            archive.writestr(entry, content)
+    try:
+        read_archive(tmp_path / "hostile.pt")
+    except ModelError as refusal:
+        said = str(refusal).removeprefix(str(tmp_path))
+        assert len(said) < 500 and "\n" not in said
 
 
 def test_debug_files_are_left_out_and_the_rest_kept():

@@ -316,7 +316,10 @@ class GazeboClient:
 
 
 def _connected(host: str, port: int) -> FramedSocket:
-    return FramedSocket(socket.create_connection((host, port), timeout=_ANSWER_LIMIT_S))
+    try:
+        return FramedSocket(socket.create_connection((host, port), timeout=_ANSWER_LIMIT_S))
+    except UnicodeError as problem:  # a part of the name is empty, or longer than 63 characters
+        raise OSError(f"{host[:80]!r} is no host name") from problem
 
 
 def _packet(kind: str, message: Any) -> bytes:

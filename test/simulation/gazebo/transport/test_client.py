@@ -148,6 +148,20 @@ def test_where_nobody_listens_the_address_is_said() -> None:
         GazeboClient("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_what_is_no_host_name_is_unreachable(host: str) -> None:
+    with pytest.raises(GazeboUnreachable, match="is no host name"):
+        GazeboClient(host, 11345)
+    with GazeboPeer(greeting()) as peer:
+        client = GazeboClient("127.0.0.1", peer.port)
+        client.subscribe("/clock", "Time", lambda data: None)
+        there = new_message("Publish", topic="/clock", msg_type="x.Time", host=host, port=80)
+        peer.say(packet("publisher_subscribe", there))
+        with pytest.raises(GazeboUnreachable, match="is no host name"):
+            client.poll_until(lambda: False, 10.0)
+        client.close()
+
+
 @pytest.mark.parametrize("version", ["gazebo 7.0.0", "gazebo", "ROS master", "gazebo eleven"])
 def test_another_gazebo_is_refused_by_its_version(version: str) -> None:
     with GazeboPeer(greeting(version)) as peer, pytest.raises(UserError, match="9 to 11"):
