@@ -122,7 +122,7 @@ soak: $(DEV_STAMP) ## Start and stop 200 runs, some by SIGKILL, then drive for t
 	@exec $(VENV)/bin/python benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
 
 .PHONY: faults
-faults: $(DEV_STAMP) ## Hurt runs in every way, and check what must hold (40 minutes)
+faults: $(DEV_STAMP) ## Inject faults into live runs, and check what must hold (40 minutes)
 	@exec $(VENV)/bin/python benchmarks/faults.py --out benchmarks/fault_campaign/results.md $(ARGS)
 
 .PHONY: fuzz

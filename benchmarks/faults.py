@@ -1,4 +1,4 @@
-"""Hurt runs in every way, and check what must hold: ``make faults``.
+"""Inject faults into live runs, and check what must hold: ``make faults``.
 
 Each fault happens to a real run over DDS. The car must be told to stand within a bound, the
 results be kept and right up to the fault, the run end with the reason, and nothing be left behind.

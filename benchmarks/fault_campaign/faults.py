@@ -27,7 +27,7 @@ _RELAYED = ("--simulator", "none", "--camera-topic", FAILING_CAMERA)
 
 
 def all_faults() -> list[Fault]:
-    """Return the campaign: every node hurt in every way at every moment, and the rest."""
+    """Return the campaign: every node in every way at every moment, and the rest."""
     return [*_node_faults(), *_run_faults(), *_disk_and_memory_faults(), *_camera_faults()]
 
 

@@ -1,4 +1,4 @@
-"""One run with one fault: started, hurt, watched to its end, and checked."""
+"""One run with one fault: started, disturbed, watched to its end, and checked."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class CommandGuard:
         return self._stops_until_s is not None and now_s <= self._stops_until_s
 
 
-class Roll:
+class NodeWatch:
     """Who of a run's nodes is heard from; a node that fell silent is named.
 
     Args:

@@ -29,7 +29,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 
-from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, Roll
+from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch
 from pilotnet_brain.errors import FAILED as RUN_FAILED
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.graph import GUARD
@@ -55,7 +55,7 @@ class GuardNode(Node):
         # At twice real time, half a second of simulated time passes in a quarter.
         self._guard = CommandGuard(SILENCE_S / max(1.0, self._rtf))
         names = tuple(diagnostics.source(self, name) for name in filter(None, self._watch))
-        self._roll = Roll(names, self._start_up)
+        self._nodes_heard = NodeWatch(names, self._start_up)
         self._stops = 0
         self._stopping = False
         self._alive_since_s: float | None = None
@@ -75,7 +75,6 @@ class GuardNode(Node):
         self._watch: list[str] = declare(
             self, "watch", [""], "Nodes whose silence for 10 s ends the guard, and with it the run"
         )
-
         self._start_up: float = declare(
             self, "start_up", 60.0, "Seconds within which each of them says something"
         )
@@ -109,7 +108,7 @@ class GuardNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         now = time.monotonic()
         for status in message.status:
-            self._roll.on_node(status.name.partition(":")[0], now)
+            self._nodes_heard.on_node(status.name.partition(":")[0], now)
 
     def _on_check(self) -> None:
         now = time.monotonic()
@@ -120,7 +119,7 @@ class GuardNode(Node):
                 self._stops += 1
                 self.get_logger().error("the brain fell silent: car stopped")
         self._stopping = stop
-        silent = self._roll.silent(now)
+        silent = self._nodes_heard.silent(now)
         if silent is not None and self.exit_status is None:
             record_event(None, self.get_name(), FAILED, f"the {silent} node does not answer")
             self.exit_status = RUN_FAILED

@@ -71,6 +71,8 @@ _INFOS = QoSProfile(depth=_KEPT, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LAST_RECORDS_S = 0.5
 """Real time given to the last frames' records after the ending."""
 _TICK_S = 0.1
+_EXPECTED_S = 5.0
+"""Waiting for the other nodes to start needs no explanation for so long."""
 _SHOWN = 10
 """So many laps and models are in /diagnostics; metrics.json has all."""
 
@@ -95,6 +97,7 @@ class MetricsNode(Node):
         self._limits = RealTimeLimits(
             self._spec.time_limit, self._spec.stall_limit, time.monotonic()
         )
+        self._started = time.monotonic()
         self._poses_came = 0
         self._told = ""
         self._logged: list[str] = []
@@ -295,7 +298,8 @@ class MetricsNode(Node):
         progress = self._metrics.progress()
         line = progress_line(progress)
         if progress["completion"] is None:
-            line = f"{line}: {self._why_no_pose()}"
+            if time.monotonic() - self._started > _EXPECTED_S:
+                line = f"{line}: {self._why_no_pose()}"
             if line == self._told and not self._show:
                 return
             self._told = line

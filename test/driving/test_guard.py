@@ -1,4 +1,4 @@
-"""When the guard stops the car, and when it keeps its hands off it."""
+"""When the guard stops the car, and when it leaves the car alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, Roll
+from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch
 
 TICK_S = 0.05
 
@@ -126,24 +126,24 @@ def test_a_guard_that_was_held_up_itself_hears_first() -> None:
 
 
 def test_a_node_that_falls_silent_is_named() -> None:
-    roll = Roll(("brain", "metrics"), start_up_s=60.0, silence_s=5.0)
+    watch = NodeWatch(("brain", "metrics"), start_up_s=60.0, silence_s=5.0)
     for second in range(10):
         for name in ("brain", "metrics", "stranger"):
-            roll.on_node(name, float(second))
-        assert all(roll.silent(second + 0.1 * tick) is None for tick in range(10))
+            watch.on_node(name, float(second))
+        assert all(watch.silent(second + 0.1 * tick) is None for tick in range(10))
     named = []
     for tick in range(100):
         now_s = 10.0 + 0.1 * tick
-        roll.on_node("metrics", now_s)
-        named.append(roll.silent(now_s))
+        watch.on_node("metrics", now_s)
+        named.append(watch.silent(now_s))
     assert named.index("brain") == 41  # last heard at 9 s, silent for more than 5 s
     assert set(named) == {None, "brain"}
 
 
 def test_a_node_that_never_says_anything_is_named_after_its_start() -> None:
-    roll = Roll(("brain", "recorder"), start_up_s=60.0)
+    watch = NodeWatch(("brain", "recorder"), start_up_s=60.0)
     named = []
     for tick in range(700):
-        roll.on_node("brain", 0.1 * tick)
-        named.append(roll.silent(0.1 * tick))
+        watch.on_node("brain", 0.1 * tick)
+        named.append(watch.silent(0.1 * tick))
     assert 600 <= named.index("recorder") <= 602
