@@ -19,6 +19,8 @@ _TIME_LIMIT = "^time limit"
 _NO_MORE_BYTES = 200_000
 _AT_ONCE_S = 1.0
 """The run ends by its own hand: the brain is told first."""
+_RESULTS_FIRST_S = 3.0
+"""A metrics node that is told to end completes the results, picture included, before it ends."""
 _GUARDED_S = 0.6
 """Half a second, and the way to the observer."""
 _CLOCK_STOOD_S = 2.8
@@ -46,12 +48,15 @@ def _node_faults() -> list[Fault]:
 
 def _killed(node: str, when: str, number: signal.Signals) -> Fault:
     ending = f"{'command_guard' if node == 'guard' else node} node ended|stopped by|{_TIME_LIMIT}"
+    stop_s = _GUARDED_S if node == "brain" else _AT_ONCE_S
+    if (node, number) == ("metrics", signal.SIGTERM):
+        stop_s = _RESULTS_FIRST_S
     return Fault(
         f"{node} {number.name}",
         when,
         lambda trial: trial.signal(node, number),
         ending,
-        _GUARDED_S if node == "brain" else _AT_ONCE_S,
+        stop_s,
         bag=when != START,
     )
 
@@ -94,7 +99,7 @@ def _run_faults() -> list[Fault]:
     faults = [
         Fault(
             f"the run itself {number.name}", MIDDLE, send(number), "^stopped by", _AT_ONCE_S,
-            status, more=_ended_with_its_leader,
+            status,
         )
         for number, status in signals.items()
     ]  # fmt: skip
@@ -119,16 +124,6 @@ def _run_faults() -> list[Fault]:
     return faults
 
 
-def _ended_with_its_leader(trial: Trial) -> list[str]:
-    """The nodes of a killed run end by themselves; they are given a moment."""
-    until = time.monotonic() + 10.0
-    while time.monotonic() < until:
-        if not trial.observer.last_moves():
-            return []
-        time.sleep(0.1)
-    return ["the car was left driving"]
-
-
 def _second_run(trial: Trial) -> None:
     second = trial.start_run(trial.root / "second")
     second.wait(60.0)
@@ -151,7 +146,7 @@ def _disk_and_memory_faults() -> list[Fault]:
         return do
 
     small = 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"'
-    ended = "time limit|nothing came|never set off|no pose"
+    ended = "time limit|nothing came|never set off|no pose|no node of the run is heard"
     return [
         Fault("no more room for the bag", MIDDLE, full_for("recorder"), _TIME_LIMIT),
         Fault(
@@ -159,7 +154,7 @@ def _disk_and_memory_faults() -> list[Fault]:
             lambda trial: resource.prlimit(
                 trial.pid("metrics") or 0, resource.RLIMIT_FSIZE, (2000, 2000)
             ),
-            "metrics node ended|time limit|stopped", _AT_ONCE_S + 1.5,
+            "metrics node ended|time limit|stopped", _RESULTS_FIRST_S, rows=False,
         ),
         Fault(
             "/dev/shm of 1 MiB", START, lambda trial: None, ended,

@@ -28,7 +28,9 @@ TIME_LIMIT_S = 8.0
 DRIVES_M = 15.0
 _END_S = TIME_LIMIT_S - 0.4
 _POLL_S = 0.02
-_ENDS_WITHIN_S = 110.0
+_ENDS_WITHIN_S = 170.0
+_LEFT_ALONE_S = 10.0
+"""The nodes of a run that is killed end by themselves within so long."""
 _LOST_ROWS_S = 1.2
 """Rows are handed to the system once a second."""
 
@@ -49,6 +51,7 @@ class Fault:
     options: Sequence[str] = ()  #: of pilotnet drive
     wrapper: Sequence[str] = ()  #: command that starts it
     bag: bool = True  #: whether a readable bag must be there
+    rows: bool = True  #: whether trajectory.csv is as complete as the figures
     simulator: bool = False  #: whether the simulator runs outside the run, with a failing camera
     more: Callable[[Trial], list[str]] = field(default=lambda trial: [])  #: further checks
 
@@ -87,6 +90,9 @@ class Trial:
                 status = self.process.wait(_ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
                 return [f"it did not end within {_ENDS_WITHIN_S:.0f} s"]
+            until = time.monotonic() + _LEFT_ALONE_S
+            while self._nodes_left() and time.monotonic() < until:
+                time.sleep(_POLL_S)
             return self._problems(status)
         finally:
             self._clear()
@@ -214,7 +220,7 @@ class Trial:
         ):
             problems.append("rows before the fault are lost")
         deviation = figures.get("position_deviation_mae")
-        if self.simulated_s and not figures.get("epoch"):
+        if self.simulated_s and not figures.get("epoch") and self.fault.rows:
             metrics = folder.new_metrics()
             for row in rows.tolist():
                 metrics.add_pose(*row[:6])
@@ -230,19 +236,22 @@ class Trial:
         return problems
 
     def _of_what_is_left(self) -> list[str]:
-        problems = []
-        output = str(self.root / "runs")
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                line = path.read_text().replace("\0", " ")
-                if output in line and "executables" in line:
-                    problems.append(f"left behind: {line[:80]}")
+        problems = [f"left behind: {line[:80]}" for line in self._nodes_left()]
         # A node maps the segments of those that it hears, the observer's among them.
         own = Path("/proc/self/maps").read_text()
         left = [n for n in self._shared_memory if Path(n).exists() and n not in own]
         if left:
             problems.append(f"left behind: {', '.join(left)}")
         return problems
+
+    def _nodes_left(self) -> list[str]:
+        """Return the command lines of the run's nodes that are still there."""
+        lines = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if str(self.root / "runs") in path.read_text():
+                    lines.append((path.parent / "cmdline").read_text().replace("\0", " "))
+        return [line for line in lines if "executables" in line]
 
     def _clear(self) -> None:
         for process in [*self._others, getattr(self, "process", None)]:

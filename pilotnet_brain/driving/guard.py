@@ -72,6 +72,11 @@ class NodeWatch:
         if name in self._names:
             self._heard_s[name] = now_s
 
+    @property
+    def anyone(self) -> bool:
+        """Whether any of the nodes was ever heard."""
+        return bool(self._heard_s)
+
     def silent(self, now_s: float) -> str | None:
         """Return a node that fell silent; to be called some times a second."""
         held_up_s = 0.0 if self._checked_s is None else now_s - self._checked_s

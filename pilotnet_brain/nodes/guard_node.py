@@ -33,6 +33,7 @@ from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch
 from pilotnet_brain.errors import FAILED as RUN_FAILED
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.graph import GUARD
+from pilotnet_brain.nodes.ros.offers import environment_text
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import run
 from pilotnet_brain.runs.events import FAILED, record_event
@@ -76,7 +77,7 @@ class GuardNode(Node):
             self, "watch", [""], "Nodes whose silence for 10 s ends the guard, and with it the run"
         )
         self._start_up: float = declare(
-            self, "start_up", 60.0, "Seconds within which each of them says something"
+            self, "start_up", 120.0, "Seconds within which each of them says something"
         )
 
     def on_stop(self, reason: str) -> None:
@@ -121,7 +122,10 @@ class GuardNode(Node):
         self._stopping = stop
         silent = self._nodes_heard.silent(now)
         if silent is not None and self.exit_status is None:
-            record_event(None, self.get_name(), FAILED, f"the {silent} node does not answer")
+            reason = f"the {silent} node does not answer"
+            if not self._nodes_heard.anyone:
+                reason = f"no node of the run is heard ({environment_text()})"
+            record_event(None, self.get_name(), FAILED, reason)
             self.exit_status = RUN_FAILED
 
     def _on_second(self) -> None:

@@ -17,7 +17,8 @@ from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import remappings, topics_of
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 
-_NODES_START_WITHIN_S = 60.0
+_WATCHED = ("brain", "metrics", "recorder", "simulator", "gazebo_bridge")
+_NODES_START_WITHIN_S = 120.0
 _WORLD_LOADS_WITHIN_S = 120.0
 """The world is made, and gzserver loads it, while the bridge waits."""
 
@@ -59,9 +60,10 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     if spec.record:
         nodes.append(_node(spec, "recorder", bag=str(run_dir / "bag"), camera=spec.record_camera))
     if spec.guard:
-        # Simulators in Gazebo's own processes say nothing once a second.
-        said_to_be_there = ("simulator", "gazebo_bridge", "brain", "metrics", "recorder")
-        watch = [node.name for node in nodes if node.name in said_to_be_there]
+        # Gazebo's own processes say nothing once a second; the simulator waits for the others, so
+        # it is named last.
+        names = [node.name for node in nodes]
+        watch = [name for name in _WATCHED if name in names]
         loads_slowly = spec.simulator in ("gazebo", "gz")
         start_up = _NODES_START_WITHIN_S + (_WORLD_LOADS_WITHIN_S if loads_slowly else 0.0)
         guard = _node(

@@ -147,3 +147,5 @@ def test_a_node_that_never_says_anything_is_named_after_its_start() -> None:
         watch.on_node("brain", 0.1 * tick)
         named.append(watch.silent(0.1 * tick))
     assert 600 <= named.index("recorder") <= 602
+    assert watch.anyone
+    assert not NodeWatch(("brain",), start_up_s=60.0).anyone

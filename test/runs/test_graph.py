@@ -24,6 +24,8 @@ def test_a_run_has_its_nodes(tmp_path: Path) -> None:
 def test_the_guard_watches_the_nodes_that_say_something(tmp_path: Path) -> None:
     watch = graph(tmp_path, simulator="gz", record=False)["command_guard"].parameters["watch"]
     assert watch == ["brain", "metrics"]
+    # The simulator waits for the others: it is not the one to name first.
+    assert graph(tmp_path)["command_guard"].parameters["watch"][-1] == "simulator"
 
 
 def test_a_simulator_that_runs_already_is_not_started(tmp_path: Path) -> None:
