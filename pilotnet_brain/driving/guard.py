@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-SILENCE_S = 0.4
-"""With a check every 50 ms and the way of the message, the car is told to stop within 0.5 s."""
+SILENCE_S = 0.35
+"""Messages come, and are checked for, every 50 ms: the car is told to stop within 0.5 s."""
 NODE_SILENCE_S = 10.0
 """Nodes say something once a second; the metrics node draws for some seconds at the end."""
 _STOPS_FOR_S = 0.5

@@ -64,8 +64,6 @@ from pilotnet_brain.runs.fast_dds import profile_warning
 _WATCHDOG_S = 0.05
 _STARTING_S = 3.0
 """A node that publishes commands may be discovered this late."""
-_SETTLED_S = 0.5
-"""While a node is being discovered, a part of its endpoints is seen without the others."""
 _RCLPY_GIVES_INFO = hasattr(Subscription, "CallbackType")
 """From Iron on a message comes with its info to a callback that takes two arguments."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -84,7 +82,7 @@ class BrainNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("brain")
         self.exit_status: int | None = None
-        self._created = self._activated = self._winning_at = time.monotonic()
+        self._created = self._activated = time.monotonic()
         self._lock = threading.RLock()
         """Held while a frame is driven, and while the model or the lifecycle state changes."""
         self._pilot: Pilot | None = None
@@ -233,7 +231,7 @@ class BrainNode(LifecycleNode):
         # rclpy's types leave the message's info out.
         on_image: Any = self._on_image if _RCLPY_GIVES_INFO else self._on_image_alone
         self._watchdog = FrameWatchdog()
-        self._activated = self._winning_at = time.monotonic()
+        self._activated = time.monotonic()
         self._starting = StartingPublisher(self, topic)
         self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
         kinds = {Image: on_image, CompressedImage: on_image}
@@ -347,13 +345,11 @@ class BrainNode(LifecycleNode):
         """While starting: stop driving if another node turns out to be the one that drives."""
         if self._starting is None:
             return False
-        winners, now = self._starting.winners(), time.monotonic()
+        now = time.monotonic()
+        winners = self._starting.yields_to(now)
         if not winners:
-            self._winning_at = now
-            if now - self._activated > _STARTING_S:
+            if not self._starting.contested and now - self._activated > _STARTING_S:
                 self._end_starting()
-            return False
-        if now - self._winning_at < _SETTLED_S:
             return False
         topic = self.resolve_topic_name("cmd_vel")
         self.trigger_deactivate()

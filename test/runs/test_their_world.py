@@ -93,7 +93,7 @@ def driven_m(run: Run) -> float:
     return float(rows[-1, COLUMNS.index("arc_length")] - rows[0, COLUMNS.index("arc_length")])
 
 
-def longest_unanswered_m(run: Run) -> float:
+def unanswered_m(run: Run) -> float:
     """Return how far the car went, at the run's end, between the last frame's record and its stop.
 
     By the bag: the recorder goes on until the run ends.
@@ -156,7 +156,9 @@ def test_the_car_of_a_brain_that_is_gone_is_stopped(
             signal.SIGSTOP: "the brain node does not answer"}[number]  # fmt: skip
     assert figures["ending"] == told, log
     assert theirs.end() == {"F1ROS": 0.0}
-    assert longest_unanswered_m(run) < 0.5 * speed_of(51)
+    # By the guard, which takes half a second (timed by `make faults`), not when the run ends: it
+    # waits 10 s for a node that does not answer.
+    assert unanswered_m(run) < 3.0 * speed_of(51)
 
 
 def test_a_brain_held_up_for_a_moment_drives_on(start: Callable[..., Any]) -> None:

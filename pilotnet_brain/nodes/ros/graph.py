@@ -17,6 +17,8 @@ GUARD = "command_guard"
 """Name of the node that publishes a zero command once the brain is silent: it drives nobody."""
 DISCOVERY_S = 0.7
 """How long other nodes are given to show up in the graph."""
+_SETTLED_S = 0.5
+"""While a node is being discovered, a part of its endpoints is seen without the others."""
 _UNKNOWN = "_UNKNOWN_"
 _LOG_AGAIN_S = 5.0
 _FRAME_AGAIN_S = 0.1
@@ -75,6 +77,28 @@ class StartingPublisher:
         self._prefix = f"{topic}/_starting_"
         self._number = secrets.randbits(32)
         self._mark = node.create_publisher(Empty, f"{self._prefix}{self._number:08x}", 1)
+        self._losing_since_s: float | None = None
+
+    @property
+    def contested(self) -> bool:
+        """Whether another node would have gone on, when it was last asked."""
+        return self._losing_since_s is not None
+
+    def yields_to(self, now_s: float) -> list[str]:
+        """Return the `winners` once they were seen for half a second: whom this node lets drive.
+
+        A node that was held up sees, at its first look, endpoints without the names of their nodes.
+
+        Args:
+            now_s: of a steady clock, s.
+        """
+        winners = self.winners()
+        if not winners:
+            self._losing_since_s = None
+            return []
+        if self._losing_since_s is None:
+            self._losing_since_s = now_s
+        return winners if now_s - self._losing_since_s >= _SETTLED_S else []
 
     def winners(self) -> list[str]:
         """Return the full names of the nodes that go on instead of this one; none: it goes on."""

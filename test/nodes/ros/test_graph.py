@@ -56,6 +56,25 @@ def test_who_published_before_goes_on(make_node: Make) -> None:
     assert all("/before" in starting.winners() for starting in started)
 
 
+def test_a_node_yields_only_to_others_that_it_has_seen_for_a_while(make_node: Make) -> None:
+    """Else a brain that was held up would let the guard drive, whose name it does not know yet."""
+    before, node = make_node("before"), make_node("brain")
+    starting = start_publishing(node)
+    assert starting.yields_to(now_s=0.0) == []
+    assert not starting.contested
+    other = before.create_publisher(Empty, TOPIC, 1)
+    wait_for_others([node], 1)
+    # Held up for 10 s: nothing was seen meanwhile.
+    assert starting.yields_to(now_s=10.0) == []
+    assert starting.contested
+    assert starting.yields_to(now_s=10.4) == []
+    assert starting.yields_to(now_s=10.5) == ["/before"]
+    before.destroy_publisher(other)
+    wait_for_others([node], 0)
+    assert starting.yields_to(now_s=10.6) == []
+    assert not starting.contested
+
+
 def test_the_mark_is_taken_away_and_hidden_while_it_is_there(make_node: Make) -> None:
     node, other = make_node("brain"), make_node("other")
     starting = start_publishing(node)
