@@ -50,7 +50,9 @@ def read_archive(path: str | Path) -> ModelArchive:
     data = _read_bytes(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if _declared_entries(data) not in (None, len(archive.infolist())):
+            names = archive.namelist()
+            # Of two entries of one name, zipfile checks and reads the later one only.
+            if _declared_entries(data) not in (None, len(names)) or len(set(names)) < len(names):
                 raise ModelError(f"{path}: damaged: entries are missing; copy the file again")
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > _LARGEST_FILE_BYTES:

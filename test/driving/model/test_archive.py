@@ -134,6 +134,15 @@ def test_a_damaged_directory_is_refused(tmp_path, small_file, damages):
     assert _entries(damaged.data) == _entries(before)
 
 
+def test_an_entry_hidden_by_another_of_its_name_is_refused(tmp_path, small_file):
+    data = bytearray(small_file.read_bytes())
+    name = data.index(b"archive/data/1", data.index(b"PK\x01\x02"))
+    data[name + len(b"archive/data/")] = ord("0")
+    (tmp_path / "renamed.pt").write_bytes(data)
+    with pytest.raises(ModelError, match="entries are missing"):
+        read_archive(tmp_path / "renamed.pt")
+
+
 @given(st.binary(max_size=400))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_bytes_are_refused(tmp_path, data):
