@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pilotnet_brain.machine import made_by
-from pilotnet_brain.runs.drive import keep_line
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
 from pilotnet_brain.runs.processes import command_line
@@ -70,7 +69,7 @@ def started(spec: RunSpec, path: Path) -> Iterator[tuple[RunFolder, list[FuzzedN
     """Start the nodes of a spec into a folder; what still runs at the end is killed."""
     folder = RunFolder.make(path)
     folder.add_to_record(spec=spec.with_absolute_paths().to_dict(), **made_by())
-    keep_line(folder)
+    folder.keep_line()
     nodes: list[FuzzedNode] = []
     try:
         for node in run_graph(spec, folder.path):

@@ -58,7 +58,6 @@ from pilotnet_brain.nodes.ros.pose_messages import (
 )
 from pilotnet_brain.nodes.ros.process import run
 from pilotnet_brain.report.figures import progress_line, run_summary
-from pilotnet_brain.runs.drive import keep_line
 from pilotnet_brain.runs.events import DRIVING, FAILED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.real_time_limits import RealTimeLimits
@@ -139,7 +138,7 @@ class MetricsNode(Node):
             folder = RunFolder.create(spec.output, spec.circuit, spec.model)
             folder.add_to_record(spec=spec.with_absolute_paths().to_dict(), **made_by())
         if not folder.circuit_csv.exists():
-            keep_line(folder)
+            folder.keep_line()
         return folder
 
     def _create_topics(self) -> None:

@@ -9,15 +9,13 @@ from pathlib import Path
 
 from pilotnet_brain.bags.reader import BagLibraryMissing
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.ros_environment import check_ros_environment, check_text
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
-from pilotnet_brain.simulation.gazebo.circuit import check_reach
-from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
-from pilotnet_brain.simulation.gazebo.sim import check_gz
 from pilotnet_brain.user_path import user_path
 
 
@@ -34,13 +32,12 @@ def check_run(spec: RunSpec) -> None:
     if not spec.in_process:
         check_ros_environment()
         _check_names(spec)
+    circuit = None
     # `ros2 launch` runs on ROS' own Python, which may lack the library; the nodes have it.
     with suppress(BagLibraryMissing):
         circuit = load_circuit(spec.circuit)
         if spec.reference_lap:
             read_reference_lap_of(circuit, spec.reference_lap)
-        if spec.simulator in ("gazebo", "gz") and not spec.world:
-            check_reach(circuit)
     _check_model(spec)
     if spec.disturbance:
         from pilotnet_brain.runs.disturbances import find_disturbance
@@ -49,10 +46,8 @@ def check_run(spec: RunSpec) -> None:
         find_disturbance(name).check(amount)
     if spec.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
         raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
-    if spec.simulator == "gazebo":
-        check_gazebo(spec.world, spec.gui)
-    elif spec.simulator == "gz":
-        _check_for_gz(spec)
+    if spec.simulator in ("gazebo", "gz"):
+        _check_for_gazebo(spec, circuit)
     if spec.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if spec.device == "cuda" and not _has_cuda_driver():
@@ -87,7 +82,17 @@ def _check_model(spec: RunSpec) -> None:
                     raise
 
 
-def _check_for_gz(spec: RunSpec) -> None:
+def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
+    # Here, because they bring trimesh, and with it a third of a second to every other run.
+    from pilotnet_brain.simulation.gazebo.circuit import check_reach
+    from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
+    from pilotnet_brain.simulation.gazebo.sim import check_gz
+
+    if circuit is not None and not spec.world:
+        check_reach(circuit)
+    if spec.simulator == "gazebo":
+        check_gazebo(spec.world, spec.gui)
+        return
     for name, given in (("world", spec.world), ("lockstep", spec.lockstep)):
         if given:
             raise UserError(f"{name} is for simulator gazebo (Gazebo Classic): leave it out for gz")

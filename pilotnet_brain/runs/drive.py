@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from pilotnet_brain.bags.reader import BagLibraryMissing
-from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError, input_warnings_told_before
 from pilotnet_brain.machine import made_by
-from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.check import check_run
@@ -101,17 +99,8 @@ def prepare_run(spec: RunSpec, path: Path | None = None) -> RunFolder:
     folder.add_to_record(started=started, spec=spec.to_dict(), **made_by())
     # Without the library that reads bags it is the metrics node that keeps the circuit.
     with suppress(BagLibraryMissing), input_warnings_told_before():
-        keep_line(folder)
+        folder.keep_line()
     return folder
-
-
-def keep_line(folder: RunFolder) -> None:
-    """Keep the circuit and the reference lap of the folder's spec in the folder."""
-    spec = folder.spec()
-    circuit = load_circuit(spec.circuit)
-    folder.keep_circuit(circuit)
-    if spec.reference_lap:
-        folder.keep_reference_lap(read_reference_lap_of(circuit, spec.reference_lap))
 
 
 def _drive_live(folder: RunFolder, output: IO[bytes] | None) -> int | None:

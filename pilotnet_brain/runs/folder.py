@@ -20,7 +20,7 @@ from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit, circuit_fields, circuit_of, write_centerline
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.metrics.reference_lap import read_reference_lap
+from pilotnet_brain.metrics.reference_lap import read_reference_lap, read_reference_lap_of
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRow, row_text
 from pilotnet_brain.runs.spec import RunSpec
@@ -193,6 +193,18 @@ class RunFolder:
             return RunSpec.from_dict(values)
         except (UserError, TypeError) as problem:
             raise RunFolderError(f"{self.run_yaml}: not a run's spec: {problem}") from problem
+
+    def keep_line(self) -> None:
+        """Keep the circuit and the reference lap of the run's spec, by which it is measured.
+
+        Raises:
+            UserError: one of them cannot be had.
+        """
+        spec = self.spec()
+        circuit = load_circuit(spec.circuit)
+        self.keep_circuit(circuit)
+        if spec.reference_lap:
+            self.keep_reference_lap(read_reference_lap_of(circuit, spec.reference_lap))
 
     def keep_circuit(self, circuit: Circuit) -> None:
         """Keep the circuit that the run is measured by: its line in circuit.csv."""

@@ -29,7 +29,7 @@ from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.simulator_output import time_message
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class FakeWorld:
