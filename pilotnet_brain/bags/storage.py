@@ -213,7 +213,7 @@ def _raw_sqlite(path: Path, wanted: Wanted) -> Iterator[RawMessage]:
         asked = [n for n, (name, kind, _) in topics.items() if wanted(name, kind)]
         newest = -1
         for row, number, log_time_ns, data in database.execute(
-            "SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED WHERE topic_id IN "
+            "SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED WHERE topic_id IN "  # noqa: S608
             f"({', '.join('?' * len(asked))})",
             asked,
         ):

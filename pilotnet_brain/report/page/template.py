@@ -56,7 +56,7 @@ def script_json(value: object) -> Markup:
     # No end tag, no comment, and no line separator that ends a line in JavaScript only.
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return Markup(text)  # noqa: S704
 
 
 @cache

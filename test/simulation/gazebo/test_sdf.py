@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_world import with_gazebo_ros
-from pilotnet_brain.simulation.gazebo.sdf import row, write_sdf
+from pilotnet_brain.simulation.gazebo.sdf import read_xml, row, write_sdf
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6))
@@ -35,3 +35,22 @@ def test_a_written_document_is_read_back(tmp_path: Path) -> None:
     root = ElementTree.parse(path).getroot()
     assert root.get("version") == "1.6"
     assert root.findtext("model/pose") == "1 2.5"
+
+
+@pytest.mark.parametrize("entity", [
+    '"' + 9 * "&none;" + '"',
+    'SYSTEM "/etc/hostname"',
+])  # fmt: skip
+def test_entities_of_other_files_or_without_end_are_refused(tmp_path: Path, entity: str) -> None:
+    path = tmp_path / "hostile.world"
+    path.write_text(f'<!DOCTYPE sdf [<!ENTITY some {entity}>]><sdf version="1.6">&some;</sdf>')
+    with pytest.raises(ElementTree.ParseError):
+        read_xml(path)
+
+
+def test_a_small_file_that_expands_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    levels = [f'<!ENTITY e{n} "{10 * f"&e{n - 1};"}">' for n in range(1, 10)]
+    laughs = f'<!DOCTYPE sdf [<!ENTITY e0 "{50 * "x"}">{"".join(levels)}]>'
+    (tmp_path / "hostile.world").write_text(f'{laughs}<sdf version="1.6">&e9;</sdf>')
+    with pytest.raises(ElementTree.ParseError, match="amplification"):
+        read_xml(tmp_path / "hostile.world")
