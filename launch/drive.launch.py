@@ -29,7 +29,6 @@ from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from pilotnet_brain.driving.model.catalogue import unsigned_warning
 from pilotnet_brain.errors import UserError, input_warnings_to
 from pilotnet_brain.report.after_run import show_run
 from pilotnet_brain.runs.drive import prepare_run, reason_of
@@ -76,8 +75,6 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             raise UserError(
                 "lockstep with simulator mujoco needs no ROS: pilotnet drive --lockstep"
             )
-        if warning := unsigned_warning(spec.model):
-            print(warning, file=sys.stderr, flush=True)  # an action would come after the loading
         with input_warnings_to(lambda text: said.append(f"warning: {text}")):
             folder = prepare_run(spec)
     except UserError as error:

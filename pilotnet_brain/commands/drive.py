@@ -39,7 +39,8 @@ def drive(**arguments: Any) -> None:
     from pilotnet_brain.runs.fast_dds import other_terminals
 
     spec = RunSpec(**arguments)
-    if warning := unsigned_warning(spec.model):
+    # In a live run the brain says it, before it loads the model.
+    if spec.in_process and (warning := unsigned_warning(spec.model)):
         print(warning, file=sys.stderr, flush=True)
 
     def announce(folder: RunFolder) -> None:

@@ -44,7 +44,7 @@ from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.model import DEVICES
-from pilotnet_brain.driving.model.catalogue import resolve_model
+from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.model.torchscript import error_line
 from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
@@ -160,6 +160,8 @@ class BrainNode(LifecycleNode):
 
     def _load(self, name: str) -> Pilot:
         path = resolve_model(name, trust=self._trust_model)
+        if warning := unsigned_warning(name):
+            self.get_logger().warning(warning.removeprefix("warning: "))
         try:
             pilot = Pilot(load_model(path, self._device))
             pilot.warm_up()

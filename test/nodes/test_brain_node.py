@@ -431,6 +431,14 @@ def test_an_error_that_nobody_foresaw_stops_the_car_too(world: FakeWorld, model:
     world.until(lambda: world.commands[-1] == STOP, "the stop")
 
 
+def test_a_model_that_nobody_signed_is_announced_before_it_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "theirs.pt").write_bytes(b"no TorchScript")
+    _, errors = start_brain(tmp_path / "theirs.pt").communicate(timeout=PATIENCE_S)
+    said, refused = errors.index("theirs.pt (sha256 "), errors.index("not a TorchScript file")
+    assert said < refused
+    assert "is not signed: a model is code" in errors
+
+
 def test_an_unfit_model_ends_the_process_before_it_drives(world: FakeWorld, tmp_path: Path) -> None:
     (tmp_path / "damaged.pt").write_bytes(b"no TorchScript")
     seen = len(world.commands)

@@ -98,7 +98,7 @@ def test_a_name_that_is_not_utf8_is_refused_before_a_live_run(
     name = os.fsdecode(b"caf\xe9.csv")
     Path(name).touch()
     assert main(["drive", f"--{option}", name]) == 2
-    *_, line = capsys.readouterr().err.splitlines()  # a model is said to be not signed before
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {option} is 'caf") or line.startswith(f"error: {option} is '/")
     assert "not UTF-8" in line
     assert os.listdir() == [name]
