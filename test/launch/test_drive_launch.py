@@ -152,9 +152,9 @@ def test_an_including_launch_outlives_the_run_and_raises_nothing(tmp_path: Path)
 @pytest.mark.parametrize(
     ("given", "nodes"),
     [
-        ({}, {"simulator", "brain", "metrics", "recorder"}),
-        ({"simulator": "none"}, {"brain", "metrics", "recorder"}),
-        ({"record": "false"}, {"simulator", "brain", "metrics"}),
+        ({}, {"simulator", "brain", "metrics", "recorder", "guard"}),
+        ({"simulator": "none"}, {"brain", "metrics", "recorder", "guard"}),
+        ({"record": "false", "guard": "false"}, {"simulator", "brain", "metrics"}),
     ],
 )
 def test_it_starts_the_nodes_of_the_run(
