@@ -5,7 +5,7 @@ from __future__ import annotations
 SILENCE_S = 0.35
 """Messages come, and are checked for, every 50 ms: the car is told to stop within 0.5 s."""
 NODE_SILENCE_S = 10.0
-"""Nodes say something once a second; the metrics node draws for some seconds at the end."""
+"""Nodes say something once a second."""
 _STOPS_FOR_S = 0.5
 """The zero command is repeated for so long; then whoever wants to may drive the car away."""
 _HELD_UP_S = 0.2
@@ -67,10 +67,10 @@ class NodeWatch:
         self._start_s: float | None = None
         self._checked_s: float | None = None
 
-    def on_node(self, name: str, now_s: float) -> None:
-        """Note that a node was heard."""
+    def on_node(self, name: str, now_s: float, busy_s: float = 0.0) -> None:
+        """Note that a node was heard, which may then be busy for so long and say nothing."""
         if name in self._names:
-            self._heard_s[name] = now_s
+            self._heard_s[name] = now_s + busy_s
 
     @property
     def anyone(self) -> bool:

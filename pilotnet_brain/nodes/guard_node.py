@@ -42,6 +42,8 @@ _CHECK_S = 0.05
 _JOINS_AFTER_S = 5.0
 """A brain that starts takes a publisher whose node is not discovered yet for one that drives."""
 _STOPS_WITHIN_S = 0.3
+_ENDS_WITHIN_S = 60.0
+"""A node that ends is given so long: the metrics node draws, on a machine that may be slow."""
 _BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Takes what any publisher offers."""
 
@@ -109,7 +111,8 @@ class GuardNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         now = time.monotonic()
         for status in message.status:
-            self._nodes_heard.on_node(status.name.partition(":")[0], now)
+            busy_s = _ENDS_WITHIN_S if status.message == diagnostics.ENDING else 0.0
+            self._nodes_heard.on_node(status.name.partition(":")[0], now, busy_s)
 
     def _on_check(self) -> None:
         now = time.monotonic()

@@ -334,7 +334,15 @@ class MetricsNode(Node):
             print(flush=True)
         print(run_summary(figures), flush=True)
         if self._folder.trajectory_csv.exists():
+            self._say_ending()
             self._draw()
+
+    def _say_ending(self) -> None:
+        """Tell the guard that nothing will be heard while the lap is drawn."""
+        now = self.get_clock().now().to_msg()
+        name = f"{diagnostics.source(self)}: run"
+        last = diagnostics.diagnostic_array(now, name, diagnostics.OK, diagnostics.ENDING, {})
+        self._diagnostics.publish(last)
 
     def _save(self) -> Figures:
         """Write metrics.json as of now; return the figures."""

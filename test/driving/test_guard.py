@@ -125,6 +125,13 @@ def test_a_guard_that_was_held_up_itself_hears_first() -> None:
     assert stops(guard, 8.0, driven_until(guard, 8.0), begin_s=5.05) == []
 
 
+def test_a_node_that_is_busy_with_its_end_is_given_time() -> None:
+    watch = NodeWatch(("metrics",), start_up_s=60.0, silence_s=5.0)
+    watch.on_node("metrics", 0.0, busy_s=20.0)
+    silent = [watch.silent(0.1 * tick) for tick in range(300)]
+    assert silent.index("metrics") == 251
+
+
 def test_a_node_that_falls_silent_is_named() -> None:
     watch = NodeWatch(("brain", "metrics"), start_up_s=60.0, silence_s=5.0)
     for second in range(10):

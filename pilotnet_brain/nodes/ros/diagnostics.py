@@ -11,6 +11,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 OK = DiagnosticStatus.OK
 WARN = DiagnosticStatus.WARN
 ERROR = DiagnosticStatus.ERROR
+ENDING = "ending"
+"""What a node says last, before it is busy with its end."""
 
 
 def source(node: Any, name: str = "") -> str:
