@@ -31,7 +31,7 @@ from launch_ros.actions import Node
 
 from pilotnet_brain.errors import UserError, input_warnings_to
 from pilotnet_brain.report.after_run import show_run
-from pilotnet_brain.runs.drive import prepare_run, reason_of
+from pilotnet_brain.runs.drive import complete, prepare_run, reason_of
 from pilotnet_brain.runs.events import (
     FAILED,
     REFUSED,
@@ -41,7 +41,6 @@ from pilotnet_brain.runs.events import (
     record_event,
 )
 from pilotnet_brain.runs.fast_dds import other_terminals, remove_dead_files
-from pilotnet_brain.runs.finish import finish_run
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
 from pilotnet_brain.runs.signals import leader_environment
@@ -149,10 +148,10 @@ class _Run:
         else:
             try:
                 reason = last_reason(self._folder.path, STOPPING)
-                finish_run(self._folder, reason or "launch was stopped")
+                complete(self._folder, reason or "launch was stopped")
                 problem = None if show_run(self._folder) else "the laps were not completed"
             except (UserError, OSError) as error:
-                problem = f"the results are not complete: {error}"
+                problem = str(error)
         if problem and self._first is not None and _is_launched_itself():
             # Ends launch with exit status 1; Ctrl-C, after which no node was the first, with 0.
             raise RuntimeError(problem)

@@ -15,6 +15,7 @@ from pilotnet_brain.errors import UserError, input_warnings_told_before
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.metrics.run_metrics import Figures
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
+from pilotnet_brain.package_share import pilotnet_command
 from pilotnet_brain.runs.check import check_run
 from pilotnet_brain.runs.events import FAILED, REFUSED, STOPPING, last_reason, record_event
 from pilotnet_brain.runs.fast_dds import remove_dead_files
@@ -150,7 +151,7 @@ def _drive_in_process(folder: RunFolder, on_progress: Callable[[Figures], object
             folder.write_metrics(drive_spec(folder.spec(), metrics, keep))
             folder.close()
         except OSError as problem:
-            raise _incomplete(problem) from problem
+            raise _incomplete(folder, problem) from problem
     return stop.number
 
 
@@ -163,11 +164,14 @@ def complete(folder: RunFolder, reason: str) -> Figures:
     try:
         return finish_run(folder, reason)
     except (UserError, OSError) as problem:
-        raise _incomplete(problem) from problem
+        raise _incomplete(folder, problem) from problem
 
 
-def _incomplete(problem: Exception) -> RunIncomplete:
-    return RunIncomplete(f"the results are not complete: {problem}")
+def _incomplete(folder: RunFolder, problem: Exception) -> RunIncomplete:
+    text = f"the results are not complete: {problem}"
+    if folder.trajectory_csv.exists():
+        text += f"; what was kept: {pilotnet_command()} report {folder.path}"
+    return RunIncomplete(text)
 
 
 def reason_of(

@@ -23,7 +23,8 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.returncode == 1
     assert run.stderr.startswith("error: the results are not complete: ")
-    assert "File too large" in run.stderr
+    assert "File too large; what was kept: " in run.stderr
+    assert run.stderr.rstrip().endswith(f"report {(tmp_path / 'latest').resolve()}")
     assert len(run.stderr.splitlines()) == 1
     driven = (tmp_path / "latest" / "trajectory.csv").read_text().splitlines()
     assert len(driven) > 100  # what the disk took is kept

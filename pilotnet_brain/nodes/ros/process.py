@@ -93,7 +93,7 @@ def run(
         if not isinstance(problem, OSError):
             raise
         # A full disk, mostly: said in one line, like every end.
-        print(f"error: {problem}", file=sys.stderr, flush=True)
+        print(f"error: {Path(sys.argv[0]).name}: {problem}", file=sys.stderr, flush=True)
         return 1
     finally:
         warnings_shown.close()
