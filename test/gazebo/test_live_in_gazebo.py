@@ -186,7 +186,7 @@ def test_models_are_swapped_on_a_gazebo_that_goes_on(
         assert len(folders) == 3
 
 
-def test_the_bridge_takes_up_a_gazebo_that_was_started_anew(
+def test_the_bridge_connects_to_a_gazebo_that_was_started_again(
     bridge: Callable[..., subprocess.Popen[bytes]], world: WorldFiles, port: int, tmp_path: Path
 ) -> None:
     log = tmp_path / "bridge.log"

@@ -226,7 +226,7 @@ def test_the_same_stretch_with_one_pose_a_second():
     assert metrics.figures()["position_deviation_max"] < 1e-6
 
 
-def test_a_clock_reset_begins_the_run_anew():
+def test_a_clock_reset_starts_the_run_again():
     metrics = drive(RunMetrics(circle()), lambda t: 10.0 * t, ticks(20.0))
     drive(metrics, lambda t: 5.0 * t, ticks(10.0))
     figures = metrics.figures()
@@ -243,7 +243,7 @@ def test_a_reset_shortly_after_the_start():
     assert metrics.figures()["distance_m"] == pytest.approx(50.0, rel=1e-3)
 
 
-def test_a_car_put_elsewhere_by_hand_begins_anew():
+def test_a_car_put_elsewhere_by_hand_starts_again():
     metrics = drive(RunMetrics(circle()), lambda t: 10.0 * t, ticks(10.0))
     drive(metrics, lambda t: 10.0 * t + 150.0, ticks(20.0, begin_s=10.05))
     assert metrics.figures()["epoch"] == 1
