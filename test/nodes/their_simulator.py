@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -95,7 +98,10 @@ class Car:
 def main() -> None:
     """Simulate in real time until the process is ended; then say how fast each car went last."""
     habits = Habits(**json.loads(sys.argv[1]))
-    rclpy.init()
+    told_to_end = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: told_to_end.set())
+    # rclpy's handler would end the context in the middle of a publish call.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node("their_simulator")
     cars = [Car(node, name, habits) for name in habits.cars]
     clock = node.create_publisher(Clock, "/clock", BEST_EFFORT)
@@ -103,23 +109,18 @@ def main() -> None:
     for other in others:
         other.create_publisher(Clock, "/clock", 1)
     start, step = time.monotonic(), 0
-    try:
-        while True:
-            step += 1
-            time_s = step * STEP_S
-            if habits.clock:
-                clock.publish(Clock(clock=time_message(time_s)))
-            for car in cars:
-                car.move(time_s)
-                if step % 5 == 0:
-                    car.show(time_s)
-            while (left := start + time_s - time.monotonic()) > 0.0:
-                rclpy.spin_once(node, timeout_sec=left)
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-        pass
-    finally:
-        speeds = {car.name: car.speed for car in cars}
-        print(json.dumps(speeds), flush=True)
+    while not told_to_end.is_set():
+        step += 1
+        time_s = step * STEP_S
+        if habits.clock:
+            clock.publish(Clock(clock=time_message(time_s)))
+        for car in cars:
+            car.move(time_s)
+            if step % 5 == 0:
+                car.show(time_s)
+        while (left := start + time_s - time.monotonic()) > 0.0:
+            rclpy.spin_once(node, timeout_sec=left)
+    print(json.dumps({car.name: car.speed for car in cars}), flush=True)
 
 
 if __name__ == "__main__":
