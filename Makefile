@@ -111,7 +111,7 @@ proof: $(RUN_STAMP) ## Drive 34 laps of every model in lock-step, for the model 
 TESTS ?= test
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests (TESTS=test/circuits for some of them)
-	@exec $(VENV)/bin/python -m pytest $(TESTS)
+	@exec test/run_suite.sh $(VENV)/bin/python $(TESTS)
 
 # Nothing else should run. The second one writes docs/results/soak.md.
 STARTS ?= 200

@@ -12,6 +12,8 @@ from hot_path.transport import TransportFigures, bench_transport
 
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
 
+pytestmark = pytest.mark.live
+
 
 def test_frames_cross_two_processes():
     seen = []

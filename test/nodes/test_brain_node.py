@@ -32,6 +32,8 @@ from pilotnet_brain.nodes.ros.simulator_output import time_message  # noqa: E402
 from pilotnet_brain.nodes.swap_client import swap_model  # noqa: E402
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
+pytestmark = pytest.mark.live
+
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)
 AS_MODULE = ("-m", "pilotnet_brain.nodes.brain_node")

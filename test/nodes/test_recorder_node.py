@@ -14,6 +14,8 @@ from fake_world import PATIENCE_S, FakeWorld  # noqa: E402
 
 from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E402
 
+pytestmark = pytest.mark.live
+
 DOMAIN_ID = 40 + os.getpid() % 30
 
 
