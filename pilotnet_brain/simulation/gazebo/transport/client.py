@@ -15,13 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.gazebo.errors import BrokenMessage, GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.transport.connection import ConnectionLost, FramedSocket
-from pilotnet_brain.simulation.gazebo.transport.messages import (
-    BrokenMessage,
-    new_message,
-    parse,
-    type_name,
-)
+from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse, type_name
 
 _ANSWER_LIMIT_S = 5.0
 _SPOKEN = re.compile(r"gazebo (9|10|11)(\.\S*)?\s*")
@@ -32,10 +28,6 @@ _LEFT_ALONE = ("topic_namepaces_init", "topic_namespace_add", "unsubscribe")
 whose connection closes as well."""
 
 Handler = Callable[[memoryview], None]
-
-
-class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
-    """No Gazebo answers, or the one that did is gone."""
 
 
 @dataclass(eq=False)
@@ -80,6 +72,11 @@ class GazeboClient:
         except (GazeboUnreachable, UserError):
             self.close()
             raise
+
+    @property
+    def description(self) -> str:
+        """Which Gazebo it is, and where."""
+        return f"{self.version} at {self.address}"
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Handle what has come, waiting for it at most `timeout_s`.

@@ -11,20 +11,16 @@ from typing import Any
 from pilotnet_brain.bags.messages import yaw_of
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import TIME_STEP_S, CarState
+from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
-from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient, GazeboUnreachable
-from pilotnet_brain.simulation.gazebo.transport.messages import (
-    CameraFrame,
-    camera_frame,
-    new_message,
-    parse,
-)
+from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
+from pilotnet_brain.simulation.gazebo.transport.messages import camera_frame, new_message, parse
 
 _WORLD_LIMIT_S = 60.0
 """A gzserver that was just started loads its world's meshes first."""
 _ANSWER_LIMIT_S = 10.0
 _ASK_AGAIN_S = 0.5
-_LONGEST_STEP_S = 1.0
 _SETTLED_S = 1e-6
 """Two states closer in simulated time than this are the same."""
 
@@ -32,8 +28,8 @@ _SETTLED_S = 1e-6
 class LiveCar:
     """One model, known by its name, in the running world; driven by the client's `poll`.
 
-    `on_state` is called with the car's state after every step of the physics, `on_frame` with every
-    camera frame.
+    `on_time` is called with simulated time (s) and `on_state` with the car's state after every step
+    of the physics, `on_frame` with every camera frame.
 
     Raises:
         GazeboUnreachable: the Gazebo went away, or loads no world.
@@ -44,10 +40,12 @@ class LiveCar:
         self,
         client: GazeboClient,
         name: str,
+        on_time: Callable[[float], None],
         on_state: Callable[[CarState], None],
         on_frame: Callable[[CameraFrame], None],
     ) -> None:
-        self._client, self._name, self._on_state = client, name, on_state
+        self._client, self._name = client, name
+        self._on_time, self._on_state = on_time, on_state
         if not client.poll_until(lambda: client.world is not None, _WORLD_LIMIT_S):
             raise GazeboUnreachable(f"the Gazebo at {client.address} has loaded no world")
         self._state = self._first_state()
@@ -64,6 +62,16 @@ class LiveCar:
     def state(self) -> CarState:
         """The car's newest state."""
         return self._state
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time, s."""
+        return self._state.time_s
+
+    @property
+    def world(self) -> str | None:
+        """The world's name."""
+        return self._client.world
 
     def command(self, speed: float, yaw_rate: float) -> None:
         """Give the car a velocity (m/s, rad/s); it has it from the next step on.
@@ -84,9 +92,16 @@ class LiveCar:
         )
 
     def reset(self) -> None:
-        """Put the car (and everything else) back to where the world began, time to 0."""
+        """Put the car (and everything else) back to where the world began, time to 0.
+
+        Raises:
+            GazeboUnreachable: the world is not reset.
+        """
         self.command(0.0, 0.0)
         self._say_to_world(reset=new_message("WorldReset", all=True))
+        at_start = 0.5 * TIME_STEP_S
+        if not self._client.poll_until(lambda: self._state.time_s < at_start, _ANSWER_LIMIT_S):
+            raise GazeboUnreachable(f"the Gazebo at {self._client.address} resets no world")
 
     def pause(self, paused: bool) -> None:
         """Hold the world's time, or let it go on."""
@@ -162,23 +177,10 @@ class LiveCar:
         if pose is None:
             self._state = replace(self._state, time_s=time_s, speed=0.0, yaw_rate=0.0)
         else:
-            self._state = _moved(self._state, time_s, pose)
+            place = pose.position
+            self._state = self._state.moved_to(time_s, place.x, place.y, yaw_of(pose.orientation))
+        self._on_time(time_s)
         self._on_state(self._state)
-
-
-def _moved(before: CarState, time_s: float, pose: Any) -> CarState:
-    """Return the state in a pose, with the velocities that led to it from the state before.
-
-    The speed is that along the mean of both headings.
-    """
-    x, y, yaw = pose.position.x, pose.position.y, yaw_of(pose.orientation)
-    passed = time_s - before.time_s
-    if not 0.0 < passed < _LONGEST_STEP_S:  # the first state, or the first after a reset
-        return CarState(time_s, x, y, yaw, 0.0, 0.0)
-    turned = math.remainder(yaw - before.yaw, math.tau)
-    heading = before.yaw + 0.5 * turned
-    ahead = (x - before.x) * math.cos(heading) + (y - before.y) * math.sin(heading)
-    return CarState(time_s, x, y, yaw, ahead / passed, turned / passed)
 
 
 def _ask(client: GazeboClient, request: str, data: str) -> Any:
