@@ -22,6 +22,8 @@ CAMERA_NEAR_M = 0.02
 TIME_STEP_S = 0.005
 """Between two states of the embedded simulator, and two messages of its clock, simulated s."""
 
+_LONGEST_STEP_S = 1.0
+
 CAR_LENGTH_M = 0.9
 CAR_WIDTH_M = 0.4
 CAR_HEIGHT_M = 0.3
@@ -47,3 +49,17 @@ class CarState:
     yaw: float  #: rad in (-pi, pi], anticlockwise from the world's x axis
     speed: float  #: along the car's x axis, m/s
     yaw_rate: float  #: rad/s, anticlockwise positive
+
+    def moved_to(self, time_s: float, x: float, y: float, yaw: float) -> CarState:
+        """Return the state in a later pose, with the velocities that led to it from this one.
+
+        The speed is that along the mean of both headings. Velocities are 0 after a pause of a
+        second or more, or where time went back: the car was put there.
+        """
+        passed = time_s - self.time_s
+        if not 0.0 < passed < _LONGEST_STEP_S:
+            return CarState(time_s, x, y, yaw, 0.0, 0.0)
+        turned = math.remainder(yaw - self.yaw, math.tau)
+        heading = self.yaw + 0.5 * turned
+        ahead = (x - self.x) * math.cos(heading) + (y - self.y) * math.sin(heading)
+        return CarState(time_s, x, y, yaw, ahead / passed, turned / passed)

@@ -1,0 +1,182 @@
+"""A car in a running Gazebo Sim, over its transport: its pose, its camera, its motion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pilotnet_brain.bags.messages import yaw_of
+from pilotnet_brain.errors import UserError
+from pilotnet_brain.simulation.car import CarState
+from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame, seconds
+from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.gz.client import GzClient
+from pilotnet_brain.simulation.gazebo.gz.messages import camera_frame, new_message, parse
+
+_WORLD_LIMIT_S = 60.0
+"""A server that was just started loads its world's meshes first."""
+_ANSWER_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class GzTopics:
+    """Names of a car's topics in Gazebo."""
+
+    image: str
+    cmd_vel: str
+    odometry: str
+
+
+class GzCar:
+    """One model, known by its name, in the running world; driven by the client's `poll`.
+
+    Args:
+        client: of the world's partition.
+        name: the car's model.
+        topics: the car's.
+        on_time: called with simulated time, s, after every step of the physics.
+        on_state: called with every pose that the car's odometry publishes.
+        on_frame: called with every camera frame.
+
+    Raises:
+        GazeboUnreachable: no Gazebo answers, or it loads no world.
+        UserError: two servers in the partition; or the car does not publish, or takes no commands.
+    """
+
+    def __init__(
+        self,
+        client: GzClient,
+        name: str,
+        topics: GzTopics,
+        on_time: Callable[[float], None],
+        on_state: Callable[[CarState], None],
+        on_frame: Callable[[CameraFrame], None],
+    ) -> None:
+        self._client, self._name, self._topics = client, name, topics
+        self._on_time, self._on_state = on_time, on_state
+        self._server, self.world = _the_world(client)
+        self._state: CarState | None = None
+        self._time_s = 0.0
+        client.subscribe("/clock", "Clock", self._take_clock)
+        client.subscribe(topics.odometry, "Odometry", self._take_odometry)
+        client.subscribe(topics.image, "Image", lambda content: on_frame(camera_frame(content)))
+        client.advertise(topics.cmd_vel, "Twist")
+        self._check_topics()
+        self.step(1)  # a server that starts paused has published nothing yet
+        if not client.poll_until(lambda: self._state is not None, _ANSWER_LIMIT_S):
+            raise UserError(f"{name} in world {self.world} publishes no pose on {topics.odometry}")
+        self._start = self.state
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time, s."""
+        return self._time_s
+
+    @property
+    def state(self) -> CarState:
+        """The car's newest state."""
+        assert self._state is not None
+        return self._state
+
+    def command(self, speed: float, yaw_rate: float) -> None:
+        """Give the car a velocity (m/s, rad/s); it has it from the next step on."""
+        self._check_alive()
+        linear, angular = new_message("Vector3d", x=speed), new_message("Vector3d", z=yaw_rate)
+        twist = new_message("Twist", linear=linear, angular=angular)
+        self._client.publish(self._topics.cmd_vel, twist)
+
+    def put(self, x: float, y: float, yaw: float) -> None:
+        """Put the standing car at a place in the world frame (m, rad)."""
+        self.command(0.0, 0.0)
+        half = 0.5 * yaw
+        pose = new_message(
+            "Pose",
+            name=self._name,
+            position=new_message("Vector3d", x=x, y=y),
+            orientation=new_message("Quaternion", z=math.sin(half), w=math.cos(half)),
+        )
+        self._ask("set_pose", pose)
+
+    def reset(self) -> None:
+        """Put the car back to where it was found; time goes on."""
+        self.put(self._start.x, self._start.y, self._start.yaw)
+
+    def pause(self, paused: bool) -> None:
+        """Hold the world's time, or let it go on."""
+        self._ask("control", new_message("WorldControl", pause=paused))
+
+    def step(self, count: int) -> None:
+        """Make this many steps of the physics; the world is paused then."""
+        self._ask("control", new_message("WorldControl", pause=True, multi_step=count))
+
+    def aim_at(self, rtf: float) -> None:
+        """Have the world aim at this many simulated seconds per real second."""
+        self._ask("set_physics", new_message("Physics", real_time_factor=rtf))
+
+    def _ask(self, service: str, request: Any) -> None:
+        self._check_alive()
+        name = f"/world/{self.world}/{service}"
+        if not self._client.call(name, request, "Boolean", _ANSWER_LIMIT_S).data:
+            raise UserError(f"the Gazebo Sim of world {self.world} refuses {service}")
+
+    def _check_alive(self) -> None:
+        if not self._client.is_there(self._server):
+            raise GazeboUnreachable(f"the Gazebo Sim of world {self.world} is gone")
+
+    def _check_topics(self) -> None:
+        wanted = (self._topics.image, self._topics.odometry, "/clock")
+
+        def missing() -> list[str]:
+            offered = self._client.offers("msg")
+            silent = [topic for topic in wanted if not offered.get(topic)]
+            taken = self._client.has_subscriber(self._topics.cmd_vel)
+            return silent + ([] if taken else [self._topics.cmd_vel])
+
+        if self._client.poll_until(lambda: not missing(), _ANSWER_LIMIT_S):
+            return
+        offered = ", ".join(sorted(self._client.offers("msg"))) or "none"
+        raise UserError(
+            f"world {self.world} of the Gazebo Sim in partition {self._client.partition} has no "
+            f"{', '.join(missing())} of car {self._name}: its topics are {offered}"
+        )
+
+    def _take_clock(self, content: memoryview) -> None:
+        self._time_s = seconds(parse("Clock", content).sim)
+        self._on_time(self._time_s)
+
+    def _take_odometry(self, content: memoryview) -> None:
+        odometry = parse("Odometry", content)
+        time_s, pose = seconds(odometry.header.stamp), odometry.pose
+        x, y, yaw = pose.position.x, pose.position.y, yaw_of(pose.orientation)
+        # Its own twist is a mean over ten poses, and begins with the way from the origin.
+        before = self._state or CarState(time_s, x, y, yaw, 0.0, 0.0)
+        self._state = before.moved_to(time_s, x, y, yaw)
+        self._on_state(self._state)
+
+
+def _the_world(client: GzClient) -> tuple[str, str]:
+    """Return the server's process and its world's name, once one has loaded its world.
+
+    Raises:
+        GazeboUnreachable: none does.
+        UserError: there are two.
+    """
+
+    def worlds() -> dict[str, str]:
+        return {
+            one.process: name.split("/")[2]
+            for name, offered in client.offers("srv").items()
+            if name.startswith("/world/") and name.endswith("/control")
+            for one in offered
+        }
+
+    if not client.poll_until(lambda: bool(worlds()), _WORLD_LIMIT_S):
+        raise GazeboUnreachable(f"no Gazebo Sim answers in partition {client.partition}")
+    if len(worlds()) > 1:
+        raise UserError(
+            f"two Gazebo Sim servers in partition {client.partition} (worlds "
+            f"{', '.join(sorted(worlds().values()))}): end one, or set GZ_PARTITION"
+        )
+    return next(iter(worlds().items()))
