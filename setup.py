@@ -41,6 +41,7 @@ setup(
             f"simulator = {PACKAGE}.executables:simulator",
             f"gazebo_server = {PACKAGE}.executables:gazebo_server",
             f"gz_server = {PACKAGE}.executables:gz_server",
+            f"gz_bridge = {PACKAGE}.executables:gz_bridge",
             f"gazebo_bridge = {PACKAGE}.executables:gazebo_bridge",
             f"guard = {PACKAGE}.executables:guard",
             f"recorder = {PACKAGE}.executables:recorder",

@@ -39,6 +39,7 @@ simulator = partial(_start, "nodes.simulator_node")
 guard = partial(_start, "nodes.guard_node")
 recorder = partial(_start, "nodes.recorder_node")
 gazebo_server = partial(_start, "runs.gazebo_classic")
+gz_bridge = partial(_start, "nodes.gz_bridge_node")
 gazebo_bridge = partial(_start, "nodes.gazebo_bridge_node")
 gz_server = partial(_start, "runs.gazebo_sim")
 

@@ -93,9 +93,8 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
     if spec.simulator == "gazebo":
         check_gazebo(spec.world, spec.gui)
         return
-    for name, given in (("world", spec.world), ("lockstep", spec.lockstep)):
-        if given:
-            raise UserError(f"{name} is for simulator gazebo (Gazebo Classic): leave it out for gz")
+    if spec.world:
+        raise UserError("world is for simulator gazebo (Gazebo Classic): leave it out for gz")
     if spec.pose_source != "odom":
         raise UserError(f"pose_source {spec.pose_source} is Gazebo Classic's: use odom for gz")
     check_gz(spec.gui)

@@ -1,6 +1,6 @@
-"""Gazebo Sim as one process of a run: makes the circuit's world, runs gz sim and ros_gz_bridge.
+"""Gazebo Sim as one process of a run: makes the circuit's world and runs gz sim on it.
 
-Experimental. No ROS node itself; ros_gz_bridge is one.
+No ROS node itself; ros_gz_bridge, which it runs with --ros, is one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from pilotnet_brain.simulation.looks import looks_of_seed
 def main(args: Sequence[str] | None = None) -> int:
     """Run Gazebo Sim until it ends or the process is told to end; return the exit status."""
     parser = world_parser("gz_server", __doc__ or "", folder="gz_world")
+    parser.add_argument("--partition", default="", help="of Gazebo's transport; default: a new one")
+    parser.add_argument("--rtf", type=float, default=1.0, help="simulated seconds per real second")
+    parser.add_argument("--ros", action="store_true", help="with ros_gz_bridge; else gz_bridge's")
     wanted = parser.parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
     print(f"warning: {EXPERIMENTAL}", file=sys.stderr, flush=True)
     return run_simulator("gz", lambda told_to_end: GzServer(_plan(wanted)).run(told_to_end))
@@ -27,8 +30,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _plan(wanted: argparse.Namespace) -> GzPlan:
     circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
-    plan = write_gz_world(circuit, looks, Path(wanted.folder), topics_of(wanted))
-    return dataclasses.replace(plan, gui=wanted.gui)
+    plan = write_gz_world(circuit, looks, Path(wanted.folder), topics_of(wanted), wanted.rtf)
+    return dataclasses.replace(
+        plan, gui=wanted.gui, with_ros=wanted.ros, partition=wanted.partition
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environ
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.runs.topics import remappings, topics_of
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
+from pilotnet_brain.simulation.gazebo.sim import ros_gz_bridge
 
-_WATCHED = ("brain", "metrics", "recorder", "simulator", "gazebo_bridge")
+_WATCHED = ("brain", "metrics", "recorder", "simulator", "gazebo_bridge", "gz_bridge")
 _NODES_START_WITHIN_S = 120.0
 _WORLD_LOADS_WITHIN_S = 120.0
 """The world is made, and gzserver loads it, while the bridge waits."""
@@ -101,25 +103,43 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         environment = dds_environment(IMAGE_PUBLISHER)
         names = remappings(spec)
         return [NodeSpec("simulator", "simulator", parameters, names, environment, spec.namespace)]
-    if spec.simulator == "gz":
-        # With its bridge, whose configuration is written with the world.
-        return [_gazebo("gz_server", "gz", spec, run_dir, {"--gui": spec.gui})]
     if spec.simulator == "none":
         return []
-    with_ros = bool(ros_prefixes())
-    switches = {"--ros": with_ros, "--lockstep": spec.lockstep, "--gui": spec.gui}
+    bridge = {
+        "car": spec.car,
+        "rtf": spec.rtf,
+        "wait_for": wait_for,
+        "lockstep": spec.lockstep,
+        "patience": _WORLD_LOADS_WITHIN_S,
+    }
+    if spec.simulator == "gz":
+        return _gazebo_sim(spec, run_dir, bridge)
+    # Only this package's bridge holds the physics for the brain; a world of the user's that is made
+    # for gazebo_ros at least waits for the camera.
+    with_ros = bool(ros_prefixes()) and bool(spec.world or not spec.lockstep)
+    switches = {"--ros": with_ros, "--lockstep": with_ros and spec.lockstep, "--gui": spec.gui}
     more = ["--rtf", str(spec.rtf), *(["--world", spec.world] if spec.world else [])]
     server = _gazebo("gazebo_server", "gazebo", spec, run_dir, switches, more)
+    return [server] if with_ros else [server, _bridge("gazebo_bridge", spec, bridge)]
+
+
+def _gazebo_sim(spec: RunSpec, run_dir: Path, bridge: dict[str, Any]) -> list[NodeSpec]:
+    """Return the server, and this package's bridge where it has no ros_gz_bridge of its own."""
+    # Another Gazebo Sim on the machine would answer on the same topics.
+    partition = "pilotnet_" + re.sub(r"[^A-Za-z0-9_-]", "_", run_dir.name)
+    with_ros = ros_gz_bridge() is not None and not spec.lockstep
+    more = ["--partition", partition, "--rtf", str(spec.rtf)]
+    switches = {"--ros": with_ros, "--gui": spec.gui}
+    server = _gazebo("gz_server", "gz", spec, run_dir, switches, more)
     if with_ros:
         return [server]
-    parameters = {"car": spec.car, "rtf": spec.rtf, "wait_for": wait_for}
-    parameters["patience"] = _WORLD_LOADS_WITHIN_S
+    return [server, _bridge("gz_bridge", spec, {**bridge, "partition": partition})]
+
+
+def _bridge(name: str, spec: RunSpec, parameters: dict[str, Any]) -> NodeSpec:
     environment = dds_environment(IMAGE_PUBLISHER) | _ONE_THREAD
     names = remappings(spec)
-    bridge = NodeSpec(
-        "gazebo_bridge", "gazebo_bridge", parameters, names, environment, spec.namespace
-    )
-    return [server, bridge]
+    return NodeSpec(name, name, parameters, names, environment, spec.namespace)
 
 
 def _gazebo(

@@ -62,13 +62,13 @@ class RunSpec:
     simulator: str = _argument(
         "mujoco",
         "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
-        "is installed), gz (Gazebo Sim with ros_gz_bridge, experimental) or none (one that is "
-        "already running)",
+        "is installed), gz (Gazebo Sim, with ros_gz_bridge where that is installed; experimental) "
+        "or none (one that is already running)",
     )
     lockstep: bool = _argument(
         False,
         "Simulated time waits for the brain. mujoco: simulator and model in one process, without "
-        "ROS; gazebo: the physics waits for the camera",
+        "ROS; gazebo and gz: the physics waits for the command to each frame",
     )
     laps: int = _argument(1, "Laps after which the run ends")
     time_limit: float = _argument(0.0, "Simulated seconds after which the run ends; 0 is no limit")

@@ -131,7 +131,7 @@ class _GazeboDrives:
     def __init__(self, client: GazeboClient) -> None:
         self._client = client
         self._states: list[CarState] = []
-        self._car = LiveCar(client, CAR_NAME, self._states.append, lambda _: None)
+        self._car = LiveCar(client, CAR_NAME, lambda _: None, self._states.append, lambda _: None)
         self._car.pause(True)
 
     def track(self, driver: Driver, seconds: float) -> Path2:

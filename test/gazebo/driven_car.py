@@ -5,10 +5,10 @@ from __future__ import annotations
 from gazebo_server import PATIENCE_S, GazeboServer
 
 from pilotnet_brain.simulation.car import CarState
+from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame
 from pilotnet_brain.simulation.gazebo.car import CAR_NAME
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.gazebo.transport.messages import CameraFrame
 
 
 class DrivenCar:
@@ -22,7 +22,7 @@ class DrivenCar:
         self.frames: list[CameraFrame] = []
         self._states: list[CarState] = []
         self._client = GazeboClient("127.0.0.1", server.port)
-        self._car = LiveCar(self._client, CAR_NAME, self._states.append, self._keep)
+        self._car = LiveCar(self._client, CAR_NAME, lambda _: None, self._states.append, self._keep)
 
     def await_frames(self, count: int) -> None:
         """Wait until the camera has sent this many frames."""

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 ROOMS = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOMS / room) for room in ("nodes", "bags")]
+sys.path[:0] = [str(ROOMS / room) for room in ("nodes", "bags", "simulation/gazebo/gz")]

@@ -23,7 +23,7 @@ def test_a_run_has_its_nodes(tmp_path: Path) -> None:
 
 def test_the_guard_watches_the_nodes_that_say_something(tmp_path: Path) -> None:
     watch = graph(tmp_path, simulator="gz", record=False)["command_guard"].parameters["watch"]
-    assert watch == ["brain", "metrics"]
+    assert watch == ["brain", "metrics", "gz_bridge"]
     # The simulator waits for the others: it is not the one to name first.
     assert graph(tmp_path)["command_guard"].parameters["watch"][-1] == "simulator"
 
@@ -122,3 +122,39 @@ def test_windows_are_not_sent_to_opencvs_qt(
     nodes = graph(tmp_path, simulator="gazebo", gui=True, rviz=True)
     for name in ("gazebo", "rviz2"):
         assert nodes[name].environment.get(variable) == given
+
+
+@pytest.mark.parametrize(("with_ros", "lockstep"), [(True, False), (True, True), (False, False)])
+def test_gazebo_sim_has_one_bridge_and_one_partition(
+    with_ros: bool, lockstep: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ros_gz_bridge is taken where it is installed; it holds no physics for the brain."""
+    program = tmp_path / "lib" / "ros_gz_bridge" / "parameter_bridge"
+    program.parent.mkdir(parents=True)
+    if with_ros:
+        program.touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    run_dir = tmp_path / "20260101-120000-my circuit-qat"
+    spec = RunSpec(simulator="gz", lockstep=lockstep, rtf=0.5)
+    nodes = {node.name: node for node in run_graph(spec, run_dir)}
+    server = nodes["gz"].arguments
+    partition = server[server.index("--partition") + 1]
+    assert partition == "pilotnet_20260101-120000-my_circuit-qat"
+    own = not with_ros or lockstep
+    assert ("--ros" in server) != own
+    assert ("gz_bridge" in nodes) == own
+    if own:
+        bridge = nodes["gz_bridge"].parameters
+        assert bridge["partition"] == partition
+        assert (bridge["lockstep"], bridge["rtf"]) == (lockstep, 0.5)
+
+
+def test_only_this_packages_bridge_holds_the_physics_for_the_brain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotnet_brain.runs.graph.ros_prefixes", lambda: [Path("/opt/ros")])
+    held = {
+        node.name: node for node in run_graph(RunSpec(simulator="gazebo", lockstep=True), tmp_path)
+    }
+    assert held["gazebo_bridge"].parameters["lockstep"] is True
+    assert not {"--ros", "--lockstep"} & set(held["gazebo"].arguments)

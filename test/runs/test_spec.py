@@ -89,9 +89,7 @@ def test_what_does_not_exist_is_refused_before_anything_starts(
         check_run(RunSpec(**arguments))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"world": "own.sdf"}, {"lockstep": True}, {"pose_source": "model_states"}]
-)
+@pytest.mark.parametrize("arguments", [{"world": "own.sdf"}, {"pose_source": "model_states"}])
 def test_what_only_gazebo_classic_takes_is_refused_for_gazebo_sim(
     arguments: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Gazebo Sim: a circuit's world, its bridge to ROS 2 and its server. Experimental.
+"""Gazebo Sim: a circuit's world, its server, and ros_gz_bridge where that is installed.
 
 From Harmonic on; the same road and car as Gazebo Classic's, with gz-sim's own systems: physics,
 sensors, velocity control, odometry and pose publishers.
@@ -35,15 +35,13 @@ from pilotnet_brain.simulation.gazebo.circuit import (
     write_circuit_model,
 )
 from pilotnet_brain.simulation.gazebo.classic_world import include_car, scene_and_sun, write_car
+from pilotnet_brain.simulation.gazebo.gz.discovery import LOOPBACK
 from pilotnet_brain.simulation.gazebo.sdf import row, write_sdf
 from pilotnet_brain.simulation.looks import Looks
 
-EXPERIMENTAL = (
-    "simulator gz is experimental: its world is checked with libsdformat, and was not driven in a "
-    "real Gazebo Sim yet"
-)
+EXPERIMENTAL = "simulator gz is experimental: gz_bridge was not tested with Gazebo's own server yet"
 HOW_TO_GET = (
-    "install Gazebo Sim Harmonic with ros_gz (ROS 2 Jazzy: apt-get install ros-jazzy-ros-gz), or "
+    "install Gazebo Sim (Harmonic or later; ROS 2 Jazzy: apt-get install ros-jazzy-ros-gz), or "
     "drive in the embedded simulator: simulator mujoco"
 )
 _ASKED_WITHIN_S = 20.0
@@ -52,8 +50,8 @@ _LOOK_AGAIN_S = 0.1
 # Gazebo Sim reads it, and so does the libsdformat that the tests have.
 _SDF_VERSION = "1.7"
 # gz-sim publishes camera_info next to the image.
-_IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
-_CMD_VEL, _ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
+IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
+CMD_VEL, ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
 _POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
 
 
@@ -65,8 +63,8 @@ def _system(library: str, name: str, content: str = "") -> str:
 _FLAVOUR = Flavour(
     "pilotnet_car_gz",
     to_camera="<optical_frame_id>camera_optical_frame</optical_frame_id>",
-    to_sensor=f"<topic>{_IMAGE}</topic>",
-    to_model=_system("velocity-control", "VelocityControl", f"<topic>{_CMD_VEL}</topic>")
+    to_sensor=f"<topic>{IMAGE}</topic>",
+    to_model=_system("velocity-control", "VelocityControl", f"<topic>{CMD_VEL}</topic>")
     + _system(
         "odometry-publisher",
         "OdometryPublisher",
@@ -74,7 +72,7 @@ _FLAVOUR = Flavour(
         <odom_frame>odom</odom_frame>
         <robot_base_frame>{LINK_NAME}</robot_base_frame>
         <odom_publish_frequency>{row(1.0 / TIME_STEP_S)}</odom_publish_frequency>
-        <odom_topic>{_ODOMETRY}</odom_topic>
+        <odom_topic>{ODOMETRY}</odom_topic>
         <tf_topic>{_TF}</tf_topic>
         <dimensions>2</dimensions>""",
     )
@@ -105,10 +103,16 @@ class GzPlan:
     models: Path  #: folder of its models, for GZ_SIM_RESOURCE_PATH
     bridge: Path  #: configuration of ros_gz_bridge's parameter_bridge
     gui: bool = False  #: with its window
+    with_ros: bool = False  #: with ros_gz_bridge; else the server starts paused, for gz_bridge
+    partition: str = ""  #: of Gazebo's transport; empty: a new one
 
 
 def write_gz_world(
-    circuit: Circuit, looks: Looks, folder: Path, topics: RosTopics | None = None
+    circuit: Circuit,
+    looks: Looks,
+    folder: Path,
+    topics: RosTopics | None = None,
+    rtf: float = 1.0,
 ) -> GzPlan:
     """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder.
 
@@ -124,7 +128,7 @@ def write_gz_world(
         <world name="default">
           <physics name="steps" type="ignored">
             <max_step_size>{row(TIME_STEP_S)}</max_step_size>
-            <real_time_factor>1</real_time_factor>
+            <real_time_factor>{row(rtf)}</real_time_factor>
           </physics>
           {_FLAVOUR.to_world}
           {scene_and_sun(looks)}
@@ -144,12 +148,12 @@ def bridge_entries(topics: RosTopics) -> list[dict[str, str]]:
     to_ros, from_ros = "GZ_TO_ROS", "ROS_TO_GZ"
     rows = [
         ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "Clock", to_ros),
-        (topics.camera, _IMAGE, "sensor_msgs/msg/Image", "Image", to_ros),
+        (topics.camera, IMAGE, "sensor_msgs/msg/Image", "Image", to_ros),
         (topics.camera_info, _CAMERA_INFO, "sensor_msgs/msg/CameraInfo", "CameraInfo", to_ros),
-        (topics.odom, _ODOMETRY, "nav_msgs/msg/Odometry", "Odometry", to_ros),
+        (topics.odom, ODOMETRY, "nav_msgs/msg/Odometry", "Odometry", to_ros),
         ("/tf", _TF, "tf2_msgs/msg/TFMessage", "Pose_V", to_ros),
         (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "Pose", to_ros),
-        (topics.cmd_vel, _CMD_VEL, "geometry_msgs/msg/Twist", "Twist", from_ros),
+        (topics.cmd_vel, CMD_VEL, "geometry_msgs/msg/Twist", "Twist", from_ros),
     ]
     keys = ("ros_topic_name", "gz_topic_name", "ros_type_name", "gz_type_name", "direction")
     return [
@@ -162,54 +166,52 @@ def check_gz(gui: bool) -> None:
     """Check what can be checked before Gazebo Sim is started.
 
     Raises:
-        UserError: gz, or its command sim, or ros_gz_bridge is not installed, or there is no
-            display for the window.
+        UserError: gz, or its command sim, is not installed, or there is no display for the window.
     """
     if shutil.which("gz") is None:
-        raise UserError(f"simulator gz (experimental): gz is not installed: {HOW_TO_GET}")
+        raise UserError(f"simulator gz: gz is not installed: {HOW_TO_GET}")
     if not _has_sim():
         raise UserError(
-            "simulator gz (experimental): this machine's gz is not Gazebo Sim's (gz sim --versions "
+            "simulator gz: this machine's gz is not Gazebo Sim's (gz sim --versions "
             f"lists none): {HOW_TO_GET}"
         )
-    parameter_bridge()
     if gui:
         check_display("Gazebo Sim's window")
 
 
-def parameter_bridge() -> Path:
-    """Return ros_gz_bridge's program. Raises UserError where it is not installed."""
-    for prefix in ament_prefixes():
-        if (program := prefix / "lib/ros_gz_bridge/parameter_bridge").is_file():
-            return program
-    raise UserError(
-        f"simulator gz (experimental): ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}"
-    )
+def ros_gz_bridge() -> Path | None:
+    """Return ros_gz_bridge's program; None where it is not installed."""
+    programs = (prefix / "lib/ros_gz_bridge/parameter_bridge" for prefix in ament_prefixes())
+    return next((program for program in programs if program.is_file()), None)
 
 
 def gz_commands(plan: GzPlan) -> list[list[str]]:
     """Return the command lines of the server, and of the window where there is one."""
     # Told to, the server draws without a display.
-    server = ["gz", "sim", "-s", "-r", "-v", "2", "--headless-rendering", str(plan.world)]
+    server = ["gz", "sim", "-s", "-v", "2", "--headless-rendering", str(plan.world)]
+    if plan.with_ros:
+        server.insert(3, "-r")
     return [server, *([["gz", "sim", "-g"]] if plan.gui else [])]
 
 
 class GzServer:
-    """A Gazebo Sim and its bridge, which end with this process, however it ends.
+    """A Gazebo Sim, and its ros_gz_bridge, which end with this process, however it ends.
 
     Raises:
         UserError: ros_gz_bridge is not installed.
     """
 
     def __init__(self, plan: GzPlan) -> None:
-        bridge = [str(parameter_bridge()), "--ros-args", "-r", "__node:=ros_gz_bridge"]
-        bridge += ["-p", f"config_file:={plan.bridge}"]
-        environment = _with_models(plan.models, os.environ)
+        environment = gz_environment(plan, os.environ)
         server, *window = gz_commands(plan)
-        self._needed = {
-            "gz sim": start_child(server, environment, None),
-            "ros_gz_bridge": start_child(bridge, environment, None),
-        }
+        program = ros_gz_bridge()
+        if plan.with_ros and program is None:
+            raise UserError(f"ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}")
+        self._needed = {"gz sim": start_child(server, environment, None)}
+        if plan.with_ros:
+            bridge = [str(program), "--ros-args", "-r", "__node:=ros_gz_bridge"]
+            bridge += ["-p", f"config_file:={plan.bridge}"]
+            self._needed["ros_gz_bridge"] = start_child(bridge, environment, None)
         self._window = [start_child(line, environment, subprocess.DEVNULL) for line in window]
 
     def run(self, told_to_end: Callable[[], bool]) -> str:
@@ -253,12 +255,16 @@ def _has_sim() -> bool:
     return asked.returncode == 0 and any(word[:1].isdigit() for word in asked.stdout.split())
 
 
-def _with_models(models: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with the models on the search path, and its own partition."""
+def gz_environment(plan: GzPlan, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of Gazebo's programs: models, partition, loopback only."""
     added = dict(environment)
-    prepend(added, "GZ_SIM_RESOURCE_PATH", [models])
-    # Another Gazebo Sim on the machine would answer on the same topics.
+    prepend(added, "GZ_SIM_RESOURCE_PATH", [plan.models])
+    if plan.partition:
+        added["GZ_PARTITION"] = plan.partition
     added.setdefault("GZ_PARTITION", f"pilotnet_{os.getpid()}")
+    added.setdefault("GZ_IP", LOOPBACK)
+    # Messages would have a part more, which the bridge does not know.
+    added.pop("GZ_TRANSPORT_TOPIC_STATISTICS", None)
     return added
 
 

@@ -8,14 +8,21 @@ from __future__ import annotations
 import os
 import select
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.sim import GzPlan, GzServer, check_gz, gz_commands
+from pilotnet_brain.simulation.gazebo.sim import (
+    GzPlan,
+    GzServer,
+    check_gz,
+    gz_commands,
+    gz_environment,
+)
 
-PLAN = GzPlan(Path("x.sdf"), Path("/models"), Path("bridge.yaml"))
+PLAN = GzPlan(Path("x.sdf"), Path("/models"), Path("bridge.yaml"), with_ros=True)
 
 
 def executable(path: Path, script: str) -> None:
@@ -46,7 +53,7 @@ def test_a_machine_without_gz_is_told_how_to_get_it(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
-        UserError, match=r"\(experimental\): gz is not installed: install Gazebo Sim.*ros-gz"
+        UserError, match="simulator gz: gz is not installed: install Gazebo Sim.*ros-gz"
     ):
         check_gz(gui=False)
 
@@ -61,8 +68,7 @@ def test_the_gz_of_gazebo_classic_is_not_taken_for_gazebo_sim(machine: Path) -> 
 
 def test_a_missing_bridge_is_named(machine: Path) -> None:
     bridge(machine).unlink()
-    with pytest.raises(UserError, match="ros_gz_bridge is not on AMENT_PREFIX_PATH: install"):
-        check_gz(gui=False)
+    check_gz(gui=False)  # this package has a bridge
     with pytest.raises(UserError, match="ros_gz_bridge is not on AMENT_PREFIX_PATH: install"):
         GzServer(PLAN)
 
@@ -77,9 +83,17 @@ def test_its_window_needs_a_display(machine: Path, monkeypatch: pytest.MonkeyPat
 def test_the_server_draws_without_a_display_and_the_window_is_asked_for() -> None:
     (server,) = gz_commands(PLAN)
     assert {"-s", "-r", "--headless-rendering", "x.sdf"} <= set(server)
-    assert gz_commands(GzPlan(PLAN.world, PLAN.models, PLAN.bridge, gui=True))[1:] == [
-        ["gz", "sim", "-g"]
-    ]
+    (paused,) = gz_commands(replace(PLAN, with_ros=False))
+    assert set(server) - set(paused) == {"-r"}
+    assert gz_commands(replace(PLAN, gui=True))[1:] == [["gz", "sim", "-g"]]
+
+
+def test_it_is_reached_on_loopback_only_unless_told_otherwise() -> None:
+    of_a_run = replace(PLAN, partition="mine")
+    given = gz_environment(of_a_run, {"GZ_TRANSPORT_TOPIC_STATISTICS": "1", "GZ_PARTITION": "x"})
+    assert (given["GZ_IP"], given["GZ_PARTITION"]) == ("127.0.0.1", "mine")
+    assert "GZ_TRANSPORT_TOPIC_STATISTICS" not in given
+    assert gz_environment(PLAN, {"GZ_IP": "192.0.2.1", "GZ_PARTITION": "x"})["GZ_IP"] == "192.0.2.1"
 
 
 def test_server_and_bridge_run_in_a_partition_of_their_own_until_told_to_end(
