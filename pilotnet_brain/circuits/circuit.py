@@ -30,10 +30,14 @@ class Circuit:
     wall_height: float = 0.6  #: of the walls at the asphalt's edge
     role: str = "custom"  #: "training", "test" (never trained on), "random" or "custom"
 
-    def start_pose(self) -> tuple[float, float, float]:
-        """Return x (m), y (m) and yaw (rad) of a car on the start line, facing along it."""
-        x, y = self.centerline.position(0.0)
-        return float(x), float(y), float(self.centerline.heading(0.0))
+    def start_pose(self, arc_length: float = 0.0) -> tuple[float, float, float]:
+        """Return x (m), y (m) and yaw (rad) of a car on the line, facing along it.
+
+        Args:
+            arc_length: where on it, m from the start line.
+        """
+        x, y = self.centerline.position(arc_length)
+        return float(x), float(y), float(self.centerline.heading(arc_length))
 
     @property
     def local_origin(self) -> tuple[float, float]:

@@ -74,6 +74,9 @@ def world_parser(name: str, description: str, folder: str) -> argparse.ArgumentP
     parser = argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False)
     parser.add_argument("--circuit", default="simple_circuit", help="name or path")
     parser.add_argument("--looks-seed", type=int, default=0, help="0 is the plain look")
+    parser.add_argument(
+        "--start-arc-length", type=float, default=0.0, help="of the car, m from the start line"
+    )
     parser.add_argument("--folder", default=folder, help="where the world is written")
     parser.add_argument("--gui", action="store_true", help="with Gazebo's window")
     for topic in ("camera", "camera-info", "cmd-vel", "odom"):
@@ -93,9 +96,11 @@ def _plan(wanted: argparse.Namespace) -> ServerPlan:
     circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
     folder = Path(wanted.folder)
     if wanted.ros:
-        files = write_ros_world(circuit, looks, folder, topics_of(wanted), wanted.rtf)
+        files = write_ros_world(
+            circuit, looks, folder, topics_of(wanted), wanted.rtf, wanted.start_arc_length
+        )
     else:
-        files = write_bare_world(circuit, looks, folder)
+        files = write_bare_world(circuit, looks, folder, wanted.start_arc_length)
     return ServerPlan(files.world, (files.models,), wanted.ros, wanted.lockstep, wanted.gui)
 
 

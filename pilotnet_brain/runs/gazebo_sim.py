@@ -30,7 +30,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _plan(wanted: argparse.Namespace) -> GzPlan:
     circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
-    plan = write_gz_world(circuit, looks, Path(wanted.folder), topics_of(wanted), wanted.rtf)
+    folder, topics = Path(wanted.folder), topics_of(wanted)
+    plan = write_gz_world(circuit, looks, folder, topics, wanted.rtf, wanted.start_arc_length)
     return dataclasses.replace(
         plan, gui=wanted.gui, with_ros=wanted.ros, partition=wanted.partition
     )

@@ -155,6 +155,7 @@ def _gazebo(
     arguments = {
         "--circuit": spec.circuit,
         "--looks-seed": str(spec.looks_seed),
+        "--start-arc-length": str(spec.start_arc_length),
         "--folder": str(run_dir / "world"),
         "--camera": topics["camera/image_raw"],
         "--camera-info": topics["camera/camera_info"],

@@ -77,7 +77,7 @@ class RunSpec:
         0, "Seed of the world's colours, light and textures; 0 is the plain look"
     )
     start_arc_length: float = _argument(
-        0.0, "Where on the line the embedded simulator's car starts, m from the start line"
+        0.0, "Where on the line the car starts, m from the start line (not with none or world)"
     )
     disturbance: str = _argument(
         "", "Disturbance of a lock-step run, NAME=AMOUNT (pilotnet benchmark --help lists them)"
@@ -164,10 +164,11 @@ class RunSpec:
 
     def _check_together(self) -> None:
         self._check_topics()
-        if self.start_arc_length > 0.0 and self.simulator != "mujoco":
+        if self.start_arc_length > 0.0 and (self.simulator == "none" or self.world):
             raise UserError(
-                f"start_arc_length is {self.start_arc_length:g}: only simulator mujoco starts a "
-                "car elsewhere than on the start line"
+                f"start_arc_length is {self.start_arc_length:g}: only in a world that is made for "
+                "the run does the car start elsewhere than on the start line: leave out "
+                f"{'world' if self.world else 'simulator none'}"
             )
         if not self.use_sim_time and self.simulator != "none":
             raise UserError(

@@ -28,9 +28,16 @@ def test_a_start_that_is_no_place_is_refused(arguments: dict[str, float]) -> Non
         RunSpec(**arguments)  # type: ignore[arg-type]
 
 
-def test_a_start_elsewhere_is_refused_where_no_simulator_takes_it() -> None:
-    with pytest.raises(UserError, match="only simulator mujoco"):
-        RunSpec(simulator="gazebo", start_arc_length=10.0)
+@pytest.mark.parametrize("arguments", [
+    {"simulator": "none"},
+    {"simulator": "gazebo", "world": "their.world"},
+])  # fmt: skip
+def test_a_start_elsewhere_is_refused_in_a_world_that_is_not_made_for_the_run(
+    arguments: dict[str, str],
+) -> None:
+    with pytest.raises(UserError, match=f"leave out {list(arguments)[-1]}"):
+        RunSpec(start_arc_length=10.0, **arguments)  # type: ignore[arg-type]
+    assert RunSpec(simulator="gz", start_arc_length=10.0).start_arc_length == 10.0
 
 
 def test_paths_are_made_absolute_and_names_are_left_alone(

@@ -123,13 +123,17 @@ def with_gazebo_ros(topics: RosTopics | None = None) -> Flavour:
     return Flavour("pilotnet_car_ros", to_sensor=camera, to_model=move, to_world=state)
 
 
-def write_bare_world(circuit: Circuit, looks: Looks, folder: Path) -> WorldFiles:
+def write_bare_world(
+    circuit: Circuit, looks: Looks, folder: Path, start_arc_length: float = 0.0
+) -> WorldFiles:
     """Write a world that needs nothing but Gazebo Classic: driven over Gazebo's own transport.
+
+    The car stands on the line, `start_arc_length` (m) from the start line.
 
     Raises:
         UserError: the circuit is too far away, or the folder cannot be written.
     """
-    return _write_world(circuit, looks, folder, bare())
+    return _write_world(circuit, looks, folder, bare(), start_arc_length=start_arc_length)
 
 
 def write_ros_world(
@@ -138,21 +142,27 @@ def write_ros_world(
     folder: Path,
     topics: RosTopics | None = None,
     rtf: float = 1.0,
+    start_arc_length: float = 0.0,
 ) -> WorldFiles:
     """Write a world whose car has gazebo_ros' plugins; gzserver needs its system plugins too.
 
     These are libgazebo_ros_init.so (with the parameter publish_rate 200: /clock) and
     libgazebo_ros_factory.so, given to gzserver by ``-s``. Gazebo aims at `rtf` simulated seconds
-    per real second.
+    per real second. The car stands on the line, `start_arc_length` (m) from the start line.
 
     Raises:
         UserError: the circuit is too far away, or the folder cannot be written.
     """
-    return _write_world(circuit, looks, folder, with_gazebo_ros(topics), rtf)
+    return _write_world(circuit, looks, folder, with_gazebo_ros(topics), rtf, start_arc_length)
 
 
 def _write_world(
-    circuit: Circuit, looks: Looks, folder: Path, flavour: Flavour, rtf: float = 1.0
+    circuit: Circuit,
+    looks: Looks,
+    folder: Path,
+    flavour: Flavour,
+    rtf: float = 1.0,
+    start_arc_length: float = 0.0,
 ) -> WorldFiles:
     models = folder / "models"
     world = folder / f"{file_stem(circuit)}.world"
@@ -165,7 +175,7 @@ def _write_world(
           {scene_and_sun(looks)}
           {_physics(flavour, rtf)}
           <include><uri>model://{circuit_model_name(circuit)}</uri></include>
-          {include_car(flavour, circuit.start_pose())}
+          {include_car(flavour, circuit.start_pose(start_arc_length))}
           {_view(circuit)}
           {flavour.to_world}
         </world>"""

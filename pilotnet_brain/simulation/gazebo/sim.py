@@ -113,8 +113,12 @@ def write_gz_world(
     folder: Path,
     topics: RosTopics | None = None,
     rtf: float = 1.0,
+    start_arc_length: float = 0.0,
 ) -> GzPlan:
     """Write ``CIRCUIT.sdf``, ``models/`` and ``ros_gz_bridge.yaml`` into a folder.
+
+    Gazebo aims at `rtf` simulated seconds per real second. The car stands on the line,
+    `start_arc_length` (m) from the start line.
 
     Raises:
         UserError: the circuit is too far away, or the folder cannot be written.
@@ -133,7 +137,7 @@ def write_gz_world(
           {_FLAVOUR.to_world}
           {scene_and_sun(looks)}
           <include><uri>model://{circuit_model_name(circuit)}</uri></include>
-          {include_car(_FLAVOUR, circuit.start_pose())}
+          {include_car(_FLAVOUR, circuit.start_pose(start_arc_length))}
         </world>"""
         write_sdf(world, _SDF_VERSION, content)
         entries = yaml.safe_dump(bridge_entries(topics or RosTopics()), sort_keys=False)

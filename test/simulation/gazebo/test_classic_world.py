@@ -203,3 +203,16 @@ def test_a_circuit_in_far_coordinates_is_refused_with_what_to_subtract(
         write(far, PLAIN, tmp_path)
     assert not list(tmp_path.rglob("*.*"))
     assert write(far.about((440000.0, 4474000.0)), PLAIN, tmp_path).world.is_file()
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_the_car_stands_where_on_the_line_it_is_told(tmp_path, write):
+    files = write(CIRCUIT, PLAIN, tmp_path, start_arc_length=15.7)
+    (pose,) = [
+        [float(value) for value in include.findtext("pose").split()]
+        for include in read(files.world).iter("include")
+        if include.find("pose") is not None
+    ]
+    # A quarter of the ring is 15.7 m.
+    assert pose[:2] == pytest.approx([0.0, 10.0], abs=0.02)
+    assert abs(pose[5]) == pytest.approx(np.pi, abs=0.01)
