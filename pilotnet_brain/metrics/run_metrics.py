@@ -29,6 +29,8 @@ Figure = (
 Figures = dict[str, Figure]
 _SETTLE_S = 10.0
 """Records of frames may come this much simulated time late without a loss."""
+_LATE_COMMAND_S = 0.06
+"""A car that acts later on its frames drives visibly worse: one frame's period, and a little."""
 
 
 class RunMetrics:
@@ -220,7 +222,7 @@ class RunMetrics:
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
             "records_unreadable": self._frames.unreadable,
-            "warnings": self.warnings,
+            "warnings": [*self.warnings, *_late_commands(frames["stamp_to_command_p50"])],
         }
 
     def _why(self, driven: object, received: object) -> str | None:
@@ -289,3 +291,13 @@ def _stint_figures(stint: Stint | None) -> Figures:
 
 def _ratio(numerator: float, denominator: float | None) -> float | None:
     return numerator / denominator if denominator else None
+
+
+def _late_commands(median_s: object) -> list[str]:
+    """Return what to say of the simulated time from frames to their commands."""
+    if not isinstance(median_s, float) or median_s <= _LATE_COMMAND_S:
+        return []
+    return [
+        f"commands come {1e3 * median_s:.0f} ms of simulated time after their frames (median): "
+        f"above {1e3 * _LATE_COMMAND_S:.0f} ms the car drives worse; use lockstep, or a lower rtf"
+    ]

@@ -425,3 +425,12 @@ def test_figures_do_not_depend_on_where_the_circuit_lies(shift):
             assert figures[1][name] == pytest.approx(value, abs=1e-6), name
     first, second = (np.array([row[:8] for row in kept]) for kept in rows)
     assert second - [0.0, *shift, 0.0, 0.0, 0.0, 0.0, 0.0] == pytest.approx(first, abs=1e-6)
+
+
+@pytest.mark.parametrize(("delay_s", "warned"), [(0.05, False), (0.099, True)])
+def test_commands_that_come_long_after_their_frames_are_told(delay_s, warned):
+    metrics = drive(RunMetrics(circle(), Rules(laps=0)), lambda t: 10.0 * t, ticks(5.0, 20.0))
+    for tick in range(100):
+        metrics.add_frame(FrameRecord(0.05 * tick, driven=True, stamp_to_command_s=delay_s))
+    warnings = metrics.figures()["warnings"]
+    assert any("commands come 99 ms of simulated time" in line for line in warnings) == warned
