@@ -18,6 +18,9 @@ from pilotnet_brain.simulation.gazebo.gz.messages import camera_frame, new_messa
 _WORLD_LIMIT_S = 60.0
 """A server that was just started loads its world's meshes first."""
 _ANSWER_LIMIT_S = 10.0
+_STEPS_TO_A_POSE = 400
+"""At the least: an odometry of 20 Hz, steps of a millisecond, some still without a subscriber."""
+_STEP_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,11 @@ class GzCar:
         client.subscribe(topics.image, "Image", lambda content: on_frame(camera_frame(content)))
         client.advertise(topics.cmd_vel, "Twist")
         self._check_topics()
-        self.step(1)  # a server that starts paused has published nothing yet
-        if not client.poll_until(lambda: self._state is not None, _ANSWER_LIMIT_S):
+        for _ in range(_STEPS_TO_A_POSE):  # a server that starts paused has published nothing yet
+            self.step(1)
+            if client.poll_until(lambda: self._state is not None, _STEP_S):
+                break
+        else:
             raise UserError(f"{name} in world {self.world} publishes no pose on {topics.odometry}")
         self._start = self.state
 
