@@ -18,7 +18,7 @@ def world(
     out: Annotated[Path, typer.Option(help="Folder to write into; created if missing.")],
     world_format: Annotated[
         str,
-        typer.Option("--format", help="classic: Gazebo Classic 11. gz: Gazebo Sim, experimental."),
+        typer.Option("--format", help="classic: Gazebo Classic 11. gz: Gazebo Sim."),
     ] = "classic",
     gazebo_ros: Annotated[
         bool,
@@ -28,8 +28,7 @@ def world(
         ),
     ] = False,
     scenery: Annotated[
-        Path | None,
-        typer.Option(help="An existing Gazebo Classic world in which to replace the car."),
+        Path | None, typer.Option(help="An existing world in which to replace the car.")
     ] = None,
     replace: Annotated[
         str, typer.Option(help="With --scenery: which car to replace, by its name or folder.")
@@ -55,14 +54,16 @@ def world(
       pilotnet world montreal --out worlds/montreal
       pilotnet world montreal --out worlds/montreal --gazebo-ros   ROS 2 Humble's gazebo_ros
       pilotnet world random-7 --out worlds/seven --looks-seed 3
-      pilotnet world montreal --out worlds/montreal --format gz    Gazebo Sim, experimental
+      pilotnet world montreal --out worlds/montreal --format gz    Gazebo Sim
       pilotnet world montreal --out worlds/theirs --scenery theirs/montreal_line.world
     """
     from pilotnet_brain.circuits.catalogue import load_circuit
     from pilotnet_brain.package_share import pilotnet_command
     from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment
     from pilotnet_brain.simulation.gazebo import classic_world
-    from pilotnet_brain.simulation.gazebo.sim import write_gz_world
+    from pilotnet_brain.simulation.gazebo.car import RosTopics
+    from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+    from pilotnet_brain.simulation.gazebo.sim import gz_flavour, write_gz_world
     from pilotnet_brain.simulation.looks import looks_of_seed
 
     if world_format not in FORMATS:
@@ -76,23 +77,22 @@ def world(
     loaded = load_circuit(circuit)
     looks = looks_of_seed(looks_seed)
     if scenery is not None:
-        if world_format == "gz" or looks_seed:
-            raise UserError(
-                "--scenery takes a Gazebo Classic world, which has its own looks: leave out "
-                "--format gz and --looks-seed"
-            )
-        flavour = classic_world.with_gazebo_ros() if gazebo_ros else classic_world.bare()
-        files = classic_world.write_world_with_our_car(
-            scenery, replace, loaded, out, flavour, start
-        )
+        if looks_seed:
+            raise UserError("--scenery: that world has its own looks: leave out --looks-seed")
+        if world_format == "gz":
+            flavour, simulator, variable = gz_flavour(RosTopics()), "gz", "GZ_SIM_RESOURCE_PATH"
+        else:
+            flavour = classic_world.with_gazebo_ros() if gazebo_ros else classic_world.bare()
+            simulator, variable = "gazebo", "GAZEBO_MODEL_PATH"
+        files = write_world_with_our_car(scenery, replace, loaded, out, flavour, start)
         typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
         typer.echo(
-            f"  GAZEBO_MODEL_PATH={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
-            f"--simulator gazebo --circuit {loaded.name} --world {files.world}"
+            f"  {variable}={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "
+            f"--simulator {simulator} --circuit {loaded.name} --world {files.world}"
         )
     elif world_format == "gz":
         sim = write_gz_world(loaded, looks, out)
-        typer.echo(f"{sim.world}\nrun it in Gazebo Sim (experimental), together with its bridge:")
+        typer.echo(f"{sim.world}\nrun it in Gazebo Sim, together with its bridge:")
         typer.echo(f"  GZ_SIM_RESOURCE_PATH={sim.models.resolve()} gz sim -r {sim.world}")
         typer.echo(
             "  ros2 run ros_gz_bridge parameter_bridge --ros-args "

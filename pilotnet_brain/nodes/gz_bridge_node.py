@@ -1,5 +1,7 @@
 """Connects a Gazebo Sim without ros_gz_bridge, over Gazebo's own transport, with a run's topics.
 
+Camera, commands and odometry have the same names in Gazebo, those that the topics resolve to here.
+
 Publishes
   camera/image_raw    sensor_msgs/Image       640x480 rgb8, as the car's camera renders them
   camera/camera_info  sensor_msgs/CameraInfo  with each image
@@ -10,7 +12,7 @@ Publishes
 Subscribes to
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s; in force until the next
 Services
-  ~/reset             std_srvs/Trigger        the car where it was found; the clock goes on
+  ~/reset             std_srvs/Trigger        the car at its start; the clock goes on
 Example
   ros2 run pilotnet_brain gz_bridge --ros-args -p partition:=mine \\
       -r camera/image_raw:=/F1ROS/cameraL/image_raw -r cmd_vel:=/F1ROS/cmd_vel -r odom:=/F1ROS/odom
@@ -20,7 +22,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.nodes.ros.bridge import BridgeNode, Car, Client, spin_bridge
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import run
@@ -28,7 +32,8 @@ from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER
 from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.gz.client import GzClient
 from pilotnet_brain.simulation.gazebo.gz.live_car import GzCar, GzTopics
-from pilotnet_brain.simulation.gazebo.sim import CMD_VEL, IMAGE, ODOMETRY
+
+_TOPICS = ("camera/image_raw", "cmd_vel", "odom")
 
 
 class GzBridgeNode(BridgeNode):
@@ -45,18 +50,32 @@ class GzBridgeNode(BridgeNode):
         self._partition: str = declare(
             self, "partition", "", "Gazebo's partition; empty is GZ_PARTITION, or Gazebo's default"
         )
-        self._topics = GzTopics(
-            image=declare(self, "image", IMAGE, "Gazebo's topic of the car's camera"),
-            cmd_vel=declare(self, "cmd_vel", CMD_VEL, "Gazebo's topic of the car's commands"),
-            odometry=declare(self, "odometry", ODOMETRY, "Gazebo's topic of the car's odometry"),
+        circuit: str = declare(
+            self, "circuit", "", "Circuit on whose line the car is put; empty leaves it in place"
         )
+        start_m: float = declare(
+            self, "start_arc_length", 0.0, "Where on the line, m from the start line"
+        )
+        self._start = load_circuit(circuit).start_pose(start_m) if circuit else None
+        file: str = declare(
+            self, "car_file", "", "SDF or URDF of the car, put into a world that has none"
+        )
+        self._file = Path(file).absolute() if file else None
+        self._topics = GzTopics(*map(self.resolve_topic_name, _TOPICS))
 
     def open(self) -> tuple[Client, Car]:
         """Connect to the Gazebo, and find the car; raises as `BridgeNode.open`."""
         client = GzClient(self._partition)
         try:
             car = GzCar(
-                client, self._car_name, self._topics, self._on_time, self._on_state, self._on_frame
+                client,
+                self._car_name,
+                self._topics,
+                self._on_time,
+                self._on_state,
+                self._on_frame,
+                self._start,
+                self._file,
             )
         except GazeboUnreachable:
             client.close()

@@ -60,6 +60,7 @@ def _check_names(spec: RunSpec) -> None:
     check_text("circuit", whole.circuit)
     check_text("model", whole.model)
     check_text("world", whole.world)
+    check_text("car_file", whole.car_file)
     check_text("output", str(user_path(spec.output).absolute()))
 
 
@@ -88,16 +89,20 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
     from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
     from pilotnet_brain.simulation.gazebo.sim import check_gz
 
-    if circuit is not None and not spec.world:
+    if circuit is not None and not (spec.world or spec.attach):
         check_reach(circuit)
-    if spec.simulator == "gazebo":
-        check_gazebo(spec.world, spec.gui)
-        return
-    if spec.world:
-        raise UserError("world is for simulator gazebo (Gazebo Classic): leave it out for gz")
-    if spec.pose_source != "odom":
+    for argument in ("world", "car_file"):
+        path = getattr(spec, argument)
+        if path and not user_path(path).is_file():
+            raise UserError(f"{argument} {path}: there is no such file")
+    if spec.simulator == "gz" and spec.pose_source != "odom":
         raise UserError(f"pose_source {spec.pose_source} is Gazebo Classic's: use odom for gz")
-    check_gz(spec.gui)
+    if spec.attach:
+        return
+    if spec.simulator == "gazebo":
+        check_gazebo(spec.gui)
+    else:
+        check_gz(spec.gui)
 
 
 def _has_cuda_driver() -> bool:

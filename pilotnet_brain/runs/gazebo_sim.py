@@ -21,6 +21,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run Gazebo Sim until it ends or the process is told to end; return the exit status."""
     parser = world_parser("gz_server", __doc__ or "", folder="gz_world")
     parser.add_argument("--partition", default="", help="of Gazebo's transport; default: a new one")
+    parser.add_argument("--world", default="", help="a world file of your own, instead")
     parser.add_argument("--rtf", type=float, default=1.0, help="simulated seconds per real second")
     parser.add_argument("--ros", action="store_true", help="with ros_gz_bridge; else gz_bridge's")
     wanted = parser.parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
@@ -29,6 +30,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _plan(wanted: argparse.Namespace) -> GzPlan:
+    if wanted.world:
+        world = Path(wanted.world)
+        return GzPlan(world, world.parent, gui=wanted.gui, partition=wanted.partition)
     circuit, looks = load_circuit(wanted.circuit), looks_of_seed(wanted.looks_seed)
     folder, topics = Path(wanted.folder), topics_of(wanted)
     plan = write_gz_world(circuit, looks, folder, topics, wanted.rtf, wanted.start_arc_length)

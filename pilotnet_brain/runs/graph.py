@@ -14,7 +14,7 @@ from typing import Any
 
 from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, NO_IMAGES, dds_environment
-from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.spec import GAZEBOS, RunSpec
 from pilotnet_brain.runs.topics import remappings, topics_of
 from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 from pilotnet_brain.simulation.gazebo.sim import ros_gz_bridge
@@ -66,7 +66,7 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         # it is named last.
         names = [node.name for node in nodes]
         watch = [name for name in _WATCHED if name in names]
-        loads_slowly = spec.simulator in ("gazebo", "gz")
+        loads_slowly = spec.simulator in GAZEBOS
         start_up = _NODES_START_WITHIN_S + (_WORLD_LOADS_WITHIN_S if loads_slowly else 0.0)
         guard = _node(
             spec, "guard", use_sim_time=False, rtf=spec.rtf, watch=watch, start_up=start_up
@@ -114,6 +114,8 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     }
     if spec.simulator == "gz":
         return _gazebo_sim(spec, run_dir, bridge)
+    if spec.attach:
+        return [_bridge("gazebo_bridge", spec, bridge)]
     # Only this package's bridge holds the physics for the brain; a world of the user's that is made
     # for gazebo_ros at least waits for the camera.
     with_ros = bool(ros_prefixes()) and bool(spec.world or not spec.lockstep)
@@ -124,11 +126,19 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
 
 
 def _gazebo_sim(spec: RunSpec, run_dir: Path, bridge: dict[str, Any]) -> list[NodeSpec]:
-    """Return the server, and this package's bridge where it has no ros_gz_bridge of its own."""
+    """Return the server, and this package's bridge where ros_gz_bridge does not do."""
+    theirs = bool(spec.world) or spec.attach
+    if theirs:
+        bridge |= {"circuit": spec.circuit, "start_arc_length": spec.start_arc_length}
+        bridge |= {"car_file": spec.car_file}
+    if spec.attach:
+        return [_bridge("gz_bridge", spec, bridge)]
     # Another Gazebo Sim on the machine would answer on the same topics.
     partition = "pilotnet_" + re.sub(r"[^A-Za-z0-9_-]", "_", run_dir.name)
-    with_ros = ros_gz_bridge() is not None and not spec.lockstep
+    # It neither holds the physics for the brain nor puts a car on the line.
+    with_ros = ros_gz_bridge() is not None and not spec.lockstep and not theirs
     more = ["--partition", partition, "--rtf", str(spec.rtf)]
+    more += ["--world", spec.world] if spec.world else []
     switches = {"--ros": with_ros, "--gui": spec.gui}
     server = _gazebo("gz_server", "gz", spec, run_dir, switches, more)
     if with_ros:

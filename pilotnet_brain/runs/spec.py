@@ -21,6 +21,7 @@ from pilotnet_brain.user_path import user_path
 SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 POSE_SOURCES = ("odom", "model_states")
 LARGEST_SEED = 2**31 - 1
+GAZEBOS = ("gazebo", "gz")
 _WAITS_FOR_THE_BRAIN = ("mujoco",)
 """Simulators that do not start the clock before the brain has answered a frame."""
 _DEFAULT_TOPICS = {
@@ -35,7 +36,7 @@ _OTHER_TOPICS = (
     "/rosout", "/parameter_events", "/tf", "/tf_static",
 )  # fmt: skip
 """Of a run's nodes and of ROS 2."""
-_PATHS = ("circuit", "model", "reference_lap", "world")
+_PATHS = ("circuit", "model", "reference_lap", "world", "car_file", "preset")
 
 
 def _argument(default: Any, description: str) -> Any:
@@ -77,7 +78,9 @@ class RunSpec:
         0, "Seed of the world's colours, light and textures; 0 is the plain look"
     )
     start_arc_length: float = _argument(
-        0.0, "Where on the line the car starts, m from the start line (not with none or world)"
+        0.0,
+        "Where on the line the car starts, m from the start line (not with none, or in a world of "
+        "yours in gazebo)",
     )
     disturbance: str = _argument(
         "", "Disturbance of a lock-step run, NAME=AMOUNT (pilotnet benchmark --help lists them)"
@@ -132,10 +135,21 @@ class RunSpec:
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
     )
+    preset: str = _argument(
+        "",
+        "Arguments for somebody else's car, for those that are not given: jderobot_classic, "
+        "jderobot_gz, or the path of a YAML file of your own",
+    )
     world: str = _argument(
         "", "Gazebo: path of a world file of your own; empty is a world made of the circuit"
     )
+    attach: bool = _argument(
+        False, "Gazebo: drive in one that already runs, and put its car at the start"
+    )
     car: str = _argument("f1_renault", "Gazebo: the car's model name in the world")
+    car_file: str = _argument(
+        "", "Gazebo Sim: path of the car's SDF or URDF, to put it into a world that has no car"
+    )
     gui: bool = _argument(False, "Gazebo: show the world in a window")
     rviz: bool = _argument(False, "Show the run in RViz, where it is installed")
 
@@ -164,11 +178,14 @@ class RunSpec:
 
     def _check_together(self) -> None:
         self._check_topics()
-        if self.start_arc_length > 0.0 and (self.simulator == "none" or self.world):
+        self._check_gazebo()
+        not_put = self.simulator == "none" or (
+            self.simulator == "gazebo" and (self.world or self.attach)
+        )
+        if self.start_arc_length > 0.0 and not_put:
             raise UserError(
-                f"start_arc_length is {self.start_arc_length:g}: only in a world that is made for "
-                "the run does the car start elsewhere than on the start line: leave out "
-                f"{'world' if self.world else 'simulator none'}"
+                f"start_arc_length is {self.start_arc_length:g}: the car is not put elsewhere than "
+                "on the start line with simulator none, or in gazebo with world or attach"
             )
         if not self.use_sim_time and self.simulator != "none":
             raise UserError(
@@ -182,6 +199,14 @@ class RunSpec:
             raise UserError("device cuda: a lock-step run drives on the CPU; leave device out")
         if self.in_process and self.record_camera:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
+
+    def _check_gazebo(self) -> None:
+        if self.attach and self.simulator not in GAZEBOS:
+            raise UserError(f"attach is for simulator {' and '.join(GAZEBOS)}: leave it out")
+        if self.attach and (self.world or self.gui):
+            raise UserError("attach: the Gazebo that runs has its world; leave out world and gui")
+        if self.car_file and self.simulator != "gz":
+            raise UserError("car_file is for simulator gz (Gazebo Sim): leave it out")
 
     def _check_topics(self) -> None:
         """Refuse two roles on one topic."""

@@ -216,7 +216,7 @@ def test_where_no_gazebo_answers_the_bridge_says_where(
 def test_a_second_gazebo_on_the_port_is_refused(world: WorldFiles, port: int) -> None:
     with (
         GazeboServer(world.world, world.models, port=port),
-        pytest.raises(UserError, match=f"already runs at 127.0.0.1:{port}.*simulator none"),
+        pytest.raises(UserError, match=f"already runs at 127.0.0.1:{port}.*attach"),
     ):
         check_run(RunSpec(simulator="gazebo"))
 

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
-from gz_peer import CMD_VEL, IMAGE, ODOMETRY, GzPeer  # noqa: E402
+from gz_peer import GzPeer  # noqa: E402
 from live_process import DOMAIN_ID, PATIENCE_S, Run, wait_for  # noqa: E402
 
 from pilotnet_brain.bags.messages import seconds  # noqa: E402
@@ -52,11 +52,10 @@ def start(partition: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def bridge(**parameters: Any) -> subprocess.Popen[str]:
-        names = {"image": IMAGE, "cmd_vel": CMD_VEL, "odometry": ODOMETRY, "partition": partition}
         command = [sys.executable, "-m", "pilotnet_brain.nodes.gz_bridge_node", "--ros-args"]
         for ours, theirs in TOPICS.items():
             command += ["-r", f"{ours}:={theirs}"]
-        for name, value in {**names, **parameters}.items():
+        for name, value in {"partition": partition, **parameters}.items():
             command += ["-p", f"{name}:={value}"]
         environment = {**os.environ, **dds_environment(IMAGE_PUBLISHER)}
         environment["ROS_DOMAIN_ID"] = str(DOMAIN_ID)

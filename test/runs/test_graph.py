@@ -149,6 +149,28 @@ def test_gazebo_sim_has_one_bridge_and_one_partition(
         assert (bridge["lockstep"], bridge["rtf"]) == (lockstep, 0.5)
 
 
+def test_in_a_world_of_the_users_gazebo_sims_bridge_puts_the_car_on_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "lib" / "ros_gz_bridge" / "parameter_bridge"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    placed = {"circuit": "montreal", "start_arc_length": 20.0, "car_file": "/f1.urdf"}
+    nodes = graph(tmp_path, simulator="gz", world="/their.sdf", **placed)
+    server = nodes["gz"].arguments
+    assert server[server.index("--world") + 1] == "/their.sdf"
+    assert "--ros" not in server
+    assert nodes["gz_bridge"].parameters.items() >= placed.items()
+    # One that runs already is in the partition of the user's environment.
+    attached = graph(tmp_path, simulator="gz", attach=True, **placed)
+    assert "gz" not in attached
+    assert attached["gz_bridge"].parameters.items() >= placed.items()
+    assert "partition" not in attached["gz_bridge"].parameters
+    assert "gazebo" not in (attached := graph(tmp_path, simulator="gazebo", attach=True))
+    assert "gazebo_bridge" in attached
+
+
 def test_only_this_packages_bridge_holds_the_physics_for_the_brain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,12 @@ class Flavour:
     to_model: str = ""  #: elements for the model: joints and plugins
     to_physics: str = ""  #: elements for the world's <physics>
     to_world: str = ""  #: elements for the <world>
+    sdf_version: str = "1.6"  #: of the world and the car
+    world_suffix: str = ".world"  #: of the world's file
+    #: how bright Gazebo's renderer must be told the light and the sky are, for the looks' own
+    ambient: float = 1.0
+    sun: float = 1.0
+    background_gamma: float = 1.0
 
 
 def car_model(looks: Looks, flavour: Flavour) -> str:

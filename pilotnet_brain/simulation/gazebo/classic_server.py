@@ -25,7 +25,6 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     start_child,
 )
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
-from pilotnet_brain.user_path import user_path
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
 """gazebo_ros' plugins of the server: clock and resets; spawning."""
@@ -85,25 +84,23 @@ class ServerPlan:
     gui: bool = False  #: with gzclient
 
 
-def check_gazebo(world: str, gui: bool) -> None:
+def check_gazebo(gui: bool) -> None:
     """Check what can be checked before gzserver is started.
 
     Raises:
-        UserError: gzserver or gzclient is not installed, the world file is not there, another
-            Gazebo has the port, or there is no display for gzclient.
+        UserError: gzserver or gzclient is not installed, another Gazebo has the port, or there is
+            no display for gzclient.
     """
     for program in ("gzserver", *(["gzclient"] if gui else [])):
         if shutil.which(program) is None:
             raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
-    if world and not user_path(world).is_file():
-        raise UserError(f"world {world}: there is no such file")
     if gui:
         check_display("gzclient")
     host, port = master_address()
     with suppress(OSError), socket.create_connection((host, port), timeout=1.0):
         raise UserError(
             f"simulator gazebo: a Gazebo already runs at {host}:{port}: stop it, drive in it with "
-            f"simulator none, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
+            f"attach, or choose another port: GAZEBO_MASTER_URI=http://{host}:{port + 1}"
         )
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import yaml
 
@@ -29,14 +30,9 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     prepend,
     start_child,
 )
-from pilotnet_brain.simulation.gazebo.circuit import (
-    circuit_model_name,
-    file_stem,
-    write_circuit_model,
-)
-from pilotnet_brain.simulation.gazebo.classic_world import include_car, scene_and_sun, write_car
 from pilotnet_brain.simulation.gazebo.gz.discovery import LOOPBACK
-from pilotnet_brain.simulation.gazebo.sdf import row, write_sdf
+from pilotnet_brain.simulation.gazebo.sdf import row
+from pilotnet_brain.simulation.gazebo.world import write_world
 from pilotnet_brain.simulation.looks import Looks
 
 EXPERIMENTAL = "simulator gz is experimental: gz_bridge was not tested with Gazebo's own server yet"
@@ -47,12 +43,7 @@ HOW_TO_GET = (
 _ASKED_WITHIN_S = 20.0
 _ENDS_WITHIN_S = 2.0
 _LOOK_AGAIN_S = 0.1
-# Gazebo Sim reads it, and so does the libsdformat that the tests have.
-_SDF_VERSION = "1.7"
-# gz-sim publishes camera_info next to the image.
-IMAGE, _CAMERA_INFO = f"/{CAR_NAME}/image", f"/{CAR_NAME}/camera_info"
-CMD_VEL, ODOMETRY = f"/{CAR_NAME}/cmd_vel", f"/{CAR_NAME}/odometry"
-_POSE, _TF = f"/model/{CAR_NAME}/pose", f"/{CAR_NAME}/tf"
+_TF = f"/{CAR_NAME}/tf"
 
 
 def _system(library: str, name: str, content: str = "") -> str:
@@ -60,39 +51,38 @@ def _system(library: str, name: str, content: str = "") -> str:
     return f"<plugin {names}>{content}</plugin>"
 
 
-_FLAVOUR = Flavour(
-    "pilotnet_car_gz",
-    to_camera="<optical_frame_id>camera_optical_frame</optical_frame_id>",
-    to_sensor=f"<topic>{IMAGE}</topic>",
-    to_model=_system("velocity-control", "VelocityControl", f"<topic>{CMD_VEL}</topic>")
-    + _system(
-        "odometry-publisher",
-        "OdometryPublisher",
-        f"""
-        <odom_frame>odom</odom_frame>
-        <robot_base_frame>{LINK_NAME}</robot_base_frame>
-        <odom_publish_frequency>{row(1.0 / TIME_STEP_S)}</odom_publish_frequency>
-        <odom_topic>{ODOMETRY}</odom_topic>
-        <tf_topic>{_TF}</tf_topic>
-        <dimensions>2</dimensions>""",
-    )
-    + _system(
-        "pose-publisher",
-        "PosePublisher",
-        f"""
-        <publish_model_pose>true</publish_model_pose>
-        <publish_link_pose>false</publish_link_pose>
-        <publish_sensor_pose>false</publish_sensor_pose>
-        <publish_collision_pose>false</publish_collision_pose>
-        <publish_visual_pose>false</publish_visual_pose>
-        <use_pose_vector_msg>false</use_pose_vector_msg>
-        <update_frequency>{row(1.0 / TIME_STEP_S)}</update_frequency>""",
-    ),
-    to_world=_system("physics", "Physics")
+_WORLD_SYSTEMS = (
+    _system("physics", "Physics")
     + _system("user-commands", "UserCommands")
     + _system("scene-broadcaster", "SceneBroadcaster")
-    + _system("sensors", "Sensors", "<render_engine>ogre2</render_engine>"),
+    + _system("sensors", "Sensors", "<render_engine>ogre2</render_engine>")
 )
+
+
+def gz_flavour(topics: RosTopics) -> Flavour:
+    """Return what Gazebo Sim's systems need; its topics have the names of those of ROS."""
+    return Flavour(
+        "pilotnet_car_gz",
+        to_camera="<optical_frame_id>camera_optical_frame</optical_frame_id>",
+        to_sensor=f"<topic>{escape(topics.camera)}</topic>",
+        to_model=_system(
+            "velocity-control", "VelocityControl", f"<topic>{escape(topics.cmd_vel)}</topic>"
+        )
+        + _system(
+            "odometry-publisher",
+            "OdometryPublisher",
+            f"""
+            <odom_frame>odom</odom_frame>
+            <robot_base_frame>{LINK_NAME}</robot_base_frame>
+            <odom_publish_frequency>{row(1.0 / TIME_STEP_S)}</odom_publish_frequency>
+            <odom_topic>{escape(topics.odom)}</odom_topic>
+            <tf_topic>{_TF}</tf_topic>
+            <dimensions>2</dimensions>""",
+        ),
+        to_world=_WORLD_SYSTEMS,
+        sdf_version="1.7",  # the tests' libsdformat reads it, too
+        world_suffix=".sdf",
+    )
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,7 @@ class GzPlan:
 
     world: Path  #: world file
     models: Path  #: folder of its models, for GZ_SIM_RESOURCE_PATH
-    bridge: Path  #: configuration of ros_gz_bridge's parameter_bridge
+    bridge: Path = Path("ros_gz_bridge.yaml")  #: configuration of ros_gz_bridge's parameter_bridge
     gui: bool = False  #: with its window
     with_ros: bool = False  #: with ros_gz_bridge; else the server starts paused, for gz_bridge
     partition: str = ""  #: of Gazebo's transport; empty: a new one
@@ -123,41 +113,32 @@ def write_gz_world(
     Raises:
         UserError: the circuit is too far away, or the folder cannot be written.
     """
-    models = folder / "models"
-    world, bridge = folder / f"{file_stem(circuit)}.sdf", folder / "ros_gz_bridge.yaml"
+    topics = topics or RosTopics()
+    files = write_world(circuit, looks, folder, gz_flavour(topics), rtf, start_arc_length)
+    bridge = folder / "ros_gz_bridge.yaml"
     try:
-        write_circuit_model(circuit, looks, models)
-        write_car(looks, _FLAVOUR, models, _SDF_VERSION)
-        content = f"""
-        <world name="default">
-          <physics name="steps" type="ignored">
-            <max_step_size>{row(TIME_STEP_S)}</max_step_size>
-            <real_time_factor>{row(rtf)}</real_time_factor>
-          </physics>
-          {_FLAVOUR.to_world}
-          {scene_and_sun(looks)}
-          <include><uri>model://{circuit_model_name(circuit)}</uri></include>
-          {include_car(_FLAVOUR, circuit.start_pose(start_arc_length))}
-        </world>"""
-        write_sdf(world, _SDF_VERSION, content)
-        entries = yaml.safe_dump(bridge_entries(topics or RosTopics()), sort_keys=False)
-        write_atomically(bridge, entries)
+        write_atomically(bridge, yaml.safe_dump(bridge_entries(topics), sort_keys=False))
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem
-    return GzPlan(world, models, bridge)
+    return GzPlan(files.world, files.models, bridge)
 
 
 def bridge_entries(topics: RosTopics) -> list[dict[str, str]]:
-    """Return ros_gz_bridge's entries: which topic of Gazebo is which topic of ROS."""
+    """Return ros_gz_bridge's entries: topics have the same names in Gazebo, but for /tf."""
     to_ros, from_ros = "GZ_TO_ROS", "ROS_TO_GZ"
     rows = [
         ("/clock", "/clock", "rosgraph_msgs/msg/Clock", "Clock", to_ros),
-        (topics.camera, IMAGE, "sensor_msgs/msg/Image", "Image", to_ros),
-        (topics.camera_info, _CAMERA_INFO, "sensor_msgs/msg/CameraInfo", "CameraInfo", to_ros),
-        (topics.odom, ODOMETRY, "nav_msgs/msg/Odometry", "Odometry", to_ros),
+        (topics.camera, topics.camera, "sensor_msgs/msg/Image", "Image", to_ros),
+        (
+            topics.camera_info,
+            topics.camera_info,
+            "sensor_msgs/msg/CameraInfo",
+            "CameraInfo",
+            to_ros,
+        ),
+        (topics.odom, topics.odom, "nav_msgs/msg/Odometry", "Odometry", to_ros),
         ("/tf", _TF, "tf2_msgs/msg/TFMessage", "Pose_V", to_ros),
-        (_POSE, _POSE, "geometry_msgs/msg/PoseStamped", "Pose", to_ros),
-        (topics.cmd_vel, CMD_VEL, "geometry_msgs/msg/Twist", "Twist", from_ros),
+        (topics.cmd_vel, topics.cmd_vel, "geometry_msgs/msg/Twist", "Twist", from_ros),
     ]
     keys = ("ros_topic_name", "gz_topic_name", "ros_type_name", "gz_type_name", "direction")
     return [

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.classic_world import (
-    bare,
-    with_gazebo_ros,
-    write_world_with_our_car,
-)
+from pilotnet_brain.simulation.gazebo.car import Flavour, RosTopics
+from pilotnet_brain.simulation.gazebo.classic_world import bare, with_gazebo_ros
+from pilotnet_brain.simulation.gazebo.scenery import write_world_with_our_car
+from pilotnet_brain.simulation.gazebo.sim import gz_flavour
 
 CIRCUIT = load_circuit("simple_circuit")
 THEIRS = """<?xml version="1.0"?>
@@ -41,7 +40,11 @@ def world_of(tmp_path: Path, text: str = THEIRS, car: str = "f1_renault", flavou
     return files, ElementTree.parse(files.world).getroot().find("world")
 
 
-@pytest.mark.parametrize("flavour", [bare, with_gazebo_ros])
+def gz() -> Flavour:
+    return gz_flavour(RosTopics())
+
+
+@pytest.mark.parametrize("flavour", [bare, with_gazebo_ros, gz])
 def test_our_car_stands_on_the_start_line_instead_of_theirs(tmp_path, flavour):
     files, world = world_of(tmp_path, flavour=flavour)
     included = {include.findtext("uri"): include for include in world.findall("include")}
@@ -147,3 +150,15 @@ def test_any_bytes_are_refused_in_one_line(tmp_path_factory, junk):
     with pytest.raises(UserError) as refused:
         write_world_with_our_car(scenery, "f1_renault", CIRCUIT, scenery.parent / "out", bare())
     assert "\n" not in str(refused.value)
+
+
+def test_gazebo_sims_systems_are_added_where_the_world_lacks_them(tmp_path):
+    theirs = THEIRS.replace(
+        '<plugin name="state" filename="libgazebo_ros_state.so"/>',
+        '<plugin filename="gz-sim-sensors-system" name="gz::sim::systems::Sensors">'
+        "<render_engine>ogre</render_engine></plugin>",
+    )
+    _, world = world_of(tmp_path, theirs, flavour=gz)
+    systems = [plugin.get("name").rpartition(":")[2] for plugin in world.findall("plugin")]
+    assert sorted(systems) == ["Physics", "SceneBroadcaster", "Sensors", "UserCommands", "clouds"]
+    assert world.find("plugin/render_engine").text == "ogre"

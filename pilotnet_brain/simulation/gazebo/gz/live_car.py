@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.bags.messages import yaw_of
@@ -17,10 +19,11 @@ from pilotnet_brain.simulation.gazebo.gz.messages import camera_frame, new_messa
 
 _WORLD_LIMIT_S = 60.0
 """A server that was just started loads its world's meshes first."""
-_ANSWER_LIMIT_S = 10.0
+_ANSWER_LIMIT_S, _SCENE_LIMIT_S = 10.0, 2.0
 _STEPS_TO_A_POSE = 400
 """At the least: an odometry of 20 Hz, steps of a millisecond, some still without a subscriber."""
-_STEP_S = 0.02
+_STEP_S, _LOOK_AGAIN_S = 0.02, 0.2
+_AT_START_M = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class GzTopics:
 
     image: str
     cmd_vel: str
-    odometry: str
+    odom: str
 
 
 class GzCar:
@@ -42,10 +45,13 @@ class GzCar:
         on_time: called with simulated time, s, after every step of the physics.
         on_state: called with every pose that the car's odometry publishes.
         on_frame: called with every camera frame.
+        start: where it is put, x, y (m) and yaw (rad); None: it stays where it is.
+        file: SDF or URDF of the car, for a world that has none: it is put there first.
 
     Raises:
         GazeboUnreachable: no Gazebo answers, or it loads no world.
-        UserError: two servers in the partition; or the car does not publish, or takes no commands.
+        UserError: two servers in the partition; no such car in the world; or it does not publish,
+            takes no commands, or is not moved to its start.
     """
 
     def __init__(
@@ -56,24 +62,31 @@ class GzCar:
         on_time: Callable[[float], None],
         on_state: Callable[[CarState], None],
         on_frame: Callable[[CameraFrame], None],
+        start: tuple[float, float, float] | None = None,
+        file: Path | None = None,
     ) -> None:
         self._client, self._name, self._topics = client, name, topics
         self._on_time, self._on_state = on_time, on_state
         self._server, self.world = _the_world(client)
+        self._find(file, start or (0.0, 0.0, 0.0))
         self._state: CarState | None = None
         self._time_s = 0.0
         client.subscribe("/clock", "Clock", self._take_clock)
-        client.subscribe(topics.odometry, "Odometry", self._take_odometry)
+        client.subscribe(topics.odom, "Odometry", self._take_odometry)
         client.subscribe(topics.image, "Image", lambda content: on_frame(camera_frame(content)))
         client.advertise(topics.cmd_vel, "Twist")
         self._check_topics()
-        for _ in range(_STEPS_TO_A_POSE):  # a server that starts paused has published nothing yet
-            self.step(1)
-            if client.poll_until(lambda: self._state is not None, _STEP_S):
-                break
-        else:
-            raise UserError(f"{name} in world {self.world} publishes no pose on {topics.odometry}")
-        self._start = self.state
+        # A server that starts paused has published nothing yet.
+        if not self._step_until(lambda: self._state is not None):
+            raise UserError(f"{name} in world {self.world} publishes no pose on {topics.odom}")
+        self._start = start or (self.state.x, self.state.y, self.state.yaw)
+        if start is not None:
+            self.reset()
+            if not self._step_until(self._is_at_start):
+                raise UserError(
+                    f"{name} in world {self.world} is not moved to {start[0]:.2f}, {start[1]:.2f}: "
+                    f"{topics.odom} is of another car, or not in the world's frame"
+                )
 
     @property
     def time_s(self) -> float:
@@ -96,18 +109,11 @@ class GzCar:
     def put(self, x: float, y: float, yaw: float) -> None:
         """Put the standing car at a place in the world frame (m, rad)."""
         self.command(0.0, 0.0)
-        half = 0.5 * yaw
-        pose = new_message(
-            "Pose",
-            name=self._name,
-            position=new_message("Vector3d", x=x, y=y),
-            orientation=new_message("Quaternion", z=math.sin(half), w=math.cos(half)),
-        )
-        self._ask("set_pose", pose)
+        self._ask("set_pose", _pose((x, y, yaw), name=self._name))
 
     def reset(self) -> None:
-        """Put the car back to where it was found; time goes on."""
-        self.put(self._start.x, self._start.y, self._start.yaw)
+        """Put the car back to its start; time goes on."""
+        self.put(*self._start)
 
     def pause(self, paused: bool) -> None:
         """Hold the world's time, or let it go on."""
@@ -131,8 +137,49 @@ class GzCar:
         if not self._client.is_there(self._server):
             raise GazeboUnreachable(f"the Gazebo Sim of world {self.world} is gone")
 
+    def _find(self, file: Path | None, start: tuple[float, float, float]) -> None:
+        """Check that the car is in the world, after putting it there from its file, if need be."""
+        service = self._scene_service
+        if not self._client.poll_until(
+            lambda: bool(self._client.offers("srv").get(service)), _SCENE_LIMIT_S
+        ):
+            return  # a world without the SceneBroadcaster: the topics will tell
+        models = self._models()
+        if file is not None and self._name not in models:
+            made = {"sdf_filename": str(file), "name": self._name, "pose": _pose(start)}
+            self._ask("create", new_message("EntityFactory", **made))
+            until = time.monotonic() + _WORLD_LIMIT_S
+            while self._name not in (models := self._models()) and time.monotonic() < until:
+                self._client.poll_until(lambda: False, _LOOK_AGAIN_S)
+        if self._name not in models:
+            hint = f"it could not make one of {file}" if file else "put one there with car_file"
+            raise UserError(
+                f"no car {self._name!r} in world {self.world} of the Gazebo Sim in partition "
+                f"{self._client.partition}: there are {', '.join(models) or 'no models'}; {hint}"
+            )
+
+    @property
+    def _scene_service(self) -> str:
+        return f"/world/{self.world}/scene/info"
+
+    def _models(self) -> list[str]:
+        asked = new_message("Empty")
+        scene = self._client.call(self._scene_service, asked, "Scene", _ANSWER_LIMIT_S)
+        return sorted(model.name for model in scene.model)
+
+    def _step_until(self, done: Callable[[], bool]) -> bool:
+        """Step the world until `done`; return whether that was within the limit."""
+        for _ in range(_STEPS_TO_A_POSE):
+            self.step(1)
+            if self._client.poll_until(done, _STEP_S):
+                return True
+        return False
+
+    def _is_at_start(self) -> bool:
+        return math.dist((self.state.x, self.state.y), self._start[:2]) < _AT_START_M
+
     def _check_topics(self) -> None:
-        wanted = (self._topics.image, self._topics.odometry, "/clock")
+        wanted = (self._topics.image, self._topics.odom, "/clock")
 
         def missing() -> list[str]:
             offered = self._client.offers("msg")
@@ -160,6 +207,15 @@ class GzCar:
         before = self._state or CarState(time_s, x, y, yaw, 0.0, 0.0)
         self._state = before.moved_to(time_s, x, y, yaw)
         self._on_state(self._state)
+
+
+def _pose(place: tuple[float, float, float], **more: Any) -> Any:
+    """Return a Pose of x, y (m) and yaw (rad)."""
+    x, y, yaw = place
+    turned = new_message("Quaternion", z=math.sin(0.5 * yaw), w=math.cos(0.5 * yaw))
+    return new_message(
+        "Pose", position=new_message("Vector3d", x=x, y=y), orientation=turned, **more
+    )
 
 
 def _the_world(client: GzClient) -> tuple[str, str]:

@@ -41,7 +41,9 @@ WorldControl: optional bool pause 2; optional bool step 3; optional uint32 multi
 Physics: optional double real_time_factor 14; optional double max_step_size 16
 Boolean: optional bool data 2
 Empty: optional bool unused 1
-StringMsg: optional string data 2
+Model: optional string name 2
+Scene: repeated Model model 9
+EntityFactory: optional string sdf_filename 3; optional Pose pose 7; optional string name 8
 """,
 )
 new_message = _TABLE.new

@@ -24,7 +24,7 @@ GROUP = "239.255.0.7"
 STEP_S = 0.005
 CAMERA_STEPS = 10
 LOOPBACK = "127.0.0.1"
-IMAGE, CMD_VEL, ODOMETRY = "/car/image", "/car/cmd_vel", "/car/odometry"
+IMAGE, CMD_VEL, ODOM = "/F1ROS/cameraL/image_raw", "/F1ROS/cmd_vel", "/F1ROS/odom"
 
 
 class GzPeer:
@@ -37,6 +37,7 @@ class GzPeer:
         image_size: (height, width).
         brightness: of a frame, by its number.
         start: of the car, x (m), y (m) and yaw (rad).
+        models: in the world; a car that `create` adds takes commands and has a camera at once.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class GzPeer:
         image_size: tuple[int, int] = (480, 640),
         brightness: Callable[[int], int] = lambda frame: frame % 256,
         start: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        models: tuple[str, ...] = ("road", "f1_renault"),
     ) -> None:
         self.partition, self.world, self.paused = partition, world, paused
         self.steps = 0
         self.to_step = 0
         self.pose = list(start)
+        self.models = list(models)
         self.velocity = (0.0, 0.0)
         self.asked: list[tuple[str, Any]] = []
         self.rtf = 1.0
@@ -129,7 +132,7 @@ class GzPeer:
             orientation=new_message("Quaternion", z=math.sin(half), w=math.cos(half)),
         )
         self._publish("/clock", "Clock", new_message("Clock", sim=stamp))
-        self._publish(ODOMETRY, "Odometry", new_message("Odometry", header=header, pose=pose))
+        self._publish(ODOM, "Odometry", new_message("Odometry", header=header, pose=pose))
         if self.steps % CAMERA_STEPS == 0:
             height, width = self.image_size
             level = self.brightness(self.steps // CAMERA_STEPS)
@@ -191,14 +194,17 @@ class GzPeer:
         name = topic.decode().rpartition("@")[2].rpartition("/")[2]
         request = parse(asked.decode().removeprefix("gz.msgs."), content)
         self.asked.append((name, request))
-        assert answered == b"gz.msgs.Boolean"
-        done = self._carry_out(name, request)
+        if answered == b"gz.msgs.Scene":
+            models = [new_message("Model", name=model) for model in self.models]
+            answer = new_message("Scene", model=models)
+        else:
+            assert answered == b"gz.msgs.Boolean"
+            answer = new_message("Boolean", data=self._carry_out(name, request))
         if sender.decode() not in self._connected:
             self._connected.add(sender.decode())
             self._replier.connect(sender.decode())
             time.sleep(0.1)  # so does Gazebo
-        answer = new_message("Boolean", data=done).SerializeToString()
-        self._replier.send_multipart([to, topic, node, number, answer, b"1"])
+        self._replier.send_multipart([to, topic, node, number, answer.SerializeToString(), b"1"])
 
     def _carry_out(self, name: str, request: Any) -> bool:
         if name == "control":
@@ -206,23 +212,30 @@ class GzPeer:
             self.to_step += request.multi_step
         elif name == "set_physics":
             self.rtf = request.real_time_factor
-        elif name == "set_pose":
-            turned = request.orientation
-            yaw = 2.0 * math.atan2(turned.z, turned.w)
-            self.pose = [request.position.x, request.position.y, yaw]
-        return True
+        elif name == "create":
+            self.models.append(request.name)
+            self._put(request.pose)
+        elif name == "set_pose" and request.name in self.models:
+            self._put(request)
+        return True  # Gazebo only says that it was asked
+
+    def _put(self, pose: Any) -> None:
+        yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
+        self.pose = [pose.position.x, pose.position.y, yaw]
 
     def _announce(self, only: str = "") -> None:
-        for topic, kind in (("/clock", "Clock"), (ODOMETRY, "Odometry"), (IMAGE, "Image")):
+        for topic, kind in (("/clock", "Clock"), (ODOM, "Odometry"), (IMAGE, "Image")):
             if only in ("", self.full(topic)):
                 described = new_message("MessagePublisher", msg_type=type_name(kind))
                 self._offer("msg", topic, self._address(self._pub), msg_pub=described)
         if only in ("", self.full(CMD_VEL)):
             self._say("msg", 2, sub=new_message("Subscriber", topic=self.full(CMD_VEL)))
-        for service, request in (
-            ("control", "WorldControl"),
-            ("set_pose", "Pose"),
-            ("set_physics", "Physics"),
+        for service, request, response in (
+            ("control", "WorldControl", "Boolean"),
+            ("set_pose", "Pose", "Boolean"),
+            ("set_physics", "Physics", "Boolean"),
+            ("create", "EntityFactory", "Boolean"),
+            ("scene/info", "Empty", "Scene"),
         ):
             name = f"/world/{self.world}/{service}"
             if only in ("", self.full(name)):
@@ -230,7 +243,7 @@ class GzPeer:
                     "ServicePublisher",
                     socket_id=self.replier_id,
                     request_type=type_name(request),
-                    response_type="gz.msgs.Boolean",
+                    response_type=type_name(response),
                 )
                 self._offer("srv", name, self._address(self._replier), srv_pub=described)
 

@@ -7,9 +7,11 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from gz_peer import CMD_VEL, IMAGE, ODOMETRY, GzPeer
+from gz_peer import CMD_VEL, IMAGE, ODOM, GzPeer
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.car import CarState
@@ -18,7 +20,8 @@ from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.gz.client import GzClient
 from pilotnet_brain.simulation.gazebo.gz.live_car import GzCar, GzTopics
 
-TOPICS = GzTopics(IMAGE, CMD_VEL, ODOMETRY)
+TOPICS = GzTopics(IMAGE, CMD_VEL, ODOM)
+CAR = "f1_renault"
 PATIENCE_S = 20.0
 
 
@@ -72,10 +75,9 @@ class Seen:
         self.states: list[CarState] = []
         self.frames: list[CameraFrame] = []
 
-    def car(self, client: GzClient, name: str = "car") -> GzCar:
-        return GzCar(
-            client, name, TOPICS, self.times.append, self.states.append, self.frames.append
-        )
+    def car(self, client: GzClient, name: str = CAR, **more: Any) -> GzCar:
+        told = (self.times.append, self.states.append, self.frames.append)
+        return GzCar(client, name, TOPICS, *told, **more)
 
 
 def test_in_lock_step_every_command_acts_in_the_next_step(
@@ -155,7 +157,7 @@ def test_a_second_server_in_the_partition_is_refused(
 ) -> None:
     serve(world="one")
     serve(world="two")
-    until(client, lambda: len(client.offers("srv")) == 6)
+    until(client, lambda: len(client.offers("srv")) == 10)
     with pytest.raises(UserError, match=r"two Gazebo Sim servers .*\(worlds one, two\)"):
         Seen().car(client)
 
@@ -176,6 +178,43 @@ def test_a_car_with_other_topics_is_refused_with_those_that_there_are(
     monkeypatch.setattr("pilotnet_brain.simulation.gazebo.gz.live_car._ANSWER_LIMIT_S", 0.5)
     serve()
     with pytest.raises(UserError) as refused:
-        GzCar(client, "car", GzTopics("/no/image", CMD_VEL, ODOMETRY), print, print, print)
-    assert "has no /no/image of car car" in str(refused.value)
-    assert "/car/image, /car/odometry, /clock" in str(refused.value)
+        GzCar(client, CAR, GzTopics("/no/image", CMD_VEL, ODOM), print, print, print)
+    assert "has no /no/image of car f1_renault" in str(refused.value)
+    assert f"{IMAGE}, {ODOM}, /clock" in str(refused.value)
+
+
+def test_a_car_is_put_at_its_start_and_back_to_it(
+    client: GzClient, serve: Callable[..., GzPeer]
+) -> None:
+    start = (10.0, -3.0, 2.0)
+    serve()
+    car = Seen().car(client, start=start)
+    assert (car.state.x, car.state.y, car.state.yaw) == pytest.approx(start)
+    car.command(5.0, 0.0)
+    car.step(100)
+    until(client, lambda: math.dist((car.state.x, car.state.y), start[:2]) > 1.0)
+    car.reset()
+    car.step(1)
+    until(client, lambda: math.dist((car.state.x, car.state.y), start[:2]) < 0.1)
+
+
+def test_a_world_without_a_car_gets_one_of_a_file(
+    client: GzClient, serve: Callable[..., GzPeer], tmp_path: Path
+) -> None:
+    peer = serve(models=("road",))
+    start, file = (10.0, -3.0, 2.0), tmp_path / "f1.urdf"
+    car = Seen().car(client, "f1", start=start, file=file)
+    assert (car.state.x, car.state.y, car.state.yaw) == pytest.approx(start)
+    (made,) = [request for name, request in peer.asked if name == "create"]
+    assert (made.name, made.sdf_filename) == ("f1", str(file))
+    # One that is there already is not put there again.
+    Seen().car(client, "f1", start=start, file=file)
+    assert peer.models == ["road", "f1"]
+
+
+def test_a_car_that_is_not_in_the_world_is_told_with_those_that_are(
+    client: GzClient, serve: Callable[..., GzPeer]
+) -> None:
+    serve()
+    with pytest.raises(UserError, match=r"no car 'f1' in world default .* f1_renault, road; put"):
+        Seen().car(client, "f1")
