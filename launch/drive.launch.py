@@ -43,8 +43,9 @@ from pilotnet_brain.runs.events import (
 from pilotnet_brain.runs.fast_dds import other_terminals, remove_dead_files
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
+from pilotnet_brain.runs.preset import spec_of
 from pilotnet_brain.runs.signals import leader_environment
-from pilotnet_brain.runs.spec import ARGUMENTS, Argument, RunSpec
+from pilotnet_brain.runs.spec import ARGUMENTS, Argument
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 _SIMILAR = 0.8
@@ -69,7 +70,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     try:
         if _is_launched_itself():
             _refuse_unknown_arguments(context.argv)
-        spec = RunSpec(**{argument.name: _value(context, argument) for argument in ARGUMENTS})
+        spec = spec_of({argument.name: _value(context, argument) for argument in ARGUMENTS})
         if spec.in_process:
             raise UserError(
                 "lockstep with simulator mujoco needs no ROS: pilotnet drive --lockstep"

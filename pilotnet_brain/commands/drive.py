@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotnet_brain.runs.spec import ARGUMENTS, RunSpec
+from pilotnet_brain.runs.spec import ARGUMENTS
 
 if TYPE_CHECKING:
     from pilotnet_brain.runs.folder import RunFolder
@@ -37,8 +37,9 @@ def drive(**arguments: Any) -> None:
     from pilotnet_brain.runs.drive import RunIncomplete, RunInterrupted, RunRefused
     from pilotnet_brain.runs.drive import drive as drive_run
     from pilotnet_brain.runs.fast_dds import other_terminals
+    from pilotnet_brain.runs.preset import spec_of
 
-    spec = RunSpec(**arguments)
+    spec = spec_of(arguments)
     # In a live run the brain says it, before it loads the model.
     if spec.in_process and (warning := unsigned_warning(spec.model)):
         print(warning, file=sys.stderr, flush=True)
