@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,14 @@ def world(
     looks_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the colours and markings; 0 is the plain look.")
     ] = 0,
+    noise: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Standard deviation of the camera's noise, of 1; JdeRobot's has 0.007.",
+        ),
+    ] = 0.0,
 ) -> None:
     """Write a circuit as a Gazebo world: road, line, walls, light, and the car on the start line.
 
@@ -76,6 +85,8 @@ def world(
         raise UserError("--start takes three finite numbers and belongs to --scenery")
     loaded = load_circuit(circuit)
     looks = looks_of_seed(looks_seed)
+    if noise > 0.0:
+        looks = replace_fields(looks, noise=255.0 * noise)
     if scenery is not None:
         if looks_seed:
             raise UserError("--scenery: that world has its own looks: leave out --looks-seed")
@@ -84,7 +95,7 @@ def world(
         else:
             flavour = classic_world.with_gazebo_ros() if gazebo_ros else classic_world.bare()
             simulator, variable = "gazebo", "GAZEBO_MODEL_PATH"
-        files = write_world_with_our_car(scenery, replace, loaded, out, flavour, start)
+        files = write_world_with_our_car(scenery, replace, loaded, out, flavour, start, looks)
         typer.echo(f"{files.world}\ndrive in it (THEIRS: the folder with that world's models):")
         typer.echo(
             f"  {variable}={files.models.resolve()}:$THEIRS {pilotnet_command()} drive "

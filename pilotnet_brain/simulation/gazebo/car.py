@@ -57,7 +57,7 @@ class Flavour:
 def car_model(looks: Looks, flavour: Flavour) -> str:
     """Return the car's <model>: it weighs nothing on the road, so nothing but walls slows it.
 
-    Of the looks it has the mounting of its camera. The sensor's noise and blur are left out.
+    Of the looks it has the mounting of its camera and the sensor's noise; blur is left out.
     """
     height = car.CAR_HEIGHT_M - _GROUND_CLEARANCE_M
     # It cannot roll or pitch: a wall would lift its nose and let it climb.
@@ -137,7 +137,15 @@ def _camera(looks: Looks, flavour: Flavour) -> str:
           <format>R8G8B8</format>
         </image>
         <clip><near>{row(car.CAMERA_NEAR_M)}</near><far>{row(car.CAMERA_FAR_M)}</far></clip>
+        {_noise(looks)}
         {flavour.to_camera}
       </camera>
       {flavour.to_sensor}
     </sensor>"""
+
+
+def _noise(looks: Looks) -> str:
+    if looks.noise == 0.0:
+        return ""
+    deviation = row(looks.noise / 255.0)
+    return f"<noise><type>gaussian</type><mean>0</mean><stddev>{deviation}</stddev></noise>"

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,6 +23,7 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     prepend,
     start_child,
 )
+from pilotnet_brain.simulation.gazebo.output_watch import Complaints, OutputWatch
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 
 ROS_SYSTEM_PLUGINS = ("libgazebo_ros_init.so", "libgazebo_ros_factory.so")
@@ -37,9 +37,6 @@ HOW_TO_GET = (
 )
 _ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.1
-_COLOURS = re.compile(r"\x1b\[[\d;]*m")
-_COMPLAINT = re.compile(r"\[(Err|Wrn)\]|^Error")
-_AN_OPENAL_LINE = "OpenAL.cc"
 
 # What gzserver prints when it cannot go on, and what that means.
 _FATAL = {
@@ -71,6 +68,11 @@ _FATAL = {
         "LIBGL_ALWAYS_SOFTWARE=1"
     ),
 }
+
+
+COMPLAINTS = Complaints(
+    "gzserver", re.compile(r"\[(Err|Wrn)\]|^Error"), re.compile(r"OpenAL\.cc"), _FATAL
+)
 
 
 @dataclass(frozen=True)
@@ -140,32 +142,21 @@ def server_environment(plan: ServerPlan, environment: Mapping[str, str]) -> dict
     return added
 
 
-def explained(line: str) -> str | None:
-    """Return what a line of gzserver's output means if it is fatal, None otherwise."""
-    plain = _COLOURS.sub("", line)
-    for pattern, meaning in _FATAL.items():
-        if found := re.search(pattern, plain):
-            return meaning.format(**found.groupdict())
-    return None
-
-
 class GazeboServer:
-    """A gzserver (and gzclient) that ends with this process, however it ends.
-
-    Attributes:
-        last_words: the last line that gzserver printed; empty before the first.
-    """
+    """A gzserver (and gzclient) that ends with this process, however it ends."""
 
     def __init__(self, plan: ServerPlan) -> None:
-        self.last_words = ""
         environment = server_environment(plan, os.environ)
         self._server = start_child(server_command(plan), environment, subprocess.PIPE)
         self._client = None
         if plan.gui:
             self._client = start_child(["gzclient"], environment, subprocess.DEVNULL)
-        self._reason: str | None = None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._output = OutputWatch(self._server, COMPLAINTS, self._server.kill)
+
+    @property
+    def last_words(self) -> str:
+        """The last line that gzserver printed; empty before the first."""
+        return self._output.last_words
 
     def run(self, told_to_end: Callable[[], bool]) -> int:
         """Wait until gzserver has ended, or end it; return its exit status (negative: a signal).
@@ -185,11 +176,11 @@ class GazeboServer:
             elif time.monotonic() > kill_at:
                 self._server.kill()
             self._look_after_client()
-        self._reader.join(_ENDS_WITHIN_S)
+        self._output.join(_ENDS_WITHIN_S)
         if self._client is not None:
             self._client.terminate()
-        if self._reason is not None:
-            raise UserError(f"gazebo: {self._reason}")
+        if self._output.reason is not None:
+            raise UserError(f"gazebo: {self._output.reason}")
         return status
 
     def _look_after_client(self) -> None:
@@ -204,15 +195,3 @@ class GazeboServer:
                 file=sys.stderr,
                 flush=True,
             )
-
-    def _read(self) -> None:
-        """Pass gzserver's errors on; kill it at the first that it cannot recover from."""
-        assert self._server.stdout is not None
-        for raw in self._server.stdout:
-            line = _COLOURS.sub("", raw.decode(errors="replace")).rstrip()
-            self.last_words = line or self.last_words
-            if _COMPLAINT.search(line) and _AN_OPENAL_LINE not in line:
-                print(f"gzserver: {line}", file=sys.stderr, flush=True)
-            if self._reason is None and (reason := explained(line)) is not None:
-                self._reason = reason
-                self._server.kill()

@@ -12,7 +12,7 @@ from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.car import Flavour
 from pilotnet_brain.simulation.gazebo.sdf import read_xml, row, write_xml
 from pilotnet_brain.simulation.gazebo.world import WorldFiles, include_car, physics, write_car
-from pilotnet_brain.simulation.looks import PLAIN
+from pilotnet_brain.simulation.looks import PLAIN, Looks
 
 _ON_ROAD_M = 2.0
 """A car waits on its road, which reaches 1.2 to 1.65 m from the line."""
@@ -25,6 +25,7 @@ def write_world_with_our_car(
     folder: Path,
     flavour: Flavour,
     start: tuple[float, float, float] | None = None,
+    looks: Looks = PLAIN,
 ) -> WorldFiles:
     """Write a copy of a world file with the car of the contract on the circuit's start line.
 
@@ -65,7 +66,7 @@ def write_world_with_our_car(
     if written.resolve() == scenery.resolve():
         raise UserError(f"{written}: would overwrite the world itself; choose another folder")
     try:
-        write_car(PLAIN, flavour, models)
+        write_car(looks, flavour, models)
         write_xml(written, root)
     except OSError as problem:
         raise UserError(f"the world cannot be written to {folder}: {problem}") from problem

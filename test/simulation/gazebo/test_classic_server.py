@@ -10,10 +10,10 @@ import pytest
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.classic_server import (
+    COMPLAINTS,
     GazeboServer,
     ServerPlan,
     check_gazebo,
-    explained,
     ros_prefixes,
     server_command,
     server_environment,
@@ -65,7 +65,7 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
     ],
 )
 def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) -> None:
-    explanation = explained(line)
+    explanation = COMPLAINTS.explained(line)
     assert explanation is not None
     assert meaning in explanation
     assert "\n" not in explanation
@@ -84,7 +84,7 @@ def test_what_gzserver_cannot_go_on_after_is_explained(line: str, meaning: str) 
     ],
 )
 def test_what_it_goes_on_after_is_left_alone(line: str) -> None:
-    assert explained(line) is None
+    assert COMPLAINTS.explained(line) is None
 
 
 def test_a_machine_without_gazebo_is_told_how_to_get_it(

@@ -18,8 +18,9 @@ from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.car import RosTopics
-from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world
+from pilotnet_brain.simulation.gazebo.classic_world import bare, write_bare_world, write_ros_world
 from pilotnet_brain.simulation.gazebo.sim import write_gz_world
+from pilotnet_brain.simulation.gazebo.world import write_car
 from pilotnet_brain.simulation.looks import PLAIN, random_looks
 
 WRITERS = [write_bare_world, write_ros_world, write_gz_world]
@@ -216,3 +217,10 @@ def test_the_car_stands_where_on_the_line_it_is_told(tmp_path, write):
     # A quarter of the ring is 15.7 m.
     assert pose[:2] == pytest.approx([0.0, 10.0], abs=0.02)
     assert abs(pose[5]) == pytest.approx(np.pi, abs=0.01)
+
+
+def test_the_cameras_noise_is_the_looks_own(tmp_path: Path) -> None:
+    for noise, deviation in ((0.0, None), (0.007 * 255.0, "0.007")):
+        write_car(dataclasses.replace(PLAIN, noise=noise), bare(), tmp_path)
+        car = ElementTree.parse(tmp_path / bare().car_folder / "model.sdf").getroot()
+        assert car.findtext(".//camera/noise/stddev") == deviation
