@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 
 from pilotnet_brain.metrics.duration_histogram import DurationHistogram
 from pilotnet_brain.metrics.frame_record import FrameRecord
@@ -18,6 +18,7 @@ FrameFigures = dict[str, float | int | str | list[ModelFigures] | None]
 
 
 _LARGEST = 1e100
+_LONGEST_GAP_MS, _FEWEST_GAPS, _NOT_RARE = 1000, 20, 0.05
 
 
 def measured(value: float | None) -> float | None:
@@ -95,6 +96,33 @@ class Suddenness:
         return self._steps.value
 
 
+class StampGaps:
+    """How many frames are missing in a row of stamps, by the camera's constant rate."""
+
+    def __init__(self) -> None:
+        self._last_ms: int | None = None
+        self._gaps: Counter[int] = Counter()
+
+    def add(self, stamp_s: float) -> None:
+        """Take the next frame's stamp, in order."""
+        stamp_ms = round(1e3 * stamp_s)
+        if self._last_ms is not None and 0 < stamp_ms - self._last_ms <= _LONGEST_GAP_MS:
+            self._gaps[stamp_ms - self._last_ms] += 1
+        self._last_ms = stamp_ms
+
+    @property
+    def missing(self) -> int | None:
+        """The frames that must lie in the gaps up to a second; None of too few frames.
+
+        The camera's period is the shortest gap that is not rare.
+        """
+        total = self._gaps.total()
+        if total < _FEWEST_GAPS:
+            return None
+        period = min(gap for gap, count in self._gaps.items() if count >= _NOT_RARE * total)
+        return sum(count * max(0, round(gap / period) - 1) for gap, count in self._gaps.items())
+
+
 class ModelStretch:
     """What one model did while no other drove; the mean times are those of `FrameSums`."""
 
@@ -137,6 +165,7 @@ class FrameSums:
         self._inference_times = DurationHistogram()
         self._ages, self._stamps_to_commands = DurationHistogram(), DurationHistogram()
         self._suddenness = Suddenness()
+        self._gaps = StampGaps()
         self._stretches: list[ModelStretch] = []
 
     def add(self, record: FrameRecord) -> None:
@@ -149,6 +178,7 @@ class FrameSums:
         self._inference.add(record.inference_s)
         self._inference_times.add(measured(record.inference_s))
         self._preprocess.add(record.preprocess_s)
+        self._gaps.add(record.stamp_s)
         if record.driven:
             self._add_driven(record)
         self._add_to_stretch(record)
@@ -178,6 +208,12 @@ class FrameSums:
         if self._first is None or self._last is None:
             return 0
         return max(self.count, self._last.frames_received - self._first.frames_received + 1)
+
+    @property
+    def missing(self) -> int | None:
+        """How many frames are missing between the received ones; None if that cannot be told."""
+        missing = self._gaps.missing
+        return None if missing is None else max(0, missing - (self.received - self.count))
 
     def figures(self, real_time_s: float | None) -> FrameFigures:
         """Return the brain's figures over the frames; what was not measured is None.

@@ -47,7 +47,6 @@ def test_rates_and_frequency():
     assert figures["brain_iteration_frequency"] == pytest.approx(200.0)
     assert figures["brain_rate_hz"] == pytest.approx(10.0)
     assert figures["frames_received"] == 100
-    assert figures["frames_dropped"] is None
 
 
 def test_only_the_frames_of_the_run_count():
@@ -211,3 +210,31 @@ def test_what_no_clock_measured_leaves_the_figures_finite(said):
         )
         log.add(FrameRecord(number * 0.05, model="m", driven=True, outputs=outputs, **durations))
     json.dumps(frame_figures(log, 0.0, 10.0, 10.0), allow_nan=False)
+
+
+def test_without_camera_info_the_stamps_tell_which_frames_are_missing():
+    kept = [i for i in range(200) if i % 7 and i not in (50, 51, 52)]
+    # Gazebo Classic's stamps are a step of the physics off.
+    records = [
+        record(i, stamp_s=0.05 * i + 0.001 * (i % 2), frames_received=n + 1)
+        for n, i in enumerate(kept)
+    ]
+    figures = frame_figures(log_of(records), 0.0, 10.0, None)
+    assert figures["frames_dropped"] == kept[-1] - kept[0] + 1 - len(kept)
+    assert figures["frames_published"] == kept[-1] - kept[0] + 1
+
+
+def test_a_brain_that_skips_every_other_frame_now_and_then_is_seen_without_camera_info():
+    kept = [i for i in range(200) if i < 40 or i % 2]
+    records = [record(i, frames_received=n + 1) for n, i in enumerate(kept)]
+    assert frame_figures(log_of(records), 0.0, 10.0, None)["frames_dropped"] == 80
+
+
+def test_a_lost_record_is_no_dropped_frame_without_camera_info_either():
+    records = [record(i) for i in range(60) if i != 30]
+    assert frame_figures(log_of(records), 0.0, 3.0, None)["frames_dropped"] == 0
+
+
+def test_too_few_frames_say_nothing_of_those_missing():
+    figures = frame_figures(log_of([record(i) for i in range(15)]), 0.0, 10.0, None)
+    assert figures["frames_dropped"] is None
