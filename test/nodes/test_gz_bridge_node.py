@@ -15,13 +15,20 @@ import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
-from gz_peer import GzPeer  # noqa: E402
+from gz_peer import GzPeer, multicast_reaches_itself  # noqa: E402
 from live_process import DOMAIN_ID, PATIENCE_S, Run, wait_for  # noqa: E402
 
 from pilotnet_brain.bags.messages import seconds  # noqa: E402
 from pilotnet_brain.bags.reader import read_bag  # noqa: E402
 from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        not multicast_reaches_itself(), reason="no multicast on the loopback interface"
+    ),
+]
 
 START = load_circuit("simple_circuit").start_pose()
 PORT = 40_000 + 2 * (os.getpid() % 5000)
@@ -104,6 +111,22 @@ def test_in_lock_step_each_command_acts_in_the_step_after_its_frame(
         bridge.send_signal(signal.SIGINT)
         assert bridge.wait(PATIENCE_S) == 0
         assert peer.velocity == (0.0, 0.0)
+    finally:
+        peer.close()
+
+
+def test_a_clock_that_comes_in_bundles_is_no_longer_step(
+    start: Callable[..., subprocess.Popen[str]], partition: str, model: str, tmp_path: Path
+) -> None:
+    """As for a bridge that a busy machine holds up: it must not wait for steps nobody makes."""
+    peer = GzPeer(partition, brightness=lambda frame: 51, start=START, clock_every_s=0.06)
+    try:
+        start(lockstep="true", wait_for="[brain, metrics, recorder]")
+        run = Run(tmp_path / "runs", simulator="none", model=model, time_limit=1.0)
+        status, _ = run.end()
+        assert run.metrics["ending"].startswith("time limit of 1 s reached"), run.log.read_text()
+        assert status == 1
+        assert run.metrics["frames_received"] == pytest.approx(20, abs=2)
     finally:
         peer.close()
 

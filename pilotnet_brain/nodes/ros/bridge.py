@@ -6,6 +6,7 @@ reached, and in nothing that a run sees.
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -106,7 +107,9 @@ class BridgeNode(Node):
         self._last_time_s: float | None = None
         self._last_state_s: float | None = None
         self._frame_s: float | None = None
-        self._frame_period_s, self._step_s = 1.0 / CAMERA_HZ, TIME_STEP_S
+        self._frame_period_s = 1.0 / CAMERA_HZ
+        self._clock_s: float | None = None
+        self._shortest_s = math.inf
         self._frames_seen = self._commands_seen = self._unanswered = 0
         self._command = (0.0, 0.0)
         self._commands = self.create_subscription(Twist, "cmd_vel", self._on_command, NEWEST)
@@ -289,10 +292,9 @@ class BridgeNode(Node):
 
         if not _spin_until(made, _FRAME_LIMIT_S, spin, stop):
             raise GazeboUnreachable(f"{self._car_name}'s world makes no steps")
-        if count == 1 and car.time_s > before_s:
-            self._step_s = car.time_s - before_s
 
     def _on_time(self, time_s: float) -> None:
+        self._measure_step(time_s)
         if not self._started:
             return
         last_s, self._last_time_s = self._last_time_s, time_s
@@ -304,6 +306,16 @@ class BridgeNode(Node):
         self._pacer.measure(time_s)
         if _ticked(last_s, time_s, _CLOCK_HZ):
             self._output.clock(time_s)
+
+    @property
+    def _step_s(self) -> float:
+        return self._shortest_s if self._shortest_s < math.inf else TIME_STEP_S
+
+    def _measure_step(self, time_s: float) -> None:
+        """Take the shortest step of the clock for the physics' own: a message can be lost."""
+        if self._clock_s is not None and time_s > self._clock_s:
+            self._shortest_s = min(self._shortest_s, time_s - self._clock_s)
+        self._clock_s = time_s
 
     def _on_state(self, state: CarState) -> None:
         if not self._started:

@@ -38,6 +38,7 @@ class GzPeer:
         brightness: of a frame, by its number.
         start: of the car, x (m), y (m) and yaw (rad).
         models: in the world; a car that `create` adds takes commands and has a camera at once.
+        clock_every_s: real time between sends of /clock, all that is due at once; 0: at every step.
     """
 
     def __init__(
@@ -49,12 +50,15 @@ class GzPeer:
         brightness: Callable[[int], int] = lambda frame: frame % 256,
         start: tuple[float, float, float] = (0.0, 0.0, 0.0),
         models: tuple[str, ...] = ("road", "f1_renault"),
+        clock_every_s: float = 0.0,
     ) -> None:
         self.partition, self.world, self.paused = partition, world, paused
         self.steps = 0
         self.to_step = 0
         self.pose = list(start)
         self.models = list(models)
+        self._clock_every_s, self._clocks_sent_s = clock_every_s, 0.0
+        self._clocks: list[Any] = []
         self.velocity = (0.0, 0.0)
         self.asked: list[tuple[str, Any]] = []
         self.rtf = 1.0
@@ -103,6 +107,10 @@ class GzPeer:
                 next_step = max(next_step + STEP_S / self.rtf, now - 0.1)
                 self.to_step = max(0, self.to_step - 1)
                 self._step()
+            if now >= self._clocks_sent_s + self._clock_every_s:
+                self._clocks_sent_s = now
+                while self._clocks:
+                    self._publish("/clock", "Clock", self._clocks.pop(0))
             self._pump(0 if self.to_step else 1)
         if not self._killed:
             for kind in self._channels:
@@ -131,7 +139,7 @@ class GzPeer:
             position=new_message("Vector3d", x=x, y=y),
             orientation=new_message("Quaternion", z=math.sin(half), w=math.cos(half)),
         )
-        self._publish("/clock", "Clock", new_message("Clock", sim=stamp))
+        self._clocks.append(new_message("Clock", sim=stamp))
         self._publish(ODOM, "Odometry", new_message("Odometry", header=header, pose=pose))
         if self.steps % CAMERA_STEPS == 0:
             height, width = self.image_size
@@ -291,3 +299,18 @@ def _channel(port: int) -> tuple[socket.socket, socket.socket, int]:
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(LOOPBACK))
     return receiver, sender, port
+
+
+def multicast_reaches_itself(port: int = 10_315) -> bool:
+    """Return whether this machine delivers multicast on its loopback interface."""
+    try:
+        receiver, sender, _ = _channel(port)
+    except OSError:
+        return False
+    with receiver, sender:
+        receiver.settimeout(1.0)
+        try:
+            sender.sendto(b"?", (GROUP, port))
+            return receiver.recv(1) == b"?"
+        except OSError:
+            return False
