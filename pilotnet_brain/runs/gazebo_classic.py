@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +19,13 @@ from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.simulation.gazebo.car import RosTopics
 from pilotnet_brain.simulation.gazebo.classic_server import GazeboServer, ServerPlan
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, write_ros_world
+from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
+from pilotnet_brain.simulation.gazebo.transport.connection import master_address
+from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at
 from pilotnet_brain.simulation.looks import looks_of_seed
+
+_STARTS_WITHIN_S, _LOOK_AGAIN_S = 120.0, 0.5
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -26,11 +34,34 @@ def main(args: Sequence[str] | None = None) -> int:
 
     def serve(told_to_end: Callable[[], bool]) -> str:
         server = GazeboServer(_plan(wanted))
+        if wanted.ros and wanted.world:
+            # A world that is made here says it itself, and a bridge tells a Gazebo without ROS.
+            threading.Thread(target=_aim_at, args=(wanted.rtf,), daemon=True).start()
         status = server.run(told_to_end)
         words = f"; its last line: {server.last_words}" if server.last_words else ""
         return f"gzserver ended with status {status}{words}"
 
     return run_simulator("gazebo", serve)
+
+
+def _aim_at(rtf: float) -> None:
+    """Have the world of the gzserver that starts aim at simulated seconds per real second."""
+    until = time.monotonic() + _STARTS_WITHIN_S
+    while time.monotonic() < until:
+        try:
+            client = GazeboClient(*master_address())
+        except GazeboUnreachable:
+            time.sleep(_LOOK_AGAIN_S)
+            continue
+        try:
+            if client.poll_until(lambda: client.world is not None, until - time.monotonic()):  # noqa: B023
+                aim_world_at(client, rtf)
+            return
+        except GazeboUnreachable as problem:
+            print(f"warning: rtf is not honoured: {problem}", file=sys.stderr, flush=True)
+            return
+        finally:
+            client.close()
 
 
 def run_simulator(name: str, serve: Callable[[Callable[[], bool]], str]) -> int:
@@ -62,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rtf",
         type=float,
         default=1.0,
-        help="simulated seconds per real second of a world made here with --ros; else the bridge's",
+        help="simulated seconds per real second, with --ros; else the bridge says it",
     )
     parser.add_argument("--ros", action="store_true", help="with gazebo_ros' plugins")
     parser.add_argument("--lockstep", action="store_true", help="the physics waits for the camera")

@@ -27,6 +27,9 @@ from pilotnet_brain.simulation.gazebo.classic_world import (
     write_ros_world,
 )
 from pilotnet_brain.simulation.gazebo.sim import write_gz_world
+from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
+from pilotnet_brain.simulation.gazebo.transport.messages import parse
+from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at, ask
 from pilotnet_brain.simulation.looks import PLAIN
 
 pytestmark = pytest.mark.gazebo
@@ -148,6 +151,25 @@ def test_a_wall_stops_the_car_and_lets_it_back_away(plain_world: WorldFiles) -> 
     # Its nose, half a car's length ahead, is at the asphalt's edge.
     assert stopped == pytest.approx(circuit.asphalt_half_width - 0.5 * car.CAR_LENGTH_M, abs=0.1)
     assert abs(project(away.x, away.y).lateral_deviation) < stopped - 0.5
+
+
+def test_a_world_aims_at_the_speed_that_is_asked_for_whatever_its_steps(tmp_path: Path) -> None:
+    files = write_bare_world(load_circuit("simple_circuit"), PLAIN, tmp_path)
+    text = files.world.read_text()
+    files.world.write_text(text.replace("<max_step_size>0.005<", "<max_step_size>0.002<"))
+    with GazeboServer(files.world, files.models) as server:
+        client = GazeboClient("127.0.0.1", server.port)
+
+        def rate() -> float:
+            physics = parse("Physics", ask(client, "physics_info", "").serialized_data)
+            assert physics.max_step_size == 0.002
+            return float(physics.real_time_update_rate)
+
+        assert client.poll_until(lambda: client.world is not None, PATIENCE_S)
+        assert rate() == 200.0  # as written
+        aim_world_at(client, 0.5)
+        assert client.poll_until(lambda: rate() == 250.0, PATIENCE_S)
+        client.close()
 
 
 def test_nothing_is_left_of_a_stopped_gazebo(plain_world: WorldFiles, gazebo11: Path) -> None:

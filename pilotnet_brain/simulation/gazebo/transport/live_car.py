@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,11 +15,11 @@ from pilotnet_brain.simulation.gazebo.car import HINGE_DISTANCE_M
 from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.messages import camera_frame, new_message, parse
+from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at, ask
 
 _WORLD_LIMIT_S = 60.0
 """A gzserver that was just started loads its world's meshes first."""
 _ANSWER_LIMIT_S = 10.0
-_ASK_AGAIN_S = 0.5
 _SETTLED_S = 1e-6
 """Two states closer in simulated time than this are the same."""
 
@@ -55,7 +54,6 @@ class LiveCar:
         )
         self._commands = client.advertise(f"~/{name}/vel_cmd", "Pose")
         self._control = client.advertise("~/world_control", "WorldControl")
-        self._physics = client.advertise("~/physics", "Physics")
         self._await_takers()
 
     @property
@@ -116,19 +114,14 @@ class LiveCar:
         self._say_to_world(seed=seed)
 
     def aim_at(self, rtf: float) -> None:
-        """Have the world aim at this many simulated seconds per real second.
-
-        Its physics must step by `TIME_STEP_S`, as those of pilotnet's worlds do.
-        """
-        self._client.publish(
-            self._physics, new_message("Physics", real_time_update_rate=rtf / TIME_STEP_S)
-        )
+        """Have the world aim at this many simulated seconds per real second."""
+        aim_world_at(self._client, rtf)
 
     def _say_to_world(self, **control: Any) -> None:
         self._client.publish(self._control, new_message("WorldControl", **control))
 
     def _await_takers(self) -> None:
-        offered = (self._commands, self._control, self._physics)
+        offered = (self._commands, self._control)
         if self._client.poll_until(lambda: all(o.subscribers for o in offered), _ANSWER_LIMIT_S):
             return
         raise UserError(
@@ -138,9 +131,9 @@ class LiveCar:
 
     def _first_state(self) -> CarState:
         """Ask where the car is: a car that stands is not in the poses that Gazebo publishes."""
-        answer = _ask(self._client, "entity_info", self._name)
+        answer = ask(self._client, "entity_info", self._name)
         if answer.type != "gazebo.msgs.Model":
-            models = parse("Model_V", _ask(self._client, "entity_list", "").serialized_data).models
+            models = parse("Model_V", ask(self._client, "entity_list", "").serialized_data).models
             names = ", ".join(sorted(model.name for model in models)) or "nothing"
             raise UserError(
                 f"no car {self._name!r} in the world {self._client.world!r} of the Gazebo at "
@@ -181,31 +174,3 @@ class LiveCar:
             self._state = self._state.moved_to(time_s, place.x, place.y, yaw_of(pose.orientation))
         self._on_time(time_s)
         self._on_state(self._state)
-
-
-def _ask(client: GazeboClient, request: str, data: str) -> Any:
-    """Return the world's answer to a request.
-
-    Raises:
-        GazeboUnreachable: no answer came.
-    """
-    number = time.monotonic_ns() % 2**31
-    answers: list[Any] = []
-
-    def take(message: memoryview) -> None:
-        response = parse("Response", message)
-        if response.id == number:
-            answers.append(response)
-
-    client.subscribe("~/response", "Response", take)
-    requests = client.advertise("~/request", "Request")
-    client.poll_until(lambda: bool(requests.subscribers), _ANSWER_LIMIT_S)
-    message = new_message("Request", id=number, request=request, data=data)
-    until = time.monotonic() + _ANSWER_LIMIT_S
-    while time.monotonic() < until:
-        # Repeated: a request to a Gazebo that is still starting, or whose answer leaves before our
-        # subscription has arrived, is lost silently.
-        client.publish(requests, message)
-        if client.poll_until(lambda: bool(answers), _ASK_AGAIN_S):
-            return answers[0]
-    raise GazeboUnreachable(f"the Gazebo at {client.address} answers no {request}")

@@ -33,7 +33,7 @@ WorldStatistics: required Time sim_time 2; required Time pause_time 3;
 WorldReset: optional bool all 1; optional bool time_only 2; optional bool model_only 3
 WorldControl: optional bool pause 1; optional bool step 2; optional uint32 multi_step 3;
   optional WorldReset reset 4; optional uint32 seed 5
-Physics: optional double real_time_update_rate 14
+Physics: optional double real_time_update_rate 14; optional double max_step_size 15
 Request: required int32 id 1; required string request 2; optional string data 3;
   optional double dbl_data 4
 Response: required int32 id 1; required string request 2; required string response 3;
