@@ -87,6 +87,7 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
     # Here, because they bring trimesh, and with it a third of a second to every other run.
     from pilotnet_brain.simulation.gazebo.circuit import check_reach
     from pilotnet_brain.simulation.gazebo.classic_server import check_gazebo
+    from pilotnet_brain.simulation.gazebo.errors import NotInstalled
     from pilotnet_brain.simulation.gazebo.sim import check_gz
 
     if circuit is not None and not (spec.world or spec.attach):
@@ -99,10 +100,22 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
         raise UserError(f"pose_source {spec.pose_source} is Gazebo Classic's: use odom for gz")
     if spec.attach:
         return
-    if spec.simulator == "gazebo":
-        check_gazebo(spec.gui)
-    else:
-        check_gz(spec.gui)
+    try:
+        check_gazebo(spec.gui) if spec.simulator == "gazebo" else check_gz(spec.gui)
+    except NotInstalled as problem:
+        other = _other_gazebo(spec.simulator)
+        raise UserError(f"{problem}{other}") from None
+
+
+def _other_gazebo(simulator: str) -> str:
+    """Return how to ask for the Gazebo that is installed instead of another one."""
+    from pilotnet_brain.simulation.gazebo.sim import has_gazebo_sim
+
+    if simulator == "gz" and shutil.which("gzserver"):
+        return "; this machine has Gazebo Classic: simulator gazebo"
+    if simulator == "gazebo" and has_gazebo_sim():
+        return "; this machine has Gazebo Sim: simulator gz"
+    return ""
 
 
 def _has_cuda_driver() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.runs.gazebo_classic import run_simulator, topics_of, world_parser
-from pilotnet_brain.simulation.gazebo.sim import EXPERIMENTAL, GzPlan, GzServer, write_gz_world
+from pilotnet_brain.simulation.gazebo.sim import GzPlan, GzServer, write_gz_world
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 
@@ -25,7 +25,6 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--rtf", type=float, default=1.0, help="simulated seconds per real second")
     parser.add_argument("--ros", action="store_true", help="with ros_gz_bridge; else gz_bridge's")
     wanted = parser.parse_known_args(args)[0]  # the rest is ROS' (--ros-args ...)
-    print(f"warning: {EXPERIMENTAL}", file=sys.stderr, flush=True)
     return run_simulator("gz", lambda told_to_end: GzServer(_plan(wanted)).run(told_to_end))
 
 

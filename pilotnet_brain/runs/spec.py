@@ -63,7 +63,7 @@ class RunSpec:
     simulator: str = _argument(
         "mujoco",
         "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
-        "is installed), gz (Gazebo Sim, with ros_gz_bridge where that is installed; experimental) "
+        "is installed), gz (Gazebo Sim, with ros_gz_bridge where that is installed) "
         "or none (one that is already running)",
     )
     lockstep: bool = _argument(

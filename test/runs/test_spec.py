@@ -105,6 +105,24 @@ def test_what_only_gazebo_classic_takes_is_refused_for_gazebo_sim(
         check_run(RunSpec(simulator="gz", pose_source="model_states"))
 
 
+@pytest.mark.parametrize(
+    ("simulator", "there", "script", "hint"),
+    [
+        ("gz", "gzserver", "exit 0", "this machine has Gazebo Classic: simulator gazebo"),
+        ("gazebo", "gz", "echo 8.14.0", "this machine has Gazebo Sim: simulator gz"),
+    ],
+)
+def test_where_only_the_other_gazebo_is_installed_the_message_says_so(
+    simulator: str, there: str, script: str, hint: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / there).write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / there).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=f"is not installed.*; {hint}"):
+        check_run(RunSpec(simulator=simulator))
+
+
 @pytest.mark.parametrize("simulator", ["gazebo", "gz"])
 def test_a_missing_world_file_is_named(simulator: str) -> None:
     with pytest.raises(UserError, match=r"world no\.world: there is no such file"):

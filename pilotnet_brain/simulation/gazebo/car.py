@@ -42,12 +42,14 @@ class Flavour:
     car_folder: str  #: name of the car's model folder; cars of all flavours can lie side by side
     to_link: str = ""  #: elements for base_link
     to_camera: str = ""  #: elements for its <camera>
+    to_image: str = ""  #: elements for that one's <image>
     to_sensor: str = ""  #: elements for the <sensor> around that
     to_model: str = ""  #: elements for the model: joints and plugins
     to_physics: str = ""  #: elements for the world's <physics>
     to_world: str = ""  #: elements for the <world>
     sdf_version: str = "1.6"  #: of the world and the car
     world_suffix: str = ".world"  #: of the world's file
+    places_view: bool = True  #: whether the world says where the window looks from
     #: how bright Gazebo's renderer must be told the light and the sky are, for the looks' own
     ambient: float = 1.0
     sun: float = 1.0
@@ -135,6 +137,7 @@ def _camera(looks: Looks, flavour: Flavour) -> str:
           <width>{car.CAMERA_WIDTH}</width>
           <height>{car.CAMERA_HEIGHT}</height>
           <format>R8G8B8</format>
+          {flavour.to_image}
         </image>
         <clip><near>{row(car.CAMERA_NEAR_M)}</near><far>{row(car.CAMERA_FAR_M)}</far></clip>
         {_noise(looks)}

@@ -23,6 +23,7 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     prepend,
     start_child,
 )
+from pilotnet_brain.simulation.gazebo.errors import NotInstalled
 from pilotnet_brain.simulation.gazebo.output_watch import Complaints, OutputWatch
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 
@@ -90,12 +91,12 @@ def check_gazebo(gui: bool) -> None:
     """Check what can be checked before gzserver is started.
 
     Raises:
-        UserError: gzserver or gzclient is not installed, another Gazebo has the port, or there is
-            no display for gzclient.
+        NotInstalled: gzserver or gzclient is not installed.
+        UserError: another Gazebo has the port, or there is no display for gzclient.
     """
     for program in ("gzserver", *(["gzclient"] if gui else [])):
         if shutil.which(program) is None:
-            raise UserError(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
+            raise NotInstalled(f"simulator gazebo: {program} is not installed: {HOW_TO_GET}")
     if gui:
         check_display("gzclient")
     host, port = master_address()

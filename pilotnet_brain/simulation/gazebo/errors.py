@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pilotnet_brain.errors import UserError
+
 
 class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
     """No Gazebo answers, or the one that did is gone."""
@@ -9,3 +11,7 @@ class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
 
 class BrokenMessage(ValueError):  # noqa: N818  (named by what it is)
     """Bytes that are not the message they should be."""
+
+
+class NotInstalled(UserError):  # noqa: N818  (named by what it is)
+    """The Gazebo that was asked for is not on this machine."""

@@ -1,4 +1,4 @@
-"""What a Gazebo server prints: complaints are passed on, and those it cannot survive are explained."""
+"""What a Gazebo server prints: complaints are passed on, fatal ones are explained."""
 
 from __future__ import annotations
 

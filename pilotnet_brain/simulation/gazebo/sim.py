@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,12 +31,13 @@ from pilotnet_brain.simulation.gazebo.child_process import (
     prepend,
     start_child,
 )
+from pilotnet_brain.simulation.gazebo.errors import NotInstalled
 from pilotnet_brain.simulation.gazebo.gz.discovery import LOOPBACK
+from pilotnet_brain.simulation.gazebo.output_watch import Complaints, OutputWatch
 from pilotnet_brain.simulation.gazebo.sdf import row
 from pilotnet_brain.simulation.gazebo.world import write_world
 from pilotnet_brain.simulation.looks import Looks
 
-EXPERIMENTAL = "simulator gz is experimental: gz_bridge was not tested with Gazebo's own server yet"
 HOW_TO_GET = (
     "install Gazebo Sim (Harmonic or later; ROS 2 Jazzy: apt-get install ros-jazzy-ros-gz), or "
     "drive in the embedded simulator: simulator mujoco"
@@ -64,6 +66,8 @@ def gz_flavour(topics: RosTopics) -> Flavour:
     return Flavour(
         "pilotnet_car_gz",
         to_camera="<optical_frame_id>camera_optical_frame</optical_frame_id>",
+        # As in the embedded simulator; four samples a pixel take a software renderer twice as long.
+        to_image="<anti_aliasing>1</anti_aliasing>",
         to_sensor=f"<topic>{escape(topics.camera)}</topic>",
         to_model=_system(
             "velocity-control", "VelocityControl", f"<topic>{escape(topics.cmd_vel)}</topic>"
@@ -82,7 +86,35 @@ def gz_flavour(topics: RosTopics) -> Flavour:
         to_world=_WORLD_SYSTEMS,
         sdf_version="1.7",  # the tests' libsdformat reads it, too
         world_suffix=".sdf",
+        places_view=False,
+        # Measured under ogre2: so the road, the line and the walls are as bright as in the embedded
+        # simulator, and the sky has its colour.
+        ambient=1.8,
+        sun=1.5,
+        background_gamma=2.2,
     )
+
+
+# What gz sim prints when it cannot go on, and what that means.
+_FATAL = {
+    r"Unable to find uri\[(?P<what>[^\]]*)\]": (
+        "the world needs {what}, which is not on GZ_SIM_RESOURCE_PATH: add the folder that holds it"
+    ),
+    r"Unable to read file: \[(?P<what>[^\]]*)\]": "gz sim cannot load the world file {what}",
+    # Without these a car neither sees nor moves; the world may do without others.
+    r"Failed to load system plugin \[(?P<what>gz-sim-(physics|user-commands|sensors|"
+    r"velocity-control|odometry-publisher)-system)\]": (
+        "gz sim has no {what}: install it, or add its folder to GZ_SIM_SYSTEM_PLUGIN_PATH"
+    ),
+    # Without EGL it crashes in its renderer, and prints the stack.
+    r"Unable to create the rendering window after|dllStartPlugin": (
+        "gz sim has no OpenGL to draw the camera's frames with: install libegl1 and "
+        "libgl1-mesa-dri, or set LIBGL_ALWAYS_SOFTWARE=1"
+    ),
+}
+COMPLAINTS = Complaints(
+    "gz sim", re.compile(r"\[(Err|Wrn)\]|^Error|^Warning"), re.compile(r"SetVisibilityMask"), _FATAL
+)
 
 
 @dataclass(frozen=True)
@@ -151,12 +183,13 @@ def check_gz(gui: bool) -> None:
     """Check what can be checked before Gazebo Sim is started.
 
     Raises:
-        UserError: gz, or its command sim, is not installed, or there is no display for the window.
+        NotInstalled: gz, or its command sim, is not installed.
+        UserError: there is no display for the window.
     """
     if shutil.which("gz") is None:
-        raise UserError(f"simulator gz: gz is not installed: {HOW_TO_GET}")
-    if not _has_sim():
-        raise UserError(
+        raise NotInstalled(f"simulator gz: gz is not installed: {HOW_TO_GET}")
+    if not has_gazebo_sim():
+        raise NotInstalled(
             "simulator gz: this machine's gz is not Gazebo Sim's (gz sim --versions "
             f"lists none): {HOW_TO_GET}"
         )
@@ -192,7 +225,11 @@ class GzServer:
         program = ros_gz_bridge()
         if plan.with_ros and program is None:
             raise UserError(f"ros_gz_bridge is not on AMENT_PREFIX_PATH: {HOW_TO_GET}")
-        self._needed = {"gz sim": start_child(server, environment, None)}
+        started = start_child(server, environment, subprocess.PIPE)
+        self._needed = {"gz sim": started}
+        self._output = OutputWatch(
+            started, COMPLAINTS, lambda: _signal_group(started, signal.SIGKILL)
+        )
         if plan.with_ros:
             bridge = [str(program), "--ros-args", "-r", "__node:=ros_gz_bridge"]
             bridge += ["-p", f"config_file:={plan.bridge}"]
@@ -204,6 +241,9 @@ class GzServer:
 
         Returns:
             What ended by itself, and how; empty where they were told to end.
+
+        Raises:
+            UserError: the server could not go on; the message says why.
         """
         ended = ""
         while not ended and not told_to_end():
@@ -212,7 +252,11 @@ class GzServer:
                 if (status := process.poll()) is not None:
                     ended = f"{name} ended with status {status}"
         self._end([*self._needed.values(), *self._window])
-        return ended
+        self._output.join(_ENDS_WITHIN_S)
+        if self._output.reason is not None:
+            raise UserError(f"gz: {self._output.reason}")
+        words = f"; its last line: {self._output.last_words}" if self._output.last_words else ""
+        return ended + words if ended.startswith("gz sim") else ended
 
     def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
         for process in processes:
@@ -226,8 +270,8 @@ class GzServer:
             process.wait()
 
 
-def _has_sim() -> bool:
-    """Return whether gz knows Gazebo Sim: Gazebo Classic's own gz does not."""
+def has_gazebo_sim() -> bool:
+    """Return whether this machine's gz knows Gazebo Sim: Gazebo Classic's own gz does not."""
     try:
         asked = subprocess.run(
             ["gz", "sim", "--versions"],

@@ -60,7 +60,7 @@ def write_world(
           {physics(flavour, rtf)}
           <include><uri>model://{circuit_model_name(circuit)}</uri></include>
           {include_car(flavour, circuit.start_pose(start_arc_length))}
-          {_view(circuit)}
+          {_view(circuit) if flavour.places_view else ""}
           {flavour.to_world}
         </world>"""
         write_sdf(world, flavour.sdf_version, content)
@@ -78,7 +78,7 @@ def scene_and_sun(looks: Looks, flavour: Flavour) -> str:
     sky = [part**flavour.background_gamma for part in looks.sky[0]]
     return f"""
     <scene>
-      <ambient>{row(*[flavour.ambient * looks.ambient] * 3, 1.0)}</ambient>
+      <ambient>{_grey(flavour.ambient * looks.ambient)}</ambient>
       <background>{row(*sky, 1.0)}</background>
       <shadows>false</shadows>
       <grid>false</grid>
@@ -86,10 +86,14 @@ def scene_and_sun(looks: Looks, flavour: Flavour) -> str:
     <light name="sun" type="directional">
       <cast_shadows>false</cast_shadows>
       <pose>0 0 50 0 0 0</pose>
-      <diffuse>{row(*[flavour.sun * looks.sun] * 3, 1.0)}</diffuse>
+      <diffuse>{_grey(flavour.sun * looks.sun)}</diffuse>
       <specular>0 0 0 1</specular>
       <direction>{row(*looks.sun_direction)}</direction>
     </light>"""
+
+
+def _grey(brightness: float) -> str:
+    return row(*[min(1.0, brightness)] * 3, 1.0)  # Gazebo Sim refuses a world with more
 
 
 def write_car(looks: Looks, flavour: Flavour, models: Path) -> None:

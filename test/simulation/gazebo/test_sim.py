@@ -15,6 +15,7 @@ import pytest
 
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.sim import (
+    COMPLAINTS,
     GzPlan,
     GzServer,
     check_gz,
@@ -126,3 +127,63 @@ def test_a_bridge_that_dies_ends_the_server_too(machine: Path) -> None:
     # Readable once the process has ended.
     assert select.select(handles, [], [], 10.0)[0] == handles
     os.close(handles[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        (
+            "\x1b[1;31m[Err] [Server.cc:86] \x1b[0m\x1b[1;31mError Code \x1b[0m14: "
+            '[/sdf/world[@name="default"]/include[0]/uri:/w/own.sdf:L1]: Msg: '
+            "\x1b[0m\x1b[1;31mUnable to find uri[model://no_such_kerb]\x1b[0m",
+            "the world needs model://no_such_kerb, which is not on GZ_SIM_RESOURCE_PATH",
+        ),
+        (
+            "[Err] [Server.cc:86] Error Code 1: Msg: Unable to read file: [/w/own.sdf]",
+            "gz sim cannot load the world file /w/own.sdf",
+        ),
+        (
+            "[Err] [SystemLoader.cc:92] Failed to load system plugin [gz-sim-sensors-system] : "
+            "Could not find shared library.",
+            "gz sim has no gz-sim-sensors-system",
+        ),
+        (
+            "[Err] [Ogre2RenderEngine.cc:1299] Unable to create the rendering window after [11] "
+            "attempts.",
+            "gz sim has no OpenGL",
+        ),
+        (
+            '#12   Object "/lib/OGRE/RenderSystem_GL3Plus.so", at 0x7f8f, in dllStartPlugin',
+            "gz sim has no OpenGL",
+        ),
+    ],
+)
+def test_what_gz_sim_cannot_go_on_after_is_explained(line: str, meaning: str) -> None:
+    """Lines of gz-sim 8.14."""
+    explanation = COMPLAINTS.explained(line)
+    assert explanation is not None
+    assert explanation.startswith(meaning)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Err] [SystemLoader.cc:92] Failed to load system plugin [their-clouds-system] : Could not "
+        "find shared library.",
+        "[Msg] Loading SDF world file[/w/own.sdf].",
+    ],
+)
+def test_what_gz_sim_survives_is_not_taken_for_the_end(line: str) -> None:
+    assert COMPLAINTS.explained(line) is None
+
+
+def test_a_server_that_cannot_go_on_is_ended_with_the_reason(machine: Path) -> None:
+    executable(machine / "gz", "echo 'Msg: Unable to read file: [x.sdf]'; exec sleep 100")
+    with pytest.raises(UserError, match="gz: gz sim cannot load the world file x.sdf"):
+        GzServer(replace(PLAN, with_ros=False)).run(lambda: False)
+
+
+def test_the_last_words_of_a_server_that_ends_are_passed_on(machine: Path) -> None:
+    executable(machine / "gz", "echo 'out of memory'; exit 3")
+    ended = GzServer(replace(PLAN, with_ros=False)).run(lambda: False)
+    assert ended == "gz sim ended with status 3; its last line: out of memory"
