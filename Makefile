@@ -135,6 +135,10 @@ test-gazebo: $(DEV_STAMP) ## Run the tests in a real Gazebo Classic 11, made onc
 	@test/gazebo/make_gazebo11.sh >/dev/null
 	@exec $(VENV)/bin/python -m pytest -m gazebo $(if $(filter test,$(TESTS)),test/gazebo,$(TESTS))
 
+.PHONY: test-gz
+test-gz: $(DEV_STAMP) ## Run the tests in a real Gazebo Sim, where gz is on the path
+	@exec $(VENV)/bin/python -m pytest -m gz $(if $(filter test,$(TESTS)),test/gz,$(TESTS))
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Check style and types
 	@$(VENV)/bin/python -m ruff check .

@@ -1,4 +1,4 @@
-"""The same drives in the embedded simulator and a real Gazebo Classic, and how far they differ.
+"""The same drives in the embedded simulator and a real Gazebo, and how far they differ.
 
 Commands come every 0.05 s of simulated time from a function of the true state: constant ones, or
 the expert's. No camera, no network, no ROS: only how the two worlds move the car is compared.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from gazebo_server import PATIENCE_S, GazeboServer
@@ -26,7 +27,7 @@ from pilotnet_brain.simulation.gazebo.car import CAR_NAME
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.live_car import LiveCar
-from pilotnet_brain.simulation.looks import PLAIN
+from pilotnet_brain.simulation.looks import PLAIN, Looks
 from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
 
 CONSTANT = (Command(5.0, 0.0), Command(10.0, 2.0), Command(13.0, -1.0), Command(6.5, 7.0))
@@ -74,19 +75,24 @@ def constant_bound_m(command: Command) -> float:
     return abs(command.speed) * TIME_STEP_S + _NOISE_M
 
 
-def compare(circuit: Circuit, expert_s: float) -> list[Comparison]:
+def compare(
+    circuit: Circuit,
+    expert_s: float,
+    open_gazebo: Callable[[Circuit, Looks], AbstractContextManager[GazeboDrives]],
+) -> list[Comparison]:
     """Drive constant commands on an open field and the expert on a circuit, in both worlds.
 
     Args:
         circuit: to drive on.
         expert_s: simulated seconds of the expert's drive.
+        open_gazebo: a new Gazebo with the circuit, in these looks.
 
     Raises:
         AssertionError: Gazebo does not run, or stands still.
     """
     field = dataclasses.replace(PLAIN, walls=False)
     done = []
-    with MujocoSimulator(circuit, field) as embedded, _gazebo(circuit) as gazebo:
+    with MujocoSimulator(circuit, field) as embedded, open_gazebo(circuit, field) as gazebo:
         for command in CONSTANT:
             name = f"{command.speed:g} m/s, {command.yaw_rate:g} rad/s"
             tracks = _both(embedded, gazebo, _constant(command), CONSTANT_S)
@@ -122,35 +128,56 @@ def paths_apart(one: Path2, other: Path2) -> float:
     return float(distances.max())
 
 
-class _GazeboDrives:
+class Client(Protocol):
+    """Of a Gazebo's transport."""
+
+    def poll_until(self, done: Callable[[], bool], limit_s: float) -> bool: ...
+
+
+class Car(Protocol):
+    """In a Gazebo."""
+
+    @property
+    def time_s(self) -> float: ...
+
+    def command(self, speed: float, yaw_rate: float) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def pause(self, paused: bool) -> None: ...
+
+    def step(self, count: int) -> None: ...
+
+
+class GazeboDrives:
     """Drives in one running Gazebo, whose time only advances from command to command.
 
     So a busy machine changes nothing, but that a command may come a step late.
     """
 
-    def __init__(self, client: GazeboClient) -> None:
-        self._client = client
-        self._states: list[CarState] = []
-        self._car = LiveCar(client, CAR_NAME, lambda _: None, self._states.append, lambda _: None)
+    def __init__(self, client: Client, car: Car, states: list[CarState]) -> None:
+        self._client, self._car, self._states = client, car, states
         self._car.pause(True)
 
     def track(self, driver: Driver, seconds: float) -> Path2:
-        self._start_over()
+        begin_s = self._start_over()
         for count in range(1, round(seconds * CAMERA_HZ) + 1):
             self._car.command(*driver(self._states[-1]))
             self._car.step(_STEPS_A_COMMAND)
-            self._await_time(count / CAMERA_HZ)
+            self._await_time(begin_s + count / CAMERA_HZ)
         # It set off from the state before the first that moved.
         first = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
         moved = self._states[max(first - 1, 0) :]
         return np.array([(s.time_s - moved[0].time_s, s.x, s.y) for s in moved])
 
-    def _start_over(self) -> None:
+    def _start_over(self) -> float:
+        """Put the car back; return the time then, s."""
         self._car.reset()
+        before_s = self._car.time_s
         self._car.step(1)
-        self._states.clear()
-        self._await(lambda: bool(self._states) and self._states[-1].time_s < 2.0 * TIME_STEP_S)
+        self._await(lambda: self._states[-1].time_s > before_s + _HALF_STEP_S)
         del self._states[:-1]
+        return self._states[-1].time_s
 
     def _await_time(self, time_s: float) -> None:
         self._await(lambda: self._states[-1].time_s > time_s - _HALF_STEP_S)
@@ -161,21 +188,22 @@ class _GazeboDrives:
 
 
 @contextmanager
-def _gazebo(circuit: Circuit) -> Iterator[_GazeboDrives]:
-    """A new Gazebo with the circuit and no walls."""
-    field = dataclasses.replace(PLAIN, walls=False)
+def open_classic(circuit: Circuit, looks: Looks) -> Iterator[GazeboDrives]:
+    """A new Gazebo Classic with the circuit."""
     with tempfile.TemporaryDirectory() as folder:
-        files = write_bare_world(circuit, field, Path(folder))
+        files = write_bare_world(circuit, looks, Path(folder))
         with GazeboServer(files.world, files.models) as server:
             client = GazeboClient("127.0.0.1", server.port)
+            states: list[CarState] = []
+            car = LiveCar(client, CAR_NAME, lambda _: None, states.append, lambda _: None)
             try:
-                yield _GazeboDrives(client)
+                yield GazeboDrives(client, car, states)
             finally:
                 client.close()
 
 
 def _both(
-    embedded: MujocoSimulator, gazebo: _GazeboDrives, driver: Driver, seconds: float
+    embedded: MujocoSimulator, gazebo: GazeboDrives, driver: Driver, seconds: float
 ) -> tuple[Path2, Path2]:
     return _embedded_track(embedded, driver, seconds), gazebo.track(driver, seconds)
 

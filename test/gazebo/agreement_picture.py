@@ -1,8 +1,11 @@
 """The same drives in the embedded simulator and in Gazebo: their paths, and how far they differ.
 
-The picture in the documentation is drawn by (`make test-gazebo` makes the Gazebo that it needs):
+The pictures in the documentation are drawn by (`make test-gazebo` makes the Gazebo Classic that the
+first needs; the second needs Gazebo Sim's gz):
 
     PYTHONPATH=. .venv/bin/python test/gazebo/agreement_picture.py --out docs/gazebo_agreement.png
+    PYTHONPATH=.:test/gz .venv/bin/python test/gazebo/agreement_picture.py --gz \\
+        --out docs/gz_agreement.png
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from agreement import Comparison, compare
+from agreement import Comparison, compare, open_classic
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -65,10 +68,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="picture to write (.png)")
     parser.add_argument("--circuit", default="nurburgring", help="name, random-SEED or path")
+    parser.add_argument("--gz", action="store_true", help="Gazebo Sim instead of Gazebo Classic")
     parser.add_argument("--seconds", type=float, default=42.0, help="simulated, of the expert")
     wanted = parser.parse_args()
     circuit = load_circuit(wanted.circuit)
-    done = compare(circuit, wanted.seconds)
+    if wanted.gz:
+        from gz_drives import open_gz as open_gazebo
+    else:
+        open_gazebo = open_classic
+    done = compare(circuit, wanted.seconds, open_gazebo)
     for comparison in done:
         print(f"{comparison.name}: {comparison.apart_m:.4f} m, bound {comparison.bound_m:.4f} m")
     print(draw_agreement(wanted.out, circuit, done))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from agreement import CONSTANT, compare
+from agreement import CONSTANT, compare, open_classic
 from agreement_picture import draw_agreement
 
 from pilotnet_brain.circuits.catalogue import load_circuit
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.gazebo, pytest.mark.timeout(600)]
 
 def test_both_worlds_move_the_car_alike(tmp_path: Path) -> None:
     circuit = load_circuit("nurburgring")
-    done = compare(circuit, expert_s=8.0)
+    done = compare(circuit, 8.0, open_classic)
     assert len(done) == len(CONSTANT) + 1
     for comparison in done:
         assert comparison.apart_m <= comparison.bound_m, comparison.name
