@@ -250,7 +250,7 @@ def test_a_world_with_an_unknown_model_is_refused(
         ("LIBGL_DRIVERS_PATH", "/nowhere", "no OpenGL"),
     ],
 )
-def test_a_gazebo_that_cannot_draw_is_refused_with_the_mend(
+def test_a_gazebo_that_cannot_draw_is_refused_with_the_fix(
     variable: str,
     value: str,
     lacks: str,

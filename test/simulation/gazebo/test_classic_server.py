@@ -95,7 +95,7 @@ def test_a_machine_without_gazebo_is_told_how_to_get_it(
         check_gazebo(gui=False)
 
 
-def test_a_port_that_is_taken_is_named_with_the_mend(
+def test_a_port_that_is_taken_is_named_with_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:
     on_path(tmp_path, "gzserver", "exit 0", monkeypatch)
