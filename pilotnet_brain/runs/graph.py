@@ -21,6 +21,7 @@ from pilotnet_brain.simulation.gazebo.sim import ros_gz_bridge
 
 _WATCHED = ("brain", "metrics", "recorder", "simulator", "gazebo_bridge", "gz_bridge")
 _NODES_START_WITHIN_S = 120.0
+_ANSWERS_WITHIN_S = 10.0
 _WORLD_LOADS_WITHIN_S = 120.0
 """The world is made, and gzserver loads it, while the bridge waits."""
 
@@ -110,7 +111,7 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         "rtf": spec.rtf,
         "wait_for": wait_for,
         "lockstep": spec.lockstep,
-        "patience": _WORLD_LOADS_WITHIN_S,
+        "patience": _ANSWERS_WITHIN_S if spec.attach else _WORLD_LOADS_WITHIN_S,
     }
     if spec.simulator == "gz":
         return _gazebo_sim(spec, run_dir, bridge)

@@ -246,10 +246,11 @@ class BridgeNode(Node):
         wait_for_nodes(self, self._wait_for, topics, spin, stop)
         if "brain" in self._wait_for:
             self._next_frame(car, spin, stop)
+            # Others may still be drawn; from the newest on it is known when the next one is due.
+            spin(_DRAWN_WITHIN_S)
             wait_for_command(self, self._output.frame, lambda: self._commands_seen > 0, spin, stop)
         car.reset()
         car.command(*self._command)
-        self._frame_s = None
 
     def _drive_one_frame(self, car: Car, spin: Spin, stop: StopSignal) -> None:
         """Step the paused world to its next frame, and hold it until the brain has answered.
@@ -315,6 +316,10 @@ class BridgeNode(Node):
         """Take the shortest step of the clock for the physics' own: a message can be lost."""
         if self._clock_s is not None and time_s > self._clock_s:
             self._shortest_s = min(self._shortest_s, time_s - self._clock_s)
+        elif self._clock_s is not None and time_s < self._clock_s:
+            self._frame_s = (
+                None  # Gazebo Classic's reset: when a frame is due is not known any more
+            )
         self._clock_s = time_s
 
     def _on_state(self, state: CarState) -> None:
@@ -350,7 +355,6 @@ class BridgeNode(Node):
             response.success, response.message = False, "no Gazebo answers"
             return response
         self._car.reset()
-        self._frame_s = None
         response.success, response.message = True, "the car is where it began"
         return response
 

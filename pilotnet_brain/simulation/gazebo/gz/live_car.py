@@ -15,10 +15,12 @@ from pilotnet_brain.simulation.car import CarState
 from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame, seconds
 from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.gz.client import GzClient
+from pilotnet_brain.simulation.gazebo.gz.discovery import HEARTBEAT_S
 from pilotnet_brain.simulation.gazebo.gz.messages import camera_frame, new_message, parse
 
-_WORLD_LIMIT_S = 60.0
-"""A server that was just started loads its world's meshes first."""
+_FOUND_WITHIN_S = 5.0
+_MADE_WITHIN_S = 60.0
+"""The server reads the car's meshes first."""
 _ANSWER_LIMIT_S, _SCENE_LIMIT_S = 10.0, 2.0
 _STEPS_TO_A_POSE = 400
 """At the least: an odometry of 20 Hz, steps of a millisecond, some still without a subscriber."""
@@ -148,7 +150,7 @@ class GzCar:
         if file is not None and self._name not in models:
             made = {"sdf_filename": str(file), "name": self._name, "pose": _pose(start)}
             self._ask("create", new_message("EntityFactory", **made))
-            until = time.monotonic() + _WORLD_LIMIT_S
+            until = time.monotonic() + _MADE_WITHIN_S
             while self._name not in (models := self._models()) and time.monotonic() < until:
                 self._client.poll_until(lambda: False, _LOOK_AGAIN_S)
         if self._name not in models:
@@ -238,8 +240,10 @@ def _the_world(client: GzClient) -> tuple[str, str]:
             for one in offered
         }
 
-    if not client.poll_until(lambda: bool(worlds()), _WORLD_LIMIT_S):
+    if not client.poll_until(lambda: bool(worlds()), _FOUND_WITHIN_S):
         raise GazeboUnreachable(f"no Gazebo Sim answers in partition {client.partition}")
+    # Each says once a second that it is there.
+    client.poll_until(lambda: len(worlds()) > 1, 1.1 * HEARTBEAT_S)
     if len(worlds()) > 1:
         raise UserError(
             f"two Gazebo Sim servers in partition {client.partition} (worlds "
