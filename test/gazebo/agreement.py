@@ -172,13 +172,21 @@ class GazeboDrives:
 
     def _start_over(self) -> float:
         """Put the car back; return the time then, s."""
+        self._car.command(0.0, 0.0)
+        self._step_twice()  # Gazebo Sim obeys in the second step
         self._car.reset()
-        for _ in range(2):  # the first one's speed is that of the way back
-            before_s = self._car.time_s
-            self._car.step(1)
-            self._await(lambda: self._states[-1].time_s > before_s + _HALF_STEP_S)  # noqa: B023
+        self._step_twice()  # the first one's speed is that of the way back
         del self._states[:-1]
         return self._states[-1].time_s
+
+    def _step_twice(self) -> None:
+        for _ in range(2):
+            before_s = self._car.time_s
+            self._car.step(1)
+            self._await(lambda: self._car.time_s > before_s + _HALF_STEP_S)  # noqa: B023
+        self._await(
+            lambda: bool(self._states) and self._states[-1].time_s > before_s + _HALF_STEP_S
+        )
 
     def _await_time(self, time_s: float) -> None:
         self._await(lambda: self._states[-1].time_s > time_s - _HALF_STEP_S)

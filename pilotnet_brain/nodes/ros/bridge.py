@@ -255,8 +255,8 @@ class BridgeNode(Node):
     def _drive_one_frame(self, car: Car, spin: Spin, stop: StopSignal) -> None:
         """Step the paused world to its next frame, and hold it until the brain has answered.
 
-        The command acts from the next step on: the delay from frame to motion is one step, whatever
-        the machine.
+        The command acts from the next step on (in Gazebo Sim, whose VelocityControl takes commands
+        after a step, from the second one on), whatever the machine.
         """
         spin(max(0.0, self._pacer.wait_s(car.time_s)))
         commands = self._commands_seen
