@@ -163,3 +163,26 @@ def test_a_car_that_is_not_in_the_world_is_named_with_those_that_are(
         line = refusal(start(attach=True, car="f2", **HELD))
     assert "no car 'f2' in world default" in line
     assert "there are f1_renault" in line
+
+
+def test_a_world_that_does_not_load_is_refused_with_the_fix(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
+    world = tmp_path / "own.sdf"
+    world.write_text(
+        '<sdf version="1.7"><world name="default">'
+        "<include><uri>model://no_such_kerb</uri></include></world></sdf>"
+    )
+    line = refusal(start(world=str(world), **HELD))
+    assert "the world needs model://no_such_kerb" in line
+    assert "GZ_SIM_RESOURCE_PATH" in line
+    world.write_text("<sdf")
+    assert "gz sim cannot load the world file" in refusal(start(world=str(world), **HELD))
+
+
+def test_a_server_that_cannot_draw_is_refused_with_the_fix(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBGL_DRIVERS_PATH", "/nowhere")
+    line = refusal(start(**HELD))
+    assert "gz sim has no OpenGL to draw the camera's frames with" in line
