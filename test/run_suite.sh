@@ -17,7 +17,7 @@ run() {
     fi
 }
 
-run -n auto -m "not live and not soak and not gazebo" "$@"
+run -n auto -m "not live and not soak and not gazebo and not gz" "$@"
 run -m live "$@"
 [ $empty -lt 2 ] || status=5
 exit $status
