@@ -71,10 +71,11 @@ def test_executables_lie_where_ros_looks(prefix: Path) -> None:
         assert program.read_text().splitlines()[0] == f"#!{sys.executable}"
 
 
-@pytest.mark.parametrize("folder", ["launch", "config", "models"])
+@pytest.mark.parametrize("folder", ["launch", "config", "config/presets", "models"])
 def test_shared_files_are_all_there(prefix: Path, folder: str) -> None:
     sources = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
-    assert {path.name for path in (prefix / "share/pilotnet_brain" / folder).iterdir()} == sources
+    installed = (prefix / "share/pilotnet_brain" / folder).iterdir()
+    assert {path.name for path in installed if path.is_file()} == sources
 
 
 def test_benchmark_plans_are_found_by_name(prefix: Path) -> None:
