@@ -39,13 +39,16 @@ class GazeboBridgeNode(BridgeNode):
 
     def __init__(self) -> None:
         super().__init__("gazebo_bridge")
-        master: str = declare(
+        self._host, self._port = master_address(self._master or None)
+
+    def _declare_parameters(self) -> None:
+        BridgeNode._declare_parameters(self)  # by name: --help calls it without a node
+        self._master: str = declare(
             self,
             "master",
             "",
             "Gazebo's http://HOST:PORT; empty is GAZEBO_MASTER_URI, or port 11345",
         )
-        self._host, self._port = master_address(master or None)
 
     def open(self) -> tuple[Client, Car]:
         """Connect to the Gazebo, and find the car; raises as `BridgeNode.open`."""

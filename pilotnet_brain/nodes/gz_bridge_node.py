@@ -47,21 +47,26 @@ class GzBridgeNode(BridgeNode):
 
     def __init__(self) -> None:
         super().__init__("gz_bridge")
+        self._start = None
+        if self._circuit:
+            self._start = load_circuit(self._circuit).start_pose(self._start_m)
+        self._file = Path(self._car_file).absolute() if self._car_file else None
+        self._topics = GzTopics(*map(self.resolve_topic_name, _TOPICS))
+
+    def _declare_parameters(self) -> None:
+        BridgeNode._declare_parameters(self)  # by name: --help calls it without a node
         self._partition: str = declare(
             self, "partition", "", "Gazebo's partition; empty is GZ_PARTITION, or Gazebo's default"
         )
-        circuit: str = declare(
+        self._circuit: str = declare(
             self, "circuit", "", "Circuit on whose line the car is put; empty leaves it in place"
         )
-        start_m: float = declare(
+        self._start_m: float = declare(
             self, "start_arc_length", 0.0, "Where on the line, m from the start line"
         )
-        self._start = load_circuit(circuit).start_pose(start_m) if circuit else None
-        file: str = declare(
+        self._car_file: str = declare(
             self, "car_file", "", "SDF or URDF of the car, put into a world that has none"
         )
-        self._file = Path(file).absolute() if file else None
-        self._topics = GzTopics(*map(self.resolve_topic_name, _TOPICS))
 
     def open(self) -> tuple[Client, Car]:
         """Connect to the Gazebo, and find the car; raises as `BridgeNode.open`."""

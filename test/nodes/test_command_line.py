@@ -21,8 +21,8 @@ from pilotnet_brain.nodes.ros.parameters import declare  # noqa: E402
 NODES = {
     "brain": ("model (default baseline; may be set at any time)", "one of auto, cpu, cuda"),
     "simulator": ("rtf (default 1.0; 0.01 to 100)", "/clock"),
-    "gazebo_bridge": ("patience (default 30.0; 0 to 1e+06)", "~/reset"),
-    "gz_bridge": ("partition (default", "~/reset"),
+    "gazebo_bridge": ("master (default", "patience (default 30.0; 0 to 1e+06)", "~/reset"),
+    "gz_bridge": ("partition (default", "car_file (default", "~/reset"),
     "recorder": ("camera (default false)", "brain/status"),
 }
 

@@ -21,6 +21,8 @@ from std_msgs.msg import Bool  # noqa: E402
 
 from pilotnet_brain.nodes.ros.executor import NodeExecutor, ServiceThreadExecutor  # noqa: E402
 
+pytestmark = pytest.mark.live
+
 PATIENCE_S = 30.0
 
 

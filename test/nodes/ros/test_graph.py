@@ -13,6 +13,8 @@ from std_msgs.msg import Empty  # noqa: E402
 
 from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers  # noqa: E402
 
+pytestmark = pytest.mark.live
+
 TOPIC = "/cmd_vel"
 PATIENCE_S = 20.0
 Make = Callable[[str], Node]

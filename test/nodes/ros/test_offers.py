@@ -22,6 +22,8 @@ from pilotnet_brain.nodes.ros.offers import (  # noqa: E402
     taking_problem,
 )
 
+pytestmark = pytest.mark.live
+
 PATIENCE_S = 20.0
 RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
