@@ -101,10 +101,12 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
     if spec.attach:
         return
     try:
-        check_gazebo(spec.gui) if spec.simulator == "gazebo" else check_gz(spec.gui)
+        if spec.simulator == "gazebo":
+            check_gazebo(spec.gui)
+        else:
+            check_gz(spec.gui)
     except NotInstalled as problem:
-        other = _other_gazebo(spec.simulator)
-        raise UserError(f"{problem}{other}") from None
+        raise UserError(f"{problem}{_other_gazebo(spec.simulator)}") from None
 
 
 def _other_gazebo(simulator: str) -> str:

@@ -15,7 +15,7 @@ from gazebo_server import GZSERVER, PATIENCE_S, GazeboServer, free_port
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from fake_world import FakeWorld  # noqa: E402
-from live_process import DOMAIN_ID, Run, still_alive, wait_for  # noqa: E402
+from live_process import DOMAIN_ID, Run, refusal, still_alive, wait_for  # noqa: E402
 
 from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
@@ -94,17 +94,6 @@ def bridge(tmp_path: Path, port: int) -> Iterator[Callable[..., subprocess.Popen
     for process in started:
         process.terminate()
         process.wait(PATIENCE_S)
-
-
-def refusal(run: Run) -> str:
-    """Return the error line of a run that was refused, after checking that it was."""
-    status, _ = run.end(patience_s=PATIENCE_S)
-    text = run.log.read_text()
-    assert status == 2, text
-    lines = [line for line in text.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, text
-    assert not list(run.output.glob("*-*"))
-    return lines[0]
 
 
 def test_the_baseline_drives_a_stretch(start: Callable[..., Run]) -> None:

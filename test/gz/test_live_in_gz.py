@@ -13,7 +13,7 @@ from gz_server import PATIENCE_S, gz_server
 
 pytest.importorskip("rclpy", exc_type=ImportError)
 from fake_world import FakeWorld  # noqa: E402
-from live_process import DOMAIN_ID, Run, still_alive  # noqa: E402
+from live_process import DOMAIN_ID, Run, refusal, still_alive  # noqa: E402
 
 from pilotnet_brain.bags.messages import seconds  # noqa: E402
 from pilotnet_brain.bags.reader import read_bag  # noqa: E402
@@ -48,17 +48,6 @@ def start(tmp_path: Path, partition: str) -> Iterator[Callable[..., Run]]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> GzPlan:
     return write_gz_world(load_circuit(CIRCUIT), PLAIN, tmp_path_factory.mktemp("world"))
-
-
-def refusal(run: Run) -> str:
-    """Return the error line of a run that was refused, after checking that it was."""
-    status, _ = run.end(patience_s=PATIENCE_S)
-    text = run.log.read_text()
-    assert status == 2, text
-    lines = [line for line in text.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, text
-    assert not list(run.output.glob("*-*"))
-    return lines[0]
 
 
 def test_in_lock_step_no_frame_is_lost(

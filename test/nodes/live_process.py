@@ -77,6 +77,17 @@ class Run:
         return self.process.wait(patience_s), time.monotonic() - begin
 
 
+def refusal(run: Run) -> str:
+    """Return the error line of a run that was refused, after checking that it was."""
+    status, _ = run.end(patience_s=2.0 * PATIENCE_S)
+    text = run.log.read_text()
+    assert status == 2, text
+    lines = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, text
+    assert not list(run.output.glob("*-*"))
+    return lines[0]
+
+
 def _option(name: str, value: object) -> list[str]:
     option = name.replace("_", "-")
     if isinstance(value, bool):

@@ -317,9 +317,8 @@ class BridgeNode(Node):
         if self._clock_s is not None and time_s > self._clock_s:
             self._shortest_s = min(self._shortest_s, time_s - self._clock_s)
         elif self._clock_s is not None and time_s < self._clock_s:
-            self._frame_s = (
-                None  # Gazebo Classic's reset: when a frame is due is not known any more
-            )
+            # Gazebo Classic's reset: when the next frame is due is not known any more.
+            self._frame_s = None
         self._clock_s = time_s
 
     def _on_state(self, state: CarState) -> None:

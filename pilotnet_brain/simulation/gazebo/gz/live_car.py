@@ -102,7 +102,10 @@ class GzCar:
         return self._state
 
     def command(self, speed: float, yaw_rate: float) -> None:
-        """Give the car a velocity (m/s, rad/s); it has it from the next step on."""
+        """Give the car a velocity (m/s, rad/s).
+
+        VelocityControl takes it after the next step, so the car has it from the second one on.
+        """
         self._check_alive()
         linear, angular = new_message("Vector3d", x=speed), new_message("Vector3d", z=yaw_rate)
         twist = new_message("Twist", linear=linear, angular=angular)
