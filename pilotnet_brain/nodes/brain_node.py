@@ -54,7 +54,12 @@ from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
 from pilotnet_brain.nodes.ros.executor import ServiceThreadExecutor
-from pilotnet_brain.nodes.ros.graph import DISCOVERY_S, StartingPublisher, other_publishers
+from pilotnet_brain.nodes.ros.graph import (
+    DISCOVERY_S,
+    StartingPublisher,
+    other_publishers,
+    takes,
+)
 from pilotnet_brain.nodes.ros.images import frame_of
 from pilotnet_brain.nodes.ros.offers import OfferedSubscription, taking_problem
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
@@ -64,6 +69,8 @@ from pilotnet_brain.runs.fast_dds import profile_warning
 _WATCHDOG_S = 0.05
 _STARTING_S = 3.0
 """A node that publishes commands may be discovered this late."""
+_TAKERS_WITHIN_S = 10.0
+"""How long the nodes that take the commands are waited for."""
 _RCLPY_GIVES_INFO = hasattr(Subscription, "CallbackType")
 """From Iron on a message comes with its info to a callback that takes two arguments."""
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -89,7 +96,8 @@ class BrainNode(LifecycleNode):
         self._commands: Any = None
         """Publisher of cmd_vel; None: not active."""
         self._camera: OfferedSubscription | None = None
-        self._driving_entities: list[Any] = []
+        self._camera_info: Any = None
+        self._timer: Any = None
         self._starting: StartingPublisher | None = None
         self._problem: UserError | None = None
         self._counts = dict.fromkeys(("received", "driven", "late", "broken", "failed"), 0)
@@ -132,6 +140,10 @@ class BrainNode(LifecycleNode):
         self._threads: int = declare(
             self, "threads", 1, "CPU threads of the network and the image operations",
             between=(1, 64),
+        )  # fmt: skip
+        self._wait_for: list[str] = declare(
+            self, "wait_for", [""],
+            "Nodes that must take the commands before the first frame is driven; [''] is nobody",
         )  # fmt: skip
 
     # Load
@@ -223,43 +235,59 @@ class BrainNode(LifecycleNode):
         return _FAILURE
 
     def _start_driving(self, topic: str) -> None:
+        reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+        self._watchdog = FrameWatchdog()
+        self._activated = time.monotonic()
+        self._starting = StartingPublisher(self, topic)
+        self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
+        self._timer = self.create_timer(
+            _WATCHDOG_S, self._on_watchdog, callback_group=self._frames_group, clock=self._steady
+        )
+        self._take_frames()
+
+    def _take_frames(self) -> None:
+        """Subscribe to the camera, once every node of `wait_for` gets the commands.
+
+        A simulator sees the run's other nodes earlier or later than this node does, and who is not
+        discovered here yet misses the first commands.
+        """
+        topic = self._commands.topic_name
+        if not takes(self, topic, self._wait_for):
+            if time.monotonic() - self._activated < _TAKERS_WITHIN_S:
+                return
+            names = ", ".join(self._wait_for)
+            self.get_logger().warning(
+                f"not all of {names} take {topic} within {_TAKERS_WITHIN_S:.0f} s: driving all the "
+                "same"
+            )
         reliability = (
             ReliabilityPolicy.RELIABLE if self._reliable else ReliabilityPolicy.BEST_EFFORT
         )
         newest = QoSProfile(depth=1, reliability=reliability)
         infos = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
-        reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         group = self._frames_group
         # rclpy's types leave the message's info out.
         on_image: Any = self._on_image if _RCLPY_GIVES_INFO else self._on_image_alone
-        self._watchdog = FrameWatchdog()
-        self._activated = time.monotonic()
-        self._starting = StartingPublisher(self, topic)
-        self._commands = self.create_publisher(Twist, "cmd_vel", reliable)
         kinds = {Image: on_image, CompressedImage: on_image}
         self._camera = OfferedSubscription(
             self, "camera/image_raw", kinds, newest, callback_group=group
         )
-        self._driving_entities = [
-            self.create_subscription(
-                CameraInfo, "camera/camera_info", self._on_camera_info, infos, callback_group=group
-            ),
-            self.create_timer(
-                _WATCHDOG_S, self._on_watchdog, callback_group=group, clock=self._steady
-            ),
-        ]
+        self._camera_info = self.create_subscription(
+            CameraInfo, "camera/camera_info", self._on_camera_info, infos, callback_group=group
+        )
 
     def _stop_driving(self) -> None:
         with self._lock:
-            if self._commands is None or self._camera is None:
+            if self._commands is None:
                 return
             self._command(STOP)
             self._alive.publish(Bool(data=False))
             self._commands.wait_for_all_acked(Duration(seconds=0.3))
-            info, timer = self._driving_entities
-            self.destroy_timer(timer)
-            self._camera.close()
-            self.destroy_subscription(info)
+            self.destroy_timer(self._timer)
+            if self._camera is not None:
+                self._camera.close()
+                self.destroy_subscription(self._camera_info)
+                self._camera = None
             self.destroy_publisher(self._commands)
             self._commands = None
             self._end_starting()
@@ -331,6 +359,8 @@ class BrainNode(LifecycleNode):
         with self._lock:
             if self._commands is None or self._yielded():
                 return
+            if self._camera is None:
+                self._take_frames()
             if self._counts["driven"]:
                 self._alive.publish(Bool(data=True))
             self._see_clock()
@@ -446,6 +476,8 @@ class BrainNode(LifecycleNode):
             text = f"multiple publishers on {topic}: {', '.join(others)} besides this node"
             if others != self._others:
                 self.get_logger().warning(text)
+        elif active and self._camera is None:
+            text = f"waiting for {', '.join(self._wait_for)} to take {topic}"
         elif active and self._stopped_for:
             level, text = diagnostics.WARN, f"car stopped: {self._stopped_for}"
         self._others = others

@@ -147,11 +147,12 @@ class MetricsNode(Node):
             topic, poses = "/gazebo/model_states", {model_states_type(): self._on_model_states}
         else:
             topic, poses = "odom", {Odometry: self._on_odometry}
-        self._poses = OfferedSubscription(self, topic, poses, kept)
         self._commands = OfferedSubscription(self, "cmd_vel", {Twist: self._on_command}, kept)
         self.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
         self.create_subscription(DiagnosticArray, "brain/status", self._on_status, STATUS_QOS)
         self.create_subscription(CameraInfo, "camera/camera_info", self._on_camera_info, _INFOS)
+        # The last one: a simulator that waits for this node looks for it.
+        self._poses = OfferedSubscription(self, topic, poses, kept)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._centerline = self.create_publisher(PathMessage, "centerline", latched)
         self._centerline.publish(centerline_message(self._metrics.circuit.centerline))

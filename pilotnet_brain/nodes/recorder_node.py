@@ -40,13 +40,14 @@ _ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 _BEST_EFFORT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 _FRAMES = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 _TOPICS: dict[str, tuple[tuple[Any, ...], QoSProfile]] = {
-    "odom": ((Odometry,), _ALL),
     "cmd_vel": ((Twist,), _ALL),
     "/clock": ((Clock,), _BEST_EFFORT),
     "brain/frames": ((JointState,), FRAMES_QOS),
     "brain/status": ((DiagnosticArray,), STATUS_QOS),
     "/diagnostics": ((DiagnosticArray,), _ALL),
     "camera/camera_info": ((CameraInfo,), _BEST_EFFORT),
+    # The last one: a simulator that waits for the recorder looks for it.
+    "odom": ((Odometry,), _ALL),
 }
 _CAMERA = {"camera/image_raw": ((Image, CompressedImage), _FRAMES)}
 
@@ -64,7 +65,7 @@ class RecorderNode(Node):
         self._declare_parameters()
         if not self._directory:
             raise UserError("recorder: the parameter bag (a directory to make) is missing")
-        topics = _TOPICS | _CAMERA if self._camera else _TOPICS
+        topics = _CAMERA | _TOPICS if self._camera else _TOPICS
         resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
         self._bag = BagWriter(
             Path(self._directory),

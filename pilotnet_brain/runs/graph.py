@@ -56,6 +56,7 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
             device=spec.device,
             reliable=spec.reliable,
             trust_model=spec.trust_model,
+            wait_for=_takers(spec),
         ),
         # All else that it needs is in the folder's run.yaml.
         _node(spec, "metrics", run_dir=str(run_dir)),
@@ -78,6 +79,11 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     return nodes
 
 
+def _takers(spec: RunSpec) -> list[str]:
+    """Return the nodes that must miss no command."""
+    return ["metrics", "recorder"] if spec.record else ["metrics"]
+
+
 def _node(spec: RunSpec, name: str, **parameters: Any) -> NodeSpec:
     """Return a node that runs on simulated time and publishes no images."""
     return NodeSpec(
@@ -92,7 +98,7 @@ def _node(spec: RunSpec, name: str, **parameters: Any) -> NodeSpec:
 
 def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
     # Whom a simulator waits for before it starts the clock.
-    wait_for = ["brain", "metrics", *(["recorder"] if spec.record else [])]
+    wait_for = ["brain", *_takers(spec)]
     if spec.simulator == "mujoco":
         parameters = {
             "circuit": spec.circuit,

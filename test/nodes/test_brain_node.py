@@ -19,6 +19,7 @@ pytest.importorskip("rclpy", exc_type=ImportError)
 from brightness_model import speed_of, write_brightness_model  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
+from geometry_msgs.msg import Twist  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from rclpy.context import Context  # noqa: E402
@@ -431,6 +432,32 @@ def test_an_error_that_nobody_foresaw_stops_the_car_too(world: FakeWorld, model:
     assert brain.returncode == 1
     assert "KeyError: 'a bug'" in errors
     world.until(lambda: world.commands[-1] == STOP, "the stop")
+
+
+def test_no_frame_is_driven_before_the_awaited_nodes_take_the_commands(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> None:
+    for process in running:
+        process.kill()
+        process.wait()
+    brain = start_brain(model, "-p", "wait_for:=[listener]")
+    listener = Node("listener", context=world.node.context)
+
+    def waiting() -> bool:
+        texts = [text for _, _, text, _ in world.diagnostics]
+        return "waiting for listener to take /cmd_vel" in texts
+
+    try:
+        world.until(waiting, "a brain that waits")
+        assert world.node.count_subscribers("camera/image_raw") == 0
+        commands: list[Twist] = []
+        listener.create_subscription(Twist, "cmd_vel", commands.append, 100)
+        world.wait_for_brain()
+        assert world.drive_frame(grey_image(51)).driven
+    finally:
+        listener.destroy_node()
+        brain.terminate()
+        brain.communicate(timeout=PATIENCE_S)
 
 
 def test_a_model_that_nobody_signed_is_announced_before_it_is_loaded(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     nodes = graph(tmp_path, record=False)
     assert "recorder" not in nodes
     assert nodes["simulator"].parameters["wait_for"] == ["brain", "metrics"]
+    assert nodes["brain"].parameters["wait_for"] == ["metrics"]
 
 
 def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:

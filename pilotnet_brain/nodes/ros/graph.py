@@ -206,9 +206,20 @@ def _missing(node: Node, wait_for: Sequence[str], topics: SimulatorTopics) -> li
             missing.append(f"a brain that takes {topics.image}")
         if node.count_publishers(topics.cmd_vel) == 0:
             missing.append(f"a brain that publishes {topics.cmd_vel}")
-    takers = {info.node_name for info in node.get_subscriptions_info_by_topic(topics.odom)}
-    others = [name for name in wait_for if name != "brain" and name not in takers]
+    others = [name for name in wait_for if name != "brain" and not takes(node, topics.odom, [name])]
     return missing + [f"{name} ({topics.odom})" for name in others]
+
+
+def takes(node: Node, topic: str, names: Sequence[str]) -> bool:
+    """Return whether each of the named nodes subscribes to a topic; empty names are nobody.
+
+    Args:
+        node: whose view of the graph is asked.
+        topic: its resolved name.
+        names: of nodes, without their namespaces.
+    """
+    takers = {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
+    return takers.issuperset(filter(None, names))
 
 
 def full_name(namespace: str, name: str) -> str:

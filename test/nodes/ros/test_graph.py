@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", exc_type=ImportError)
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Empty  # noqa: E402
 
-from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers  # noqa: E402
+from pilotnet_brain.nodes.ros.graph import StartingPublisher, other_publishers, takes  # noqa: E402
 
 pytestmark = pytest.mark.live
 
@@ -94,3 +94,15 @@ def test_the_mark_is_taken_away_and_hidden_while_it_is_there(make_node: Make) ->
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert other_publishers(other, TOPIC) == ["/brain"]
+
+
+def test_who_takes_a_topic(make_node: Make) -> None:
+    node, listener = make_node("brain"), make_node("listener")
+    assert takes(node, TOPIC, [""])
+    assert not takes(node, TOPIC, ["listener"])
+    listener.create_subscription(Empty, TOPIC, lambda _: None, 1)
+    deadline = time.monotonic() + PATIENCE_S
+    while not takes(node, TOPIC, ["listener"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert not takes(node, TOPIC, ["listener", "recorder"])
