@@ -437,9 +437,9 @@ def test_an_error_that_nobody_foresaw_stops_the_car_too(world: FakeWorld, model:
 def test_no_frame_is_driven_before_the_awaited_nodes_take_the_commands(
     world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
 ) -> None:
-    for process in running:
-        process.kill()
-        process.wait()
+    for process in running:  # told to end: a killed one stays in the graph for a while
+        process.terminate()
+        process.wait(PATIENCE_S)
     brain = start_brain(model, "-p", "wait_for:=[listener]")
     listener = Node("listener", context=world.node.context)
 
