@@ -89,7 +89,7 @@ def _timed(circuit: str, model: str, time_limit_s: float) -> LockstepSpeed:
 
     begin = time.process_time()
     metrics = RunMetrics(load_circuit(circuit), Rules(time_limit_s=time_limit_s))
-    figures = drive_lockstep(metrics, lambda frame, state: pilot.drive(frame), on_row=note)
+    figures = drive_lockstep(metrics, lambda frame, *_: pilot.drive(frame), on_row=note)
     cpu_s = time.process_time() - begin
     simulated_s = float(figures["simulated_time_s"])  # type: ignore[arg-type]
     seconds = np.diff(list(readings.values()))

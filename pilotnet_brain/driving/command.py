@@ -24,6 +24,13 @@ class Command(NamedTuple):
 STOP = Command(0.0, 0.0)
 
 
+def limited(command: Command, max_speed: float) -> Command:
+    """Return the command at no more than a speed, m/s, on the same arc."""
+    if command.speed <= max_speed:
+        return command
+    return Command(max_speed, command.yaw_rate * max_speed / command.speed)
+
+
 @dataclass(frozen=True)
 class OutputRange:
     """The linear map from a network's outputs to speed (m/s) and yaw rate (rad/s).

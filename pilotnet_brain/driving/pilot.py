@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.command import Command
+from pilotnet_brain.driving.camera import STILL, Camera, Motion, VirtualCamera
+from pilotnet_brain.driving.command import Command, limited
 from pilotnet_brain.driving.model.file import Model
 from pilotnet_brain.driving.model.torchscript import adopt_thread_count, error_line
 from pilotnet_brain.driving.preprocess import BadFrame, network_input, scale_input
@@ -40,7 +41,7 @@ class Drive(NamedTuple):
     outputs: tuple[float, float]
     """The network's normalized outputs: speed, yaw rate."""
     preprocess_s: float
-    """Crop, resize and scaling, seconds."""
+    """Crop and resize or warp, and scaling, seconds."""
     inference_s: float
     """The model call with the copies to and from its device, seconds."""
 
@@ -102,17 +103,33 @@ class Pilot:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.max_speed = math.inf
+        """Commands are no faster, m/s, on the same arc."""
         self._format = model.record.input_format
         self._range = model.record.output_range
         self._module = model.module
+        self._view = VirtualCamera(model.record.frame_camera, self._format)
         self._thread: int | None = None
         self._pixels = np.empty(self._format.input_shape, np.uint8)
         self._input = NetworkInput(
             model.device, self._format.input_shape, model.channels_last, model.batch
         )
 
-    def drive(self, frame_rgb: NDArray[np.uint8]) -> Drive:
-        """Return the command for a frame, uint8 (480, 640, 3), RGB (the model's input format).
+    @property
+    def camera(self) -> Camera:
+        """The camera that takes the frames: the one that the model was trained with, or another."""
+        return self._view.real
+
+    def look_through(self, camera: Camera) -> None:
+        """Take frames of this camera from now on, of its size."""
+        self._view = VirtualCamera(self.model.record.frame_camera, self._format, camera)
+
+    def drive(self, frame_rgb: NDArray[np.uint8], motion: Motion = STILL) -> Drive:
+        """Return the command for a frame, uint8 (480, 640, 3), RGB (the camera's size).
+
+        Args:
+            frame_rgb: of the camera.
+            motion: of the car from the frame until the command acts.
 
         Raises:
             BadFrame: the frame has another shape or element type; nothing was run.
@@ -123,7 +140,11 @@ class Pilot:
         if self._thread != threading.get_ident():
             adopt_thread_count()
             self._thread = threading.get_ident()
-        network_input(frame_rgb, self._format, self._pixels)
+        homography = self._view.homography(motion)
+        size = (self.camera.height, self.camera.width, 3)
+        if homography is not None and frame_rgb.shape != size:
+            raise BadFrame(f"the frame's shape is {frame_rgb.shape}: {size} is needed")
+        network_input(frame_rgb, self._format, self._pixels, homography)
         self._input.fill(self._pixels)
         prepared = time.perf_counter_ns()
         try:
@@ -138,7 +159,7 @@ class Pilot:
                 f"the outputs of {self.model.name} are not finite: ({out0}, {out1})"
             )
         return Drive(
-            self._range.to_command(out0, out1),
+            limited(self._range.to_command(out0, out1), self.max_speed),
             (out0, out1),
             (prepared - start) * 1e-9,
             (done - prepared) * 1e-9,
@@ -150,6 +171,6 @@ class Pilot:
         Raises:
             NetworkFailure: as `drive`.
         """
-        grey = np.full(self._format.frame_shape, 128, np.uint8)
+        grey = np.full((self.camera.height, self.camera.width, 3), 128, np.uint8)
         for _ in range(frames):
             self.drive(grey)

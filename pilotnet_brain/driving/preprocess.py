@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 COLOUR_ORDERS = ("rgb", "bgr")
 
+_LARGEST_WARPED = 16384
+"""cv2's own limit is 32766 rows or columns."""
 _SCALE = np.float32(1.0 / 255.0)
 
 
@@ -76,12 +78,16 @@ def network_input(
     frame_rgb: NDArray[np.uint8],
     fmt: InputFormat = JDEROBOT,
     out: NDArray[np.uint8] | None = None,
+    homography: NDArray[np.float64] | None = None,
 ) -> NDArray[np.uint8]:
-    """Crop and resize a frame to the network's input pixels.
+    """Crop and resize a frame to the network's input pixels, or warp it to them.
 
     Args:
-        frame_rgb: uint8 ``fmt.frame_shape``, RGB; a view with padded rows is read in place.
+        frame_rgb: uint8 ``fmt.frame_shape``, RGB; a view with padded rows is read in place. With a
+            homography, of any size.
         out: C-contiguous uint8 ``fmt.input_shape`` to write to; a new array by default.
+        homography: (3, 3) from an input pixel to its pixel in the frame, as
+            `camera.VirtualCamera.homography` gives it; what lies outside is the border, repeated.
 
     Returns:
         uint8 ``fmt.input_shape`` in the model's colour order (``out``, if given).
@@ -93,18 +99,40 @@ def network_input(
     if not isinstance(frame_rgb, np.ndarray) or frame_rgb.dtype != np.uint8:
         kind = getattr(frame_rgb, "dtype", type(frame_rgb).__name__)
         raise BadFrame(f"the frame's elements are {kind}: uint8 is needed")
-    if frame_rgb.shape != (fmt.frame_height, fmt.frame_width, 3):
+    if homography is None and frame_rgb.shape != (fmt.frame_height, fmt.frame_width, 3):
         raise BadFrame(f"the frame's shape is {frame_rgb.shape}: {fmt.frame_shape} is needed")
     if out is None:
         out = np.empty(fmt.input_shape, np.uint8)
     elif out.shape != fmt.input_shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
         # cv2 would write to a new array and leave this one as it is.
         raise ValueError(f"out must be C-contiguous uint8 of shape {fmt.input_shape}")
-    crop = frame_rgb[fmt.crop_top : fmt.crop_bottom]
-    cv2.resize(crop, (fmt.width, fmt.height), dst=out, interpolation=cv2.INTER_LINEAR)
+    if homography is None:
+        crop = frame_rgb[fmt.crop_top : fmt.crop_bottom]
+        cv2.resize(crop, (fmt.width, fmt.height), dst=out, interpolation=cv2.INTER_LINEAR)
+    else:
+        _warp(frame_rgb, fmt, out, homography)
     if fmt.colour_order == "bgr":
         out[...] = out[..., ::-1].copy()
     return out
+
+
+def _warp(
+    frame_rgb: NDArray[np.uint8],
+    fmt: InputFormat,
+    out: NDArray[np.uint8],
+    homography: NDArray[np.float64],
+) -> None:
+    shape = frame_rgb.shape
+    if len(shape) != 3 or shape[2] != 3 or not (min(shape) > 0 and max(shape) <= _LARGEST_WARPED):
+        raise BadFrame(f"the frame's shape is {shape}: (rows, columns, 3) is needed")
+    cv2.warpPerspective(
+        frame_rgb,
+        homography,
+        (fmt.width, fmt.height),
+        dst=out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def scale_input(

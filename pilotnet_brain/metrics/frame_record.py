@@ -23,7 +23,11 @@ OUTCOMES = ("driven", "late", "broken", "failed")
 """What became of a frame. Its place here is the number that travels."""
 DEVICES = ("cpu", "cuda")
 """Where the model ran. Its place here is the number that travels."""
-_DURATIONS = ("preprocess_s", "inference_s", "callback_s", "age_s", "stamp_to_command_s")
+_DURATIONS = (
+    "preprocess_s", "inference_s", "callback_s", "age_s", "stamp_to_command_s", "compensated_s",
+)  # fmt: skip
+_LATER = ("compensated_s",)
+"""Numbers that the first messages of this kind do not have."""
 _COMMAND = ("speed", "yaw_rate")
 _OUTPUTS = ("output_0", "output_1")
 _COUNTERS = ("frames_received", "frames_late", "frames_broken", "frames_failed", "epoch")
@@ -60,6 +64,8 @@ class FrameRecord:
     """From the frame's receipt by the process to its command."""
     stamp_to_command_s: float | None = None
     """Simulated time from the frame's stamp to its command, where the clock is fine enough."""
+    compensated_s: float | None = None
+    """Simulated time from the frame's stamp to the pose from which the model saw the road."""
     speed: float | None = None
     """The command, m/s."""
     yaw_rate: float | None = None
@@ -145,6 +151,8 @@ def _place(word: str, words: tuple[str, ...]) -> float:
 
 def _number(numbers: Mapping[str, float], name: str) -> float | None:
     if name not in numbers:
+        if name in _LATER:
+            return None
         raise FrameRecordError(f"frame record: {name} is missing")
     value = numbers[name]
     return None if math.isnan(value) else value
@@ -196,6 +204,8 @@ def _text(texts: Mapping[str, str], key: str) -> str:
 
 
 def _number_of(texts: Mapping[str, str], key: str) -> float | None:
+    if key in _LATER:
+        return None
     text = _text(texts, key)
     try:
         return float(text) if text else None

@@ -164,6 +164,7 @@ class FrameSums:
         self._inference, self._preprocess, self._callback = MiddleMean(), Mean(), Mean()
         self._inference_times = DurationHistogram()
         self._ages, self._stamps_to_commands = DurationHistogram(), DurationHistogram()
+        self._compensated = DurationHistogram()
         self._suddenness = Suddenness()
         self._gaps = StampGaps()
         self._stretches: list[ModelStretch] = []
@@ -188,6 +189,7 @@ class FrameSums:
         self._callback.add(record.callback_s)
         self._ages.add(measured(record.age_s))
         self._stamps_to_commands.add(measured(record.stamp_to_command_s))
+        self._compensated.add(measured(record.compensated_s))
         self._suddenness.add(record.outputs)
 
     def _add_to_stretch(self, record: FrameRecord) -> None:
@@ -234,6 +236,7 @@ class FrameSums:
             "frame_age_p99": self._ages.percentile(99),
             "stamp_to_command_p50": self._stamps_to_commands.percentile(50),
             "stamp_to_command_p99": self._stamps_to_commands.percentile(99),
+            "delay_compensated_p50": self._compensated.percentile(50),
             "suddenness": self._suddenness.value,
             "model": self._model or None,
             "device": self._device or None,

@@ -3,10 +3,14 @@
 A lifecycle node that configures and activates itself (autostart). While it drives, another model
 may be set: it is loaded and warmed up in a second thread, then swapped in between two frames.
 
+The model is shown the road as its own camera would see it from where the car will be when the
+command acts (`driving.camera`, `driving.delay`).
+
 Subscribes to
   camera/image_raw    sensor_msgs/Image, or CompressedImage where that is what is published;
                                               newest frame only; best effort, reliable by parameter
-  camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones
+  camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones, and
+                                              says what the camera is
 Publishes
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
   brain/frames        sensor_msgs/JointState  every frame: durations, command, outputs, counters
@@ -21,6 +25,7 @@ Example
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -64,6 +69,7 @@ from pilotnet_brain.nodes.ros.images import frame_of
 from pilotnet_brain.nodes.ros.offers import OfferedSubscription, taking_problem
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
+from pilotnet_brain.nodes.ros.view import View
 from pilotnet_brain.runs.fast_dds import profile_warning
 
 _WATCHDOG_S = 0.05
@@ -141,6 +147,11 @@ class BrainNode(LifecycleNode):
             self, "threads", 1, "CPU threads of the network and the image operations",
             between=(1, 64),
         )  # fmt: skip
+        self._view = View(self)
+        declare(
+            self, "max_speed", 0.0, "Drive no faster than this, m/s, on the same path; 0: no limit",
+            between=(0.0, 1000.0), settable=True,
+        )  # fmt: skip
         self._wait_for: list[str] = declare(
             self, "wait_for", [""],
             "Nodes that must take the commands before the first frame is driven; [''] is nobody",
@@ -161,9 +172,10 @@ class BrainNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load, test and warm up the model."""
         try:
-            self._pilot = self._load(self.get_parameter("model").value)
+            self._take(self._load(self.get_parameter("model").value))
         except UserError as problem:
             return self._refuse(problem)
+        assert self._pilot is not None
         model = self._pilot.model
         self.get_logger().info(f"model {model.name} on {model.device}: {model.form}")
         if model.note:
@@ -189,10 +201,18 @@ class BrainNode(LifecycleNode):
                     pilot = self._load(parameter.value)
                 except UserError as problem:
                     return SetParametersResult(successful=False, reason=str(problem))
-                with self._lock:
-                    self._pilot = pilot
+                self._take(pilot)
                 self.get_logger().info(f"model changed to {pilot.model.name}")
+            elif parameter.name == "max_speed" and self._pilot is not None:
+                with self._lock:
+                    self._pilot.max_speed = parameter.value or math.inf
         return SetParametersResult(successful=True)
+
+    def _take(self, pilot: Pilot) -> None:
+        """Drive with this pilot from the next frame on."""
+        with self._lock:
+            pilot.max_speed = self.get_parameter("max_speed").value or math.inf
+            self._pilot = pilot
 
     # Start and stop
 
@@ -290,6 +310,7 @@ class BrainNode(LifecycleNode):
                 self._camera = None
             self.destroy_publisher(self._commands)
             self._commands = None
+            self._view.clear()
             self._end_starting()
 
     def _end_starting(self) -> None:
@@ -333,7 +354,8 @@ class BrainNode(LifecycleNode):
             if verdict is not Verdict.DRIVE:
                 self._counts["late"] += 1
                 return None, 0.0, f"late: {verdict.value}"
-            drive = self._pilot.drive(frame)
+            motion = self._view.look(self._pilot, frame, stamp_s, self._now_s())
+            drive = self._pilot.drive(frame, motion)
         except (BrokenFrame, BadFrame) as problem:
             self._counts["broken"] += 1
             return None, 0.0, f"broken: {problem}"
@@ -347,12 +369,14 @@ class BrainNode(LifecycleNode):
         return drive, conversion_s, ""
 
     def _command(self, command: Command) -> None:
+        self._view.sent(command, self._now_s())
         message = Twist()
         message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)
         self._commands.publish(message)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._gaps.published(nanoseconds(message.header.stamp))
+        self._view.tell(message)
 
     def _on_watchdog(self) -> None:
         """Stop the car when no frames come; on real time, since /clock may stand still."""
@@ -395,6 +419,7 @@ class BrainNode(LifecycleNode):
     def _see_clock(self) -> None:
         if self._watchdog.see_clock(self._now_s(), time.monotonic()):
             self._gaps.restart()
+            self._view.clear()
             self.get_logger().info(f"/clock jumped back: epoch {self._watchdog.epoch}")
 
     # Publish
@@ -415,6 +440,7 @@ class BrainNode(LifecycleNode):
                 "preprocess_s": conversion_s + drive.preprocess_s,
                 "inference_s": drive.inference_s,
                 "stamp_to_command_s": since_stamp_s if since_stamp_s >= 0.0 else None,
+                "compensated_s": self._view.ahead_s,
                 "speed": drive.command.speed,
                 "yaw_rate": drive.command.yaw_rate,
                 "outputs": drive.outputs,

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.driving.camera import STILL, Motion
 from pilotnet_brain.driving.command import STOP, Command
+from pilotnet_brain.driving.delay import DelayCompensation
 from pilotnet_brain.driving.pilot import Drive
 from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.metrics.frame_record import FrameRecord
@@ -68,8 +70,9 @@ def prompt(number: int) -> float:
     return 0.0
 
 
-Driver = Callable[[Frame, CarState], Command | Drive]
-"""From a frame and the true state it shows, which a network ignores, to what it leads to.
+Driver = Callable[[Frame, CarState, Motion], Command | Drive]
+"""From a frame, the true state it shows, which a network ignores, and the car's motion until the
+command acts, to what it leads to.
 
 A network's driver returns its `Drive`: its outputs and durations then go into the figures.
 """
@@ -93,6 +96,7 @@ def drive_lockstep(
     conditions: Conditions = Conditions(),  # noqa: B008  (frozen)
     start_arc_length: float = 0.0,
     on_row: Callable[[TrajectoryRow], object] = lambda row: None,
+    compensation: DelayCompensation | None = None,
     **context: Figure,
 ) -> Figures:
     """Drive until the metrics' rules end the run; return its figures.
@@ -103,9 +107,10 @@ def drive_lockstep(
         conditions: under which it drives.
         start_arc_length: where the car starts, m from the start line.
         on_row: takes every row of the run's trajectory.
+        compensation: predicts the motion that the driver is told; None: it is told of none.
         context: further figures (model, device).
     """
-    brain = LockstepBrain(driver, conditions.latency_s, metrics.add_frame)
+    brain = LockstepBrain(driver, conditions.latency_s, metrics.add_frame, compensation)
     with MujocoSimulator(metrics.circuit, conditions.looks) as simulator:
         state = simulator.reset(start_arc_length)
         camera = LockstepCamera(
@@ -198,12 +203,18 @@ class LockstepBrain:
         driver: who drives.
         latency_s: from a frame's arrival to its command's effect, simulated seconds.
         note: takes the record of every frame that came.
+        compensation: predicts the motion that the driver is told.
     """
 
     def __init__(
-        self, driver: Driver, latency_s: float, note: Callable[[FrameRecord], object]
+        self,
+        driver: Driver,
+        latency_s: float,
+        note: Callable[[FrameRecord], object],
+        compensation: DelayCompensation | None = None,
     ) -> None:
         self._driver = driver
+        self._compensation = compensation
         self._note_record = note
         self._watchdog = FrameWatchdog()
         self._latency_steps = round(latency_s / TIME_STEP_S)
@@ -224,7 +235,7 @@ class LockstepBrain:
                 self._note(arrival, problem=f"late: {verdict.value}")
         if not self._stopped and self._watchdog.stop_reason(now_s) is not None:
             self._stopped = True
-            self._commands.append((step + self._latency_steps, STOP))
+            self._send(STOP, step + self._latency_steps)
 
     def due(self, step: int) -> list[Command]:
         """Return the commands that take effect by this step, each once, in order."""
@@ -234,23 +245,34 @@ class LockstepBrain:
         return commands
 
     def _drive(self, arrival: Arrival, step: int) -> None:
+        effect = step + self._latency_steps
+        stamp_s, leaves_at_s = arrival.state.time_s, effect * TIME_STEP_S
+        motion, ahead_s = STILL, None
         begin = time.perf_counter()
-        answer = self._driver(arrival.frame, arrival.state)
+        if self._compensation is not None:
+            motion = self._compensation.motion(stamp_s, leaves_at_s)
+            ahead_s = self._compensation.ahead_s(stamp_s, leaves_at_s)
+        answer = self._driver(arrival.frame, arrival.state, motion)
         callback_s = time.perf_counter() - begin
         self._watchdog.accept(arrival.state.time_s)
         self._stopped = False
-        effect = step + self._latency_steps
         command, network = _parts(answer)
-        self._commands.append((effect, command))
+        self._send(command, effect)
         self._note(
             arrival,
             driven=True,
             callback_s=callback_s,
-            stamp_to_command_s=effect * TIME_STEP_S - arrival.state.time_s,
+            stamp_to_command_s=leaves_at_s - stamp_s,
+            compensated_s=ahead_s,
             speed=command.speed,
             yaw_rate=command.yaw_rate,
             **network,
         )
+
+    def _send(self, command: Command, effect: int) -> None:
+        self._commands.append((effect, command))
+        if self._compensation is not None:
+            self._compensation.sent(command, effect * TIME_STEP_S)
 
     def _note(self, arrival: Arrival, **known: Any) -> None:
         self._note_record(

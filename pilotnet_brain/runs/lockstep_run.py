@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from pilotnet_brain.driving.camera import Camera, pose_of_text
+from pilotnet_brain.driving.car_camera import CarCamera
+from pilotnet_brain.driving.delay import DelayCompensation, Plant
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
 from pilotnet_brain.driving.pilot import Pilot, use_threads
@@ -15,6 +19,7 @@ from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.disturbances import disturb
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
+from pilotnet_brain.simulation.car import CAMERA_HEIGHT, CAMERA_WIDTH
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 
@@ -36,16 +41,31 @@ def drive_spec(
     use_threads(1)
     path = resolve_model(spec.model, trust=spec.trust_model)
     pilot = _pilot(path, path.stat().st_mtime_ns)
+    pilot.look_through(_camera(spec, pilot.model.record.frame_camera))
+    pilot.max_speed = spec.max_speed or math.inf
+    compensation = None
+    if spec.delay_compensation:
+        plant = Plant(spec.command_hold, spec.command_lag)
+        anticipation_s = pilot.model.record.anticipation_s
+        compensation = DelayCompensation(anticipation_s, spec.actuation_delay, plant)
 
     return drive_lockstep(
         metrics,
-        lambda frame, state: pilot.drive(frame),
+        lambda frame, state, motion: pilot.drive(frame, motion),
         conditions_of(spec),
         spec.start_arc_length,
         on_row,
+        compensation,
         model=pilot.model.name,
         device=pilot.model.device,
     )
+
+
+def _camera(spec: RunSpec, trained: Camera) -> Camera:
+    """Return the simulator's camera, as the spec says that it is."""
+    pose = pose_of_text(spec.camera_pose) if spec.camera_pose else None
+    car_camera = CarCamera(pose, spec.camera_fov)
+    return car_camera.on_frames_of(CAMERA_WIDTH, CAMERA_HEIGHT, trained)
 
 
 def conditions_of(spec: RunSpec) -> Conditions:

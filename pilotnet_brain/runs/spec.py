@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from pilotnet_brain.driving.camera import pose_of_text
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
@@ -132,6 +133,34 @@ class RunSpec:
     reliable: bool = _argument(
         False, "Ask for camera frames with reliable instead of best-effort delivery"
     )
+    delay_compensation: bool = _argument(
+        True,
+        "Show the model the road from where the car will be when its command acts",
+    )
+    actuation_delay: float = _argument(
+        0.0,
+        "Simulated seconds from a command's publication until the car moves by it",
+    )
+    command_hold: float = _argument(
+        0.0,
+        "Simulated seconds for which the car keeps a command's direction while it turns: 0.05 "
+        "under Gazebo Classic's planar_move at 20 Hz",
+    )
+    command_lag: float = _argument(
+        0.0, "Time constant with which the car follows a command, simulated seconds"
+    )
+    camera_pose: str = _argument(
+        "",
+        "Where the camera sits on base_link: 'X Y Z ROLL PITCH YAW' (m, rad); empty: where the "
+        "model's camera sat",
+    )
+    camera_fov: float = _argument(
+        0.0,
+        "The camera's horizontal field of view, rad, where no camera_info comes; 0: the model's",
+    )
+    max_speed: float = _argument(
+        0.0, "Drive no faster than this, m/s, on the same path; 0 is no limit"
+    )
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
     )
@@ -171,10 +200,23 @@ class RunSpec:
                      "off_road_limit", "stall_limit"):  # fmt: skip
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more")
+        self._check_camera_and_car()
         if self.waiting_limit == 0.0:
             waits = self.simulator in _WAITS_FOR_THE_BRAIN
             object.__setattr__(self, "waiting_limit", 10.0 if waits else 60.0)
         self._check_together()
+
+    def _check_camera_and_car(self) -> None:
+        _in_range("actuation_delay", self.actuation_delay, 0.0, 2.0)
+        _in_range("command_hold", self.command_hold, 0.0, 1.0)
+        _in_range("command_lag", self.command_lag, 0.0, 1.0)
+        _in_range("max_speed", self.max_speed, 0.0, 1000.0)
+        _in_range("camera_fov", self.camera_fov, 0.0, 3.1)
+        if self.camera_pose:
+            try:
+                pose_of_text(self.camera_pose)
+            except ValueError as problem:
+                raise UserError(f"camera_pose: {problem}") from None
 
     def _check_together(self) -> None:
         self._check_topics()

@@ -248,10 +248,11 @@ def test_rosbag2s_own_compression_is_read_without_metadata(tmp_path, storage, mo
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_a_compressed_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path, storage):
-    bag = write_ros2(tmp_path / "lap", 60.0, storage, compressed=CompressionMode.FILE)
+    # Of a longer one in sqlite3 nothing is left: its index is three levels high then.
+    bag = write_ros2(tmp_path / "lap", 40.0, storage, compressed=CompressionMode.FILE)
     (file,) = bag.glob("*.zstd")
     contents, warning = read_with_warnings(cut(file, 0.6), odometry_only)
-    assert 200 < len(contents.messages) < 1200
+    assert 200 < len(contents.messages) < 800
     assert "breaks off" in warning
 
 

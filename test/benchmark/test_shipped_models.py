@@ -17,7 +17,7 @@ def test_it_drives_through_the_bends_of_montmelo(name: str) -> None:
     pilot = Pilot(load_model(resolve_model(name), "cpu"))
     metrics = RunMetrics(load_circuit("montmelo"), Rules(time_limit_s=9.0))
     conditions = Conditions(random_looks(11))
-    stretch = drive_lockstep(metrics, lambda frame, state: pilot.drive(frame).command, conditions)
+    stretch = drive_lockstep(metrics, lambda frame, *_: pilot.drive(frame).command, conditions)
     assert stretch["ending"].startswith("time limit")
     assert stretch["distance_m"] >= 100.0
     assert stretch["average_speed"] >= 9.0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.command import STOP, Command, OutputRange
+from pilotnet_brain.driving.command import STOP, Command, OutputRange, limited
 
 _FINITE = st.floats(-100.0, 100.0)
 
@@ -19,6 +19,18 @@ def test_ends_of_jderobots_range():
 
 def test_stop_is_standing_still():
     assert Command(speed=0.0, yaw_rate=0.0) == STOP
+
+
+@given(st.floats(0.1, 30.0), st.floats(-7.0, 7.0), st.floats(0.1, 30.0))
+def test_a_limited_command_stays_on_its_arc(speed, yaw_rate, most):
+    command = limited(Command(speed, yaw_rate), most)
+    assert command.speed == pytest.approx(min(speed, most))
+    assert command.yaw_rate / command.speed == pytest.approx(yaw_rate / speed)
+
+
+def test_a_command_below_the_limit_and_backwards_is_left_alone():
+    assert limited(Command(5.0, 1.0), math.inf) == Command(5.0, 1.0)
+    assert limited(Command(-5.0, 1.0), 2.0) == Command(-5.0, 1.0)
 
 
 @given(_FINITE, _FINITE)

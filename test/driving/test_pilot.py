@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pilotnet_brain.driving.camera import Camera, Motion
 from pilotnet_brain.driving.command import OutputRange
 from pilotnet_brain.driving.model.file import ModelRecord, load_model, save_model
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
@@ -163,6 +165,51 @@ def test_a_network_that_insists_on_its_layout_is_driven(tmp_path, pixels):
     frame[...] = (255, 51, 0)
     assert not model.channels_last
     assert Pilot(model).drive(frame).outputs == pytest.approx((1.0, 0.2), abs=1e-5)
+
+
+class Middle(nn.Module):
+    """Outputs: the red of the last row's middle, twice."""
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        return picture[:, 0, 65, 100].repeat(2)[None]
+
+
+@pytest.fixture
+def middle(tmp_path, pixels):
+    return Pilot(load_model(_save_traced(Middle(), tmp_path / "m.pt", pixels), "cpu"))
+
+
+def test_the_road_is_seen_from_where_the_car_will_be(middle):
+    """White road begins 1 m ahead of the picture's last row: seen once the car is there."""
+    camera = middle.camera
+    last_row_m = camera.focal_y * camera.z / (479.0 - camera.centre_y)
+    row = round(camera.centre_y + camera.focal_y * camera.z / (last_row_m + 1.0))
+    frame = np.zeros((480, 640, 3), np.uint8)
+    frame[:row] = 255
+    assert middle.drive(frame).outputs[0] == 0.0
+    assert middle.drive(frame, Motion(0.9, 0.0, 0.0)).outputs[0] == 0.0
+    assert middle.drive(frame, Motion(1.1, 0.0, 0.0)).outputs[0] == 1.0
+    assert middle.drive(frame).outputs[0] == 0.0
+
+
+def test_frames_of_the_cars_camera_are_taken_at_their_size(middle):
+    middle.look_through(Camera().of_size(320, 240))
+    middle.warm_up()
+    frame = np.full((240, 320, 3), 255, np.uint8)
+    assert middle.drive(frame).outputs[0] == 1.0
+    with pytest.raises(BadFrame, match=r"\(480, 640, 3\): \(240, 320, 3\) is needed"):
+        middle.drive(_frame())
+
+
+def test_no_command_is_faster_than_the_limit(pilot):
+    free = pilot.drive(_frame()).command
+    pilot.max_speed = 2.0
+    try:
+        held = pilot.drive(_frame()).command
+    finally:
+        pilot.max_speed = math.inf
+    assert held.speed == 2.0 < free.speed
+    assert held.yaw_rate == pytest.approx(free.yaw_rate * 2.0 / free.speed)
 
 
 def test_threads_are_set():

@@ -127,6 +127,7 @@ def frame_figures(
         "frame_age_p99": _percentile((r.age_s for r in driven), 99),
         "stamp_to_command_p50": _percentile((r.stamp_to_command_s for r in driven), 50),
         "stamp_to_command_p99": _percentile((r.stamp_to_command_s for r in driven), 99),
+        "delay_compensated_p50": _percentile((r.compensated_s for r in driven), 50),
         "suddenness": suddenness(r.outputs for r in driven),
         "model": next((r.model for r in reversed(records) if r.model), None),
         "device": next((r.device for r in reversed(records) if r.device), None),

@@ -33,6 +33,7 @@ RECORDS = st.builds(
     callback_s=OPTIONAL,
     age_s=OPTIONAL,
     stamp_to_command_s=OPTIONAL,
+    compensated_s=OPTIONAL,
     speed=OPTIONAL,
     yaw_rate=OPTIONAL,
     outputs=st.none() | st.tuples(NUMBER, NUMBER),
@@ -71,7 +72,7 @@ def old_texts(record):
         return "" if value is None else str(value) if isinstance(value, str | int) else repr(value)
 
     first, second = record.outputs or (None, None)
-    left_out = ("outputs", "frames_failed")
+    left_out = ("outputs", "frames_failed", "compensated_s")
     plain = {
         f.name: text(getattr(record, f.name)) for f in fields(record) if f.name not in left_out
     }
@@ -119,7 +120,13 @@ def test_unknown_numbers_are_left_alone():
     assert frame_record(changed(colour=3.0)) == frame_record(changed())
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+def test_bags_from_before_delay_compensation_are_read():
+    names = ["other" if name == "compensated_s" else name for name in NUMBERS]
+    record = FrameRecord(0.0, compensated_s=0.03)
+    assert frame_record(numbers_message(record, names)) == FrameRecord(0.0)
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name != "compensated_s"])
 def test_a_missing_number_is_named(name):
     message = numbers_message(FrameRecord(0.0), ["other" if n == name else n for n in NUMBERS])
     with pytest.raises(FrameRecordError, match=f"{name} is missing"):
@@ -155,7 +162,7 @@ def test_names_without_values_are_no_record():
 @given(RECORDS)
 def test_a_record_of_an_older_bag_is_read_with_every_digit(record):
     returned = frame_record(texts_message(old_texts(record)))
-    assert vars(returned) == vars(record) | {"frames_failed": 0}
+    assert vars(returned) == vars(record) | {"frames_failed": 0, "compensated_s": None}
 
 
 def test_unknown_keys_of_an_older_bag_are_left_alone():

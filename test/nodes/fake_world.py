@@ -129,14 +129,14 @@ class FakeWorld:
         return problem
 
     def set_parameter(
-        self, node: str, name: str, value: str, meanwhile: Callable[[], object] | None = None
+        self, node: str, name: str, value: Any, meanwhile: Callable[[], object] | None = None
     ) -> tuple[bool, str]:
         """Set a parameter of another node; return whether it was taken, and the reason if not.
 
         Args:
             node: whose.
             name: of the parameter.
-            value: text.
+            value: of the parameter.
             meanwhile: called again and again until the node has answered.
         """
         parameter = Parameter(name, value=value).to_parameter_msg()

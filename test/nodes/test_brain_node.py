@@ -127,7 +127,7 @@ def test_broken_frames_are_counted_and_skipped(world: FakeWorld, brain: object) 
     short.data = array.array("B", bytes(100))
     unknown = grey_image(51)
     unknown.encoding = "nv12"
-    hostile = [short, unknown, Image(), grey_image(51, 320, 240), Image(height=2**32 - 1)]
+    hostile = [short, unknown, Image(), grey_image(51, 48, 36), Image(height=2**32 - 1)]
     for message in hostile:
         record = world.drive_frame(message)
         assert not record.driven
@@ -243,6 +243,53 @@ def test_a_clock_that_jumps_back_opens_an_epoch(world: FakeWorld, brain: object)
     assert after.epoch == before.epoch + 1
     assert after.driven
     assert after.frames_late <= before.frames_late + 1
+
+
+def test_frames_of_another_size_are_driven(world: FakeWorld, brain: object) -> None:
+    for width, height in ((320, 240), (1280, 720), (640, 480)):
+        record = world.drive_frame(grey_image(102, width, height))
+        assert record.driven, record.problem
+        assert record.speed == pytest.approx(speed_of(102), abs=1e-4)
+
+
+def test_the_speed_limit_changes_while_driving(world: FakeWorld, brain: object) -> None:
+    free = world.drive_frame(grey_image(102))
+    assert world.set_parameter("brain", "max_speed", 7.0) == (True, "")
+    assert world.drive_frame(grey_image(102)).speed == 7.0
+    taken, reason = world.set_parameter("brain", "max_speed", -1.0)
+    assert not taken
+    assert "max_speed" in reason
+    assert world.set_parameter("brain", "max_speed", 0.0) == (True, "")
+    assert world.drive_frame(grey_image(102)).speed == free.speed
+    assert free.compensated_s == 0.0
+
+
+def test_the_road_is_seen_from_where_the_command_acts_by_the_cars_camera(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> None:
+    """White road far ahead, and a camera_info that has the camera look down there."""
+    for process in running:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    brain = start_brain(model, "-p", "actuation_delay:=0.125")
+    far = grey_image(0)
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[:300] = 200
+    far.data = array.array("B", pixels.tobytes())
+    try:
+        world.wait_for_brain()
+        first = world.drive_frame(far)
+        # The model looks 25 ms ahead itself. No command acts yet: the car stands.
+        assert first.compensated_s == pytest.approx(0.1)
+        for _ in range(10):
+            driving = world.drive_frame(far)
+        # It goes at 6.5 m/s or more: the white road is near, and the brightness counts more.
+        assert first.speed is not None
+        assert driving.speed is not None
+        assert driving.speed > first.speed + 1.0
+    finally:
+        brain.terminate()
+        brain.communicate(timeout=PATIENCE_S)
 
 
 def test_the_status_is_published_when_its_text_changes(world: FakeWorld, brain: object) -> None:

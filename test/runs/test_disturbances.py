@@ -38,7 +38,7 @@ class Notes:
         self.times_s = []
         self.frames = []
 
-    def __call__(self, frame, state):
+    def __call__(self, frame, state, motion):
         self.times_s.append(state.time_s)
         self.frames.append(frame.copy())
         return Command(1.0 + 0.1 * len(self.frames), 0.0)
@@ -249,7 +249,7 @@ def int8():
 def test_a_lap_under_a_mild_disturbance_is_finished(int8):
     mild = disturb(disturb(PLAIN, "camera_noise", 4.0), "dropped_frames", 0.1)
     metrics = RunMetrics(load_circuit("simple_circuit"))
-    lap = drive_lockstep(metrics, lambda frame, _: int8.drive(frame), mild)
+    lap = drive_lockstep(metrics, lambda frame, *_: int8.drive(frame), mild)
     assert lap["lap_completed"], lap["ending"]
     assert lap["position_deviation_mae"] < 0.1
 
@@ -260,7 +260,7 @@ def test_a_lap_under_a_mild_disturbance_is_finished(int8):
 def test_a_lap_under_an_absurd_disturbance_ends_with_a_reason(int8, name, amount):
     metrics = RunMetrics(load_circuit("simple_circuit"), Rules(time_limit_s=30.0))
     absurd = disturb(PLAIN, name, amount)
-    lap = drive_lockstep(metrics, lambda frame, _: int8.drive(frame), absurd)
+    lap = drive_lockstep(metrics, lambda frame, *_: int8.drive(frame), absurd)
     assert not lap["lap_completed"]
     assert lap["ending"] and lap["ending"] != "laps done"
 

@@ -44,6 +44,17 @@ def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     assert nodes["brain"].parameters["wait_for"] == ["metrics"]
 
 
+def test_the_brain_is_told_what_is_known_of_camera_and_car(tmp_path: Path) -> None:
+    parameters = graph(
+        tmp_path, actuation_delay=0.05, command_hold=0.05, camera_pose="0.4 0 0.2 0 0 0",
+        max_speed=9.0, delay_compensation=False,
+    )["brain"].parameters  # fmt: skip
+    assert parameters["actuation_delay"] == parameters["command_hold"] == 0.05
+    assert parameters["camera_pose"] == "0.4 0 0.2 0 0 0"
+    assert parameters["max_speed"] == 9.0
+    assert parameters["delay_compensation"] is False
+
+
 def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:
     nodes = graph(tmp_path, camera_topic="/car/camera/image_raw", cmd_vel_topic="/car/cmd")
     for spec in nodes.values():

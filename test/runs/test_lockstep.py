@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.driving.delay import DelayCompensation
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.file import load_model
@@ -28,7 +29,7 @@ def measured(seconds=None):
 
 
 def pilot_driver(pilot):
-    return lambda frame, state: pilot.drive(frame)
+    return lambda frame, state, motion: pilot.drive(frame)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,23 @@ def test_latency_costs_deviation(baseline):
     assert late["position_deviation_mae"] > 3.0 * prompt["position_deviation_mae"]
 
 
+@pytest.mark.parametrize("latency_s", [0.1, 0.3])
+def test_a_delay_that_is_known_costs_little(baseline, latency_s):
+    """Without compensation the car leaves the line by 0.3 m at 100 ms, and the road at 200."""
+    compensation = DelayCompensation(baseline.model.record.anticipation_s)
+    stretch = drive_lockstep(
+        measured(8.0),
+        lambda frame, state, motion: baseline.drive(frame, motion),
+        Conditions(latency_s=latency_s),
+        compensation=compensation,
+    )
+    assert stretch["ending"].startswith("time limit")
+    assert stretch["distance_m"] > 90.0
+    assert stretch["position_deviation_mae"] <= (0.03 if latency_s < 0.2 else 0.08)
+    expected = latency_s - compensation.anticipation_s
+    assert stretch["delay_compensated_p50"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_untrained_network_does_not_finish(tmp_path):
     torch.manual_seed(0)
     frames = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
@@ -80,7 +98,7 @@ def test_frames_in_the_wrong_order_do_not_finish(baseline):
     rng = np.random.default_rng(0)
     seen = deque(maxlen=20)
 
-    def driver(frame, state):
+    def driver(frame, state, motion):
         seen.append(frame.copy())
         return baseline.drive(seen[rng.integers(len(seen))]).command
 
@@ -92,7 +110,7 @@ def test_frames_in_the_wrong_order_do_not_finish(baseline):
 def test_the_expert_keeps_the_line_in_the_simulator():
     expert = Expert(SIMPLE)
     lap = drive_lockstep(
-        measured(8.0), lambda frame, state: expert.command(state.x, state.y, state.yaw)
+        measured(8.0), lambda frame, state, motion: expert.command(state.x, state.y, state.yaw)
     )
     assert lap["position_deviation_mae"] < 0.02
     assert lap["average_speed"] > 11.0

@@ -74,6 +74,13 @@ def test_paths_are_made_absolute_and_names_are_left_alone(
         {"odom_topic": "/car/2nd"},
         {"odom_topic": "/car//odom"},
         {"odom_topic": "/my__car/odom"},
+        {"actuation_delay": -0.1},
+        {"command_hold": 2.0},
+        {"command_lag": float("nan")},
+        {"camera_pose": "0.45 0.04"},
+        {"camera_pose": "0 0 -1 0 0 0"},
+        {"camera_fov": 4.0},
+        {"max_speed": -1.0},
     ],
 )
 def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:

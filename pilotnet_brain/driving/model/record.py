@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Camera
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, OutputRange
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 
 RECORD_FORMAT = 1
+PURSUIT_ANTICIPATION_S = 0.025
+"""Measured: the expert pursues a point ahead, and bends come early in its commands."""
 SELF_TEST_FRAMES = 4
 
 _KNOWN_TYPES: dict[str, tuple[type, ...]] = {
@@ -60,6 +63,9 @@ class ModelRecord:
     method: str = "unknown"  #: how it was made, e.g. "trained", "static_quant"
     input_format: InputFormat = JDEROBOT  #: which pixels it looks at
     output_range: OutputRange = JDEROBOT_RANGE  #: what its outputs mean
+    camera: Camera = JDEROBOT_CAMERA  #: whose frames it was trained with
+    #: how far its commands look ahead, s: a command fits best so long after its frame
+    anticipation_s: float = PURSUIT_ANTICIPATION_S
     quantized: bool = False  #: it holds int8 kernels, which run on the CPU only
     #: the quantization engines it runs on, the preferred one first; empty for float
     engines: tuple[str, ...] = ()
@@ -71,6 +77,16 @@ class ModelRecord:
     rebuild: str = ""  #: the command that makes the file again
     #: outputs that every load must give; None where there is no record
     self_test: SelfTest | None = None
+
+    @property
+    def frame_camera(self) -> Camera:
+        """The camera on frames of the input format's size."""
+        size = self.input_format.frame_width, self.input_format.frame_height
+        return (
+            self.camera
+            if size == (self.camera.width, self.camera.height)
+            else (self.camera.of_size(*size))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON's types."""
@@ -111,6 +127,9 @@ def record_from_json(text: str | bytes) -> ModelRecord:
         known[name] = value
     known["input_format"] = InputFormat(**_object(values, "input_format", InputFormat))
     known["output_range"] = OutputRange(**_object(values, "output_range", OutputRange))
+    if "camera" in values:
+        known["camera"] = Camera(**_object(values, "camera", Camera))
+    known["anticipation_s"] = _anticipation(values.get("anticipation_s", PURSUIT_ANTICIPATION_S))
     engines = values.get("engines", [])
     if not isinstance(engines, list) or not all(isinstance(name, str) for name in engines):
         raise ValueError(f"the record's engines are {engines!r}: not a list of names")
@@ -123,6 +142,12 @@ def record_from_json(text: str | bytes) -> ModelRecord:
         except (TypeError, OverflowError) as error:
             raise ValueError(f"the record's self_test does not hold numbers: {error}") from error
     return ModelRecord(**known)
+
+
+def _anticipation(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= 1.0:
+        raise ValueError(f"the record's anticipation_s is {value!r}: it must be 0 to 1 s")
+    return float(value)
 
 
 def _object(values: dict[str, Any], name: str, kind: type) -> dict[str, Any]:

@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Camera
 from pilotnet_brain.driving.command import OutputRange
-from pilotnet_brain.driving.model.record import ModelRecord, SelfTest, record_from_json
+from pilotnet_brain.driving.model.record import (
+    PURSUIT_ANTICIPATION_S,
+    ModelRecord,
+    SelfTest,
+    record_from_json,
+)
 from pilotnet_brain.driving.preprocess import InputFormat
 
 _FULL = ModelRecord(
@@ -20,6 +26,8 @@ _FULL = ModelRecord(
     scores={"mse": 0.25},
     torch_version="2.13.0",
     rebuild="pilotnet optimize static_quant",
+    camera=Camera(z=0.3, pitch=0.1),
+    anticipation_s=0.0,
     self_test=SelfTest(((0.0, 0.5), (1.0, 0.25), (0.5, 0.5), (0.125, 1.0)), 0.02),
 )
 
@@ -32,6 +40,20 @@ def test_json_round_trip(record):
 def test_keys_of_a_later_version_are_left_aside():
     values = {**_FULL.to_dict(), "colour_space": "sRGB"}
     assert record_from_json(json.dumps(values)) == _FULL
+
+
+def test_a_record_without_a_camera_is_of_jderobots():
+    values = _FULL.to_dict()
+    del values["camera"], values["anticipation_s"]
+    record = record_from_json(json.dumps(values))
+    assert record.camera == JDEROBOT_CAMERA
+    assert record.anticipation_s == PURSUIT_ANTICIPATION_S
+
+
+def test_the_camera_is_meant_on_frames_of_the_models_size():
+    record = ModelRecord(input_format=InputFormat(320, 240, 120, 240))
+    assert (record.frame_camera.width, record.frame_camera.height) == (320, 240)
+    assert record.frame_camera.horizontal_fov == pytest.approx(1.57)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +72,10 @@ def test_keys_of_a_later_version_are_left_aside():
         ("self_test", {"outputs": [[0, 0]], "tolerance": 0.1}, "self-test"),
         ("self_test", {"outputs": [[0, "x"]] * 4, "tolerance": 0.1}, "could not convert"),
         ("self_test", {"outputs": [[0, 0]] * 4, "tolerance": 0.0}, "tolerance"),
+        ("camera", {"z": 0.1}, "camera has the keys"),
+        ("camera", {**vars(Camera()), "z": -1.0}, "camera's z is -1.0"),
+        ("anticipation_s", "soon", "anticipation_s is 'soon'"),
+        ("anticipation_s", -0.1, "anticipation_s is -0.1"),
         ("self_test", {"outputs": 5, "tolerance": 0.1}, "self_test"),
     ],
 )
