@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from pilotnet_brain.driving.camera import Pose
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
-from pilotnet_brain.simulation.car import CAMERA_HZ
+from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION
 
 _MS = 1e-3
 
@@ -104,6 +105,26 @@ def _camera_roll(given: Conditions, degrees: float, seed: int) -> Conditions:
     return replace(given, looks=replace(given.looks, camera_roll=angle))
 
 
+def _camera_shift(given: Conditions, metres: float, seed: int) -> Conditions:
+    x, y, z = given.looks.camera_offset
+    return replace(given, looks=replace(given.looks, camera_offset=(x, y + metres, z + metres)))
+
+
+def _told(
+    disturb: Callable[[Conditions, float, int], Conditions],
+) -> Callable[[Conditions, float, int], Conditions]:
+    """Return a disturbance of the camera's mount of which the driver is told."""
+
+    def disturb_and_tell(given: Conditions, amount: float, seed: int) -> Conditions:
+        disturbed = disturb(given, amount, seed)
+        looks = disturbed.looks
+        x, y, z = (a + b for a, b in zip(CAMERA_POSITION, looks.camera_offset, strict=True))
+        pose = Pose(x, y, z, looks.camera_roll, looks.camera_pitch, looks.camera_yaw)
+        return replace(disturbed, known_camera=pose)
+
+    return disturb_and_tell
+
+
 def _brightness(given: Conditions, gain: float, seed: int) -> Conditions:
     def expose(frame: Frame) -> Frame:
         # Rounds, and holds what would be brighter than white at white.
@@ -133,6 +154,10 @@ def _delayed_frames(given: Conditions, longest_ms: float, seed: int) -> Conditio
 
 def _latency(given: Conditions, latency_ms: float, seed: int) -> Conditions:
     return replace(given, latency_s=latency_ms * _MS)
+
+
+def _unknown_latency(given: Conditions, latency_ms: float, seed: int) -> Conditions:
+    return replace(given, unknown_latency_s=latency_ms * _MS - given.latency_s)
 
 
 def _drawn(seed: int, number: int) -> float:
@@ -184,6 +209,41 @@ _ALL = (
         _camera_roll,
     ),
     Disturbance(
+        "camera_shift",
+        "m",
+        "the camera sits so far to the left and so far up",
+        0.0, -0.08, 1.0, (-0.05, 0.0, 0.05, 0.1, 0.2),
+        _camera_shift,
+    ),
+    Disturbance(
+        "known_camera_yaw",
+        "degrees",
+        "as camera_yaw, and the model is told (camera_pose)",
+        0.0, -45.0, 45.0, (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0),
+        _told(_camera_yaw),
+    ),
+    Disturbance(
+        "known_camera_pitch",
+        "degrees",
+        "as camera_pitch, and the model is told",
+        0.0, -45.0, 45.0, (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0),
+        _told(_camera_pitch),
+    ),
+    Disturbance(
+        "known_camera_roll",
+        "degrees",
+        "as camera_roll, and the model is told",
+        0.0, -45.0, 45.0, (-16.0, -8.0, -4.0, 0.0, 4.0, 8.0, 16.0),
+        _told(_camera_roll),
+    ),
+    Disturbance(
+        "known_camera_shift",
+        "m",
+        "as camera_shift, and the model is told",
+        0.0, -0.08, 1.0, (-0.05, 0.0, 0.05, 0.1, 0.2, 0.4),
+        _told(_camera_shift),
+    ),
+    Disturbance(
         "frame_rate",
         "Hz",
         "the camera takes so many frames a second",
@@ -208,9 +268,16 @@ _ALL = (
         "latency",
         "ms",
         "from a frame to its command's effect, in place of the usual "
-        f"{LIVE_LATENCY_S / _MS:g} ms",
-        LIVE_LATENCY_S / _MS, 0.0, 2000.0, (0.0, 20.0, 50.0, 100.0, 150.0, 200.0),
+        f"{LIVE_LATENCY_S / _MS:g} ms; compensated for",
+        LIVE_LATENCY_S / _MS, 0.0, 2000.0, (0.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 400.0),
         _latency,
+    ),
+    Disturbance(
+        "unknown_latency",
+        "ms",
+        f"as latency, but only the usual {LIVE_LATENCY_S / _MS:g} ms are compensated for",
+        LIVE_LATENCY_S / _MS, LIVE_LATENCY_S / _MS, 2000.0, (20.0, 50.0, 100.0, 150.0, 200.0),
+        _unknown_latency,
     ),
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.camera import STILL, Motion
+from pilotnet_brain.driving.camera import STILL, Motion, Pose
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.delay import DelayCompensation
 from pilotnet_brain.driving.pilot import Drive
@@ -85,6 +85,8 @@ class Conditions:
     looks: Looks = PLAIN  #: what the camera sees, and how it is mounted
     #: from a frame's arrival at the driver to its command's effect, simulated seconds
     latency_s: float = LIVE_LATENCY_S
+    unknown_latency_s: float = 0.0  #: further seconds until then that the driver does not know of
+    known_camera: Pose | None = None  #: where the camera sits, if the driver is told
     camera_hz: float = CAMERA_HZ  #: how often the camera takes a frame
     sensor: Sensor = faithful  #: what the camera makes of its frames
     transport: Transport = prompt  #: how the frames reach the driver
@@ -110,7 +112,7 @@ def drive_lockstep(
         compensation: predicts the motion that the driver is told; None: it is told of none.
         context: further figures (model, device).
     """
-    brain = LockstepBrain(driver, conditions.latency_s, metrics.add_frame, compensation)
+    brain = LockstepBrain(driver, conditions, metrics.add_frame, compensation)
     with MujocoSimulator(metrics.circuit, conditions.looks) as simulator:
         state = simulator.reset(start_arc_length)
         camera = LockstepCamera(
@@ -201,7 +203,7 @@ class LockstepBrain:
 
     Args:
         driver: who drives.
-        latency_s: from a frame's arrival to its command's effect, simulated seconds.
+        conditions: how late its commands take effect.
         note: takes the record of every frame that came.
         compensation: predicts the motion that the driver is told.
     """
@@ -209,7 +211,7 @@ class LockstepBrain:
     def __init__(
         self,
         driver: Driver,
-        latency_s: float,
+        conditions: Conditions,
         note: Callable[[FrameRecord], object],
         compensation: DelayCompensation | None = None,
     ) -> None:
@@ -217,7 +219,8 @@ class LockstepBrain:
         self._compensation = compensation
         self._note_record = note
         self._watchdog = FrameWatchdog()
-        self._latency_steps = round(latency_s / TIME_STEP_S)
+        self._latency_steps = round(conditions.latency_s / TIME_STEP_S)
+        self._unknown_steps = round(conditions.unknown_latency_s / TIME_STEP_S)
         self._commands: deque[tuple[int, Command]] = deque()
         self._received = 0
         self._stopped = True
@@ -262,7 +265,7 @@ class LockstepBrain:
             arrival,
             driven=True,
             callback_s=callback_s,
-            stamp_to_command_s=leaves_at_s - stamp_s,
+            stamp_to_command_s=leaves_at_s + self._unknown_steps * TIME_STEP_S - stamp_s,
             compensated_s=ahead_s,
             speed=command.speed,
             yaw_rate=command.yaw_rate,
@@ -270,7 +273,8 @@ class LockstepBrain:
         )
 
     def _send(self, command: Command, effect: int) -> None:
-        self._commands.append((effect, command))
+        """Have a command take effect at a step, as far as the driver knows."""
+        self._commands.append((effect + self._unknown_steps, command))
         if self._compensation is not None:
             self._compensation.sent(command, effect * TIME_STEP_S)
 

@@ -41,7 +41,9 @@ def drive_spec(
     use_threads(1)
     path = resolve_model(spec.model, trust=spec.trust_model)
     pilot = _pilot(path, path.stat().st_mtime_ns)
-    pilot.look_through(_camera(spec, pilot.model.record.frame_camera))
+    conditions = conditions_of(spec)
+    camera = _camera(spec, conditions, pilot.model.record.frame_camera)
+    pilot.look_through(camera)
     pilot.max_speed = spec.max_speed or math.inf
     compensation = None
     if spec.delay_compensation:
@@ -52,7 +54,7 @@ def drive_spec(
     return drive_lockstep(
         metrics,
         lambda frame, state, motion: pilot.drive(frame, motion),
-        conditions_of(spec),
+        conditions,
         spec.start_arc_length,
         on_row,
         compensation,
@@ -61,9 +63,9 @@ def drive_spec(
     )
 
 
-def _camera(spec: RunSpec, trained: Camera) -> Camera:
-    """Return the simulator's camera, as the spec says that it is."""
-    pose = pose_of_text(spec.camera_pose) if spec.camera_pose else None
+def _camera(spec: RunSpec, conditions: Conditions, trained: Camera) -> Camera:
+    """Return the simulator's camera, as the driver is told that it is."""
+    pose = pose_of_text(spec.camera_pose) if spec.camera_pose else conditions.known_camera
     car_camera = CarCamera(pose, spec.camera_fov)
     return car_camera.on_frames_of(CAMERA_WIDTH, CAMERA_HEIGHT, trained)
 

@@ -22,7 +22,7 @@ from pilotnet_brain.runs.disturbances import (
     find_disturbance,
 )
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep, without_timings
-from pilotnet_brain.runs.lockstep_run import conditions_of
+from pilotnet_brain.runs.lockstep_run import conditions_of, drive_spec
 from pilotnet_brain.runs.spec import RunSpec
 from pilotnet_brain.simulation.looks import random_looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
@@ -228,9 +228,12 @@ def test_a_frame_that_comes_late_shows_what_it_showed():
         assert np.array_equal(late.frames[0], simulator.render())
 
 
-@pytest.mark.parametrize("latency_ms", [0.0, 50.0, 100.0, 200.0])
-def test_latency_shifts_commands_by_exactly_that_many_steps(latency_ms):
-    _, rows, figures = driven(disturb(PLAIN, "latency", latency_ms))
+@pytest.mark.parametrize(
+    ("name", "latency_ms"),
+    [("latency", 0.0), ("latency", 50.0), ("latency", 200.0), ("unknown_latency", 100.0)],
+)
+def test_latency_shifts_commands_by_exactly_that_many_steps(name, latency_ms):
+    _, rows, figures = driven(disturb(PLAIN, name, latency_ms))
     commanded = [(row.time_s, row.command_speed) for row in rows if row.command_speed is not None]
     for time_s, speed in commanded:
         # The n-th frame, of (n - 1) / 20 s, asks for 1 + 0.1 n.
@@ -252,6 +255,27 @@ def test_a_lap_under_a_mild_disturbance_is_finished(int8):
     lap = drive_lockstep(metrics, lambda frame, *_: int8.drive(frame), mild)
     assert lap["lap_completed"], lap["ending"]
     assert lap["position_deviation_mae"] < 0.1
+
+
+def stretch_of(name, amount, seconds=8.0):
+    """Metrics of a stretch that a spec with this disturbance drives."""
+    spec = RunSpec(
+        circuit="simple_circuit", model="tiny_quant", lockstep=True, time_limit=seconds,
+        disturbance=f"{name}={amount}",
+    )  # fmt: skip
+    metrics = RunMetrics(load_circuit(spec.circuit), spec.rules())
+    return drive_spec(spec, metrics, lambda row: None)
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "amount", "bound_m"),
+    [("known_camera_yaw", "camera_yaw", 8.0, 0.03), ("latency", "unknown_latency", 120.0, 0.04),
+     ("known_camera_shift", "camera_shift", 0.15, 0.04)],
+)  # fmt: skip
+def test_what_the_model_is_told_costs_little(known, unknown, amount, bound_m):
+    told, untold = stretch_of(known, amount), stretch_of(unknown, amount)
+    assert told["position_deviation_mae"] < bound_m
+    assert untold["position_deviation_mae"] > 2.0 * told["position_deviation_mae"]
 
 
 @pytest.mark.parametrize(
