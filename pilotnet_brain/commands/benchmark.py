@@ -100,8 +100,8 @@ def benchmark(
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
       reference_laps
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
-    published table), robustness (100 random circuits), disturbances, proof (34 laps of each
-    model, for the model card).
+    published table), robustness (100 random circuits), disturbances, delay, proof (34 laps
+    of each model, for the model card).
 
     \b
     Results in the --out folder:

@@ -51,7 +51,7 @@ def test_the_shipped_plans_are_plans_of_what_is_there(name):
 
 
 def test_plans_are_shipped():
-    assert {"live", "robustness", "disturbances", "proof"} == set(SHIPPED)
+    assert {"live", "robustness", "disturbances", "delay", "proof"} == set(SHIPPED)
 
 
 def test_a_plan_that_is_nowhere_is_refused_with_those_there_are():
