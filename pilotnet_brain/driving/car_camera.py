@@ -32,6 +32,8 @@ class CarCamera:
     def tell(self, width: int, height: int, k: Sequence[float]) -> bool:
         """Take the size and the 3x3 intrinsic matrix (row by row) of a CameraInfo.
 
+        Zeros say that the camera is not calibrated, and so nothing.
+
         Returns:
             Whether they are others than before.
 
@@ -39,7 +41,7 @@ class CarCamera:
             ValueError: no camera has them; what was known before stays.
         """
         told = (width, height, k[0], k[4], k[2], k[5])
-        if told == self._told:
+        if told == self._told or not any(k):
             return False
         _with_intrinsics(Camera(), told)
         self._told = told

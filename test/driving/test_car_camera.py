@@ -50,7 +50,7 @@ def test_the_place_on_the_car_is_kept_whatever_the_intrinsics():
 
 @pytest.mark.parametrize(
     ("width", "height", "k"),
-    [(0, 0, K), (640, 480, (0.0,) * 9), (640, 480, (math.nan,) * 9), (10**9, 480, K)],
+    [(0, 0, K), (640, 480, (0.0,) * 8 + (1.0,)), (640, 480, (math.nan,) * 9), (10**9, 480, K)],
 )
 def test_what_no_camera_has_is_refused_and_what_was_known_stays(width, height, k):
     known = CarCamera()
@@ -58,6 +58,12 @@ def test_what_no_camera_has_is_refused_and_what_was_known_stays(width, height, k
     with pytest.raises(ValueError, match="camera's"):
         known.tell(width, height, k)
     assert known.on_frames_of(640, 480, JDEROBOT_CAMERA).focal_x == 500.0
+
+
+def test_a_camera_that_is_not_calibrated_tells_nothing():
+    known = CarCamera(horizontal_fov=1.2)
+    assert not known.tell(0, 0, (0.0,) * 9)
+    assert not known.is_told
 
 
 def test_frames_that_show_too_little_are_bad():

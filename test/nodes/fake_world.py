@@ -49,6 +49,8 @@ class FakeWorld:
         self.statuses: list[tuple[float, dict[str, str]]] = []
         self.diagnostics: list[tuple[str, bytes, str, dict[str, str]]] = []
         self.time_s = 0.0
+        self.camera_info: dict[str, Any] = {}
+        """What the camera says of itself; empty: not calibrated."""
         self._images = self.node.create_publisher(Image, "camera/image_raw", 1)
         self._infos = self.node.create_publisher(CameraInfo, "camera/camera_info", 10)
         self._clock = self.node.create_publisher(Clock, "/clock", 10)
@@ -96,7 +98,7 @@ class FakeWorld:
     def show(self, message: Image) -> float:
         """Publish an image, stamped now; return its stamp."""
         message.header.stamp = time_message(self.time_s)
-        self._infos.publish(CameraInfo(header=message.header))
+        self._infos.publish(CameraInfo(header=message.header, **self.camera_info))
         self._images.publish(message)
         return self.time_s
 

@@ -37,6 +37,8 @@ pytestmark = pytest.mark.live
 
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)
+TRAINED_LENS = [320.25, 0.0, 319.5, 0.0, 320.25, 239.5, 0.0, 0.0, 1.0]
+LONGER_LENS = [1281.0, 0.0, 319.5, 0.0, 1281.0, 239.5, 0.0, 0.0, 1.0]
 AS_MODULE = ("-m", "pilotnet_brain.nodes.brain_node")
 
 
@@ -264,10 +266,30 @@ def test_the_speed_limit_changes_while_driving(world: FakeWorld, brain: object) 
     assert free.compensated_s == 0.0
 
 
-def test_the_road_is_seen_from_where_the_command_acts_by_the_cars_camera(
+def test_a_camera_that_sees_less_is_told_by_camera_info(world: FakeWorld, brain: object) -> None:
+    """A white column: it is narrower in the model's view than in that of a longer lens."""
+    column = grey_image(0)
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[:, 240:400] = 200
+    column.data = array.array("B", pixels.tobytes())
+    plain = world.drive_frame(column)
+    try:
+        world.camera_info = {"width": 640, "height": 480, "k": LONGER_LENS}
+        world.drive_frame(column)
+        told = world.drive_frame(column)
+    finally:
+        world.camera_info = {"width": 640, "height": 480, "k": TRAINED_LENS}
+        world.drive_frame(column)
+    assert told.speed is not None
+    assert plain.speed is not None
+    assert told.speed < plain.speed - 1.0
+    assert world.drive_frame(column).speed == plain.speed
+
+
+def test_the_road_is_seen_from_where_the_car_will_be(
     world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
 ) -> None:
-    """White road far ahead, and a camera_info that has the camera look down there."""
+    """White road far ahead: it is near once the commands in flight have acted."""
     for process in running:
         process.terminate()
         process.wait(PATIENCE_S)
