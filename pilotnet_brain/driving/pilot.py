@@ -165,6 +165,18 @@ class Pilot:
             (done - prepared) * 1e-9,
         )
 
+    def wake(self) -> None:
+        """Run the network once more on the last input, so that the caches hold it.
+
+        Raises:
+            NetworkFailure: it could not be run.
+        """
+        try:
+            with torch.inference_mode():
+                self._module(self._input.batch()).tolist()
+        except (RuntimeError, torch.jit.Error) as error:
+            raise NetworkFailure(f"{self.model.name} failed: {error_line(error)}") from error
+
     def warm_up(self, frames: int = WARM_UP_FRAMES) -> None:
         """Run the whole path on grey frames, so that the first real one is not slow.
 

@@ -25,6 +25,7 @@ Example
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import threading
@@ -70,6 +71,7 @@ from pilotnet_brain.nodes.ros.offers import OfferedSubscription, taking_problem
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
 from pilotnet_brain.nodes.ros.view import View
+from pilotnet_brain.nodes.ros.wake_ahead import WakeAhead
 from pilotnet_brain.runs.fast_dds import profile_warning
 
 _WATCHDOG_S = 0.05
@@ -121,6 +123,11 @@ class BrainNode(LifecycleNode):
         self._alive = self.create_publisher(Bool, "brain/alive", 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._waker: WakeAhead | None = None
+        if self._wake_ahead > 0.0:
+            self._waker = WakeAhead(
+                self, self._wake_ahead, self._wake, self._steady, self._frames_group
+            )
         self.create_timer(1.0, self._on_second, clock=self._steady)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         use_threads(self._threads)
@@ -151,6 +158,12 @@ class BrainNode(LifecycleNode):
         declare(
             self, "max_speed", 0.0, "Drive no faster than this, m/s, on the same path; 0: no limit",
             between=(0.0, 1000.0), settable=True,
+        )  # fmt: skip
+        self._wake_ahead: float = declare(
+            self, "wake_ahead", 0.0,
+            "Real seconds before the next frame is due at which the network runs once to be in the "
+            "caches; 0: never",
+            between=(0.0, 0.1),
         )  # fmt: skip
         self._wait_for: list[str] = declare(
             self, "wait_for", [""],
@@ -339,6 +352,13 @@ class BrainNode(LifecycleNode):
             self._publish_frame(
                 message.header.stamp, drive, conversion_s, problem, callback_s, queued_s
             )
+        if self._waker is not None and drive is not None:
+            self._waker.on_frame(start_ns * 1e-9)
+
+    def _wake(self) -> None:
+        with self._lock, contextlib.suppress(NetworkFailure):
+            if self._commands is not None and self._pilot is not None:
+                self._pilot.wake()
 
     def _drive(
         self, message: Image | CompressedImage, stamp_s: float

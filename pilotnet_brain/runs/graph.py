@@ -20,9 +20,9 @@ from pilotnet_brain.simulation.gazebo.classic_server import ros_prefixes
 from pilotnet_brain.simulation.gazebo.sim import ros_gz_bridge
 
 _WATCHED = ("brain", "metrics", "recorder", "simulator", "gazebo_bridge", "gz_bridge")
-_VIEW = (
+_OF_THE_BRAIN = (
     "delay_compensation", "actuation_delay", "command_hold", "command_lag", "camera_pose",
-    "camera_fov", "max_speed",
+    "camera_fov", "max_speed", "wake_ahead",
 )  # fmt: skip
 """Fields of the spec that are the brain's parameters, by the same name."""
 _NODES_START_WITHIN_S = 120.0
@@ -62,7 +62,7 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
             reliable=spec.reliable,
             trust_model=spec.trust_model,
             wait_for=_takers(spec),
-            **{name: getattr(spec, name) for name in _VIEW},
+            **{name: getattr(spec, name) for name in _OF_THE_BRAIN},
         ),
         # All else that it needs is in the folder's run.yaml.
         _node(spec, "metrics", run_dir=str(run_dir)),

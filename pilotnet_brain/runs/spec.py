@@ -161,6 +161,10 @@ class RunSpec:
     max_speed: float = _argument(
         0.0, "Drive no faster than this, m/s, on the same path; 0 is no limit"
     )
+    wake_ahead: float = _argument(
+        0.0,
+        "Real seconds before the next frame at which the network runs once to be in the caches",
+    )
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
     )
@@ -211,6 +215,7 @@ class RunSpec:
         _in_range("command_hold", self.command_hold, 0.0, 1.0)
         _in_range("command_lag", self.command_lag, 0.0, 1.0)
         _in_range("max_speed", self.max_speed, 0.0, 1000.0)
+        _in_range("wake_ahead", self.wake_ahead, 0.0, 0.1)
         _in_range("camera_fov", self.camera_fov, 0.0, 3.1)
         if self.camera_pose:
             try:

@@ -212,6 +212,12 @@ def test_no_command_is_faster_than_the_limit(pilot):
     assert held.yaw_rate == pytest.approx(free.yaw_rate * 2.0 / free.speed)
 
 
+def test_to_run_once_more_changes_no_command(pilot):
+    before = pilot.drive(_frame()).outputs
+    pilot.wake()
+    assert pilot.drive(_frame()).outputs == before
+
+
 def test_threads_are_set():
     before = torch.get_num_threads()
     use_threads(1)
