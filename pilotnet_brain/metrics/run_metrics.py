@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.metrics.command_to_motion import CommandToMotion
 from pilotnet_brain.metrics.deviation_score import (
     DrivenScore,
     ScoredReference,
     centerline_reference,
 )
-from pilotnet_brain.metrics.frame_figures import frame_figures
+from pilotnet_brain.metrics.frame_figures import FrameFigures, frame_figures
 from pilotnet_brain.metrics.frame_log import FrameLog
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.frame_sums import ModelFigures
@@ -73,6 +74,7 @@ class RunMetrics:
         self._stopped: str | None = None
         self._frames = FrameLog()
         self._settled_s = 0.0
+        self._response = CommandToMotion()
         self._command: tuple[float, float] | None = None
         self._not_driven = ""
         self._warnings: list[str] = []
@@ -114,6 +116,9 @@ class RunMetrics:
     def add_frame(self, record: FrameRecord) -> None:
         """Take the brain's record of one frame."""
         self._frames.add(record)
+        if record.driven and None not in (record.stamp_to_command_s, record.yaw_rate):
+            published_s = record.stamp_s + record.stamp_to_command_s  # type: ignore[operator]
+            self._response.add_command(published_s, record.yaw_rate)  # type: ignore[arg-type]
 
     def add_published_frame(self, stamp_s: float) -> None:
         """Note the stamp of a frame that the camera published (from its camera_info)."""
@@ -219,10 +224,11 @@ class RunMetrics:
             "ending": self._why(frames["frames_driven"], frames["frames_received"]),
             "laps_asked": self._rules.laps,
             **frames,
+            "command_to_motion": self._response.lag_s(),
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
             "records_unreadable": self._frames.unreadable,
-            "warnings": [*self.warnings, *_late_commands(frames["stamp_to_command_p50"])],
+            "warnings": [*self.warnings, *_late_commands(frames)],
         }
 
     def _why(self, driven: object, received: object) -> str | None:
@@ -242,11 +248,14 @@ class RunMetrics:
             self._stint = Stint(self.circuit, self._rules, pose, scores)
             self._stint_epoch = self._filter.epoch
             self._frames.start_over()
+            if starts_over:
+                self._response = CommandToMotion()
             self._settled_s = pose.time_s
             place = self._stint.projection
         else:
             place = self._stint.add(pose)
             self._settle_frames(self._stint)
+        self._response.add_pose(pose.time_s, pose.yaw)
         command_speed, command_yaw_rate = self._command or (None, None)
         return TrajectoryRow(
             *pose[:6], place.arc_length, place.lateral_deviation, command_speed, command_yaw_rate
@@ -293,11 +302,15 @@ def _ratio(numerator: float, denominator: float | None) -> float | None:
     return numerator / denominator if denominator else None
 
 
-def _late_commands(median_s: object) -> list[str]:
+def _late_commands(frames: FrameFigures) -> list[str]:
     """Return what to say of the simulated time from frames to their commands."""
+    median_s, compensated_s = frames["stamp_to_command_p50"], frames["delay_compensated_p50"]
     if not isinstance(median_s, float) or median_s <= _LATE_COMMAND_S:
         return []
+    late = f"commands come {1e3 * median_s:.0f} ms of simulated time after their frames (median)"
+    if isinstance(compensated_s, float) and compensated_s > 0.0:
+        return [f"{late}, {1e3 * compensated_s:.0f} ms of which are compensated for"]
     return [
-        f"commands come {1e3 * median_s:.0f} ms of simulated time after their frames (median): "
-        f"above {1e3 * _LATE_COMMAND_S:.0f} ms the car drives worse; use lockstep, or a lower rtf"
+        f"{late}: above {1e3 * _LATE_COMMAND_S:.0f} ms the car drives worse; use lockstep, a lower "
+        "rtf, or delay_compensation"
     ]

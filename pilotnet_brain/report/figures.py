@@ -90,6 +90,7 @@ FIGURES = (
     FigureText("frame_age_p99", "frame age, p99", "ms", 1e3),
     FigureText("stamp_to_command_p50", "frame to command, simulated, median", "ms", 1e3, 0),
     FigureText("stamp_to_command_p99", "frame to command, simulated, p99", "ms", 1e3, 0),
+    FigureText("command_to_motion", "command to motion, simulated", "ms", 1e3, 0),
     FigureText("delay_compensated_p50", "delay compensated, median", "ms", 1e3, 0),
     FigureText("frames_received", "frames received", digits=0),
     FigureText("frames_dropped", "frames dropped", digits=0),

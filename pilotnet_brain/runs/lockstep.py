@@ -265,7 +265,7 @@ class LockstepBrain:
             arrival,
             driven=True,
             callback_s=callback_s,
-            stamp_to_command_s=leaves_at_s + self._unknown_steps * TIME_STEP_S - stamp_s,
+            stamp_to_command_s=leaves_at_s - stamp_s,
             compensated_s=ahead_s,
             speed=command.speed,
             yaw_rate=command.yaw_rate,
