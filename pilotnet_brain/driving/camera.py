@@ -20,11 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.driving.preprocess import InputFormat
 
 _LARGEST_PIXELS = 16384
-_LEAST_HEIGHT_M = 0.01
-_STEEPEST = math.radians(80.0)
 _BODY_TO_OPTICAL = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 _ALIKE_PIXELS = 1.5
 """Two cameras whose corners and centre are no farther apart than this see the same picture."""
@@ -41,31 +40,6 @@ class Motion(NamedTuple):
 
 
 STILL = Motion(0.0, 0.0, 0.0)
-
-
-class Pose(NamedTuple):
-    """Where a camera sits on base_link, and how it is turned: as `Camera` has it."""
-
-    x: float
-    y: float
-    z: float
-    roll: float
-    pitch: float
-    yaw: float
-
-
-def pose_of_text(text: str) -> Pose:
-    """Return the pose of "x y z roll pitch yaw" (m, rad), as in SDF.
-
-    Raises:
-        ValueError: the text is not six numbers, or no camera can have that pose.
-    """
-    try:
-        pose = Pose(*(float(word) for word in text.split()))
-    except (TypeError, ValueError):
-        raise ValueError(f"{text!r} must be six numbers: x y z roll pitch yaw (m, rad)") from None
-    Camera().at(pose)
-    return pose
 
 
 @dataclass(frozen=True)
@@ -108,13 +82,7 @@ class Camera:
                 f"the camera's focal lengths are {self.focal_x} and {self.focal_y} pixels: "
                 "they must be 1 or more"
             )
-        if self.z < _LEAST_HEIGHT_M:
-            raise ValueError(f"the camera's z is {self.z} m: it must be above the road")
-        if max(abs(self.pitch), abs(self.yaw), abs(self.roll)) > _STEEPEST:
-            raise ValueError(
-                f"the camera's roll, pitch and yaw are {self.roll}, {self.pitch} and {self.yaw} "
-                "rad: it must look ahead (80 degrees at most)"
-            )
+        Pose(self.x, self.y, self.z, self.roll, self.pitch, self.yaw).check()
 
     @property
     def horizontal_fov(self) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pilotnet_brain.driving.camera import Camera, Pose
+from pilotnet_brain.driving.camera import Camera
+from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.driving.preprocess import BadFrame
 
 SMALLEST = (64, 48)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pilotnet_brain.driving.camera import Pose
+from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION

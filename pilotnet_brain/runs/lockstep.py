@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.camera import STILL, Motion, Pose
+from pilotnet_brain.driving.camera import STILL, Motion
+from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.delay import DelayCompensation
 from pilotnet_brain.driving.pilot import Drive

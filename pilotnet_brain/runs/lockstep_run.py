@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pilotnet_brain.driving.camera import Camera, pose_of_text
+from pilotnet_brain.driving.camera import Camera
+from pilotnet_brain.driving.camera_pose import pose_of_text
 from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.delay import DelayCompensation, Plant
 from pilotnet_brain.driving.model.catalogue import resolve_model

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from pilotnet_brain.driving.camera import pose_of_text
+from pilotnet_brain.driving.camera_pose import pose_of_text
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules

@@ -15,7 +15,6 @@ from pilotnet_brain.driving.camera import (
     Camera,
     Motion,
     VirtualCamera,
-    pose_of_text,
 )
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.simulation import car
@@ -196,20 +195,3 @@ def test_a_camera_that_cannot_be_is_refused_in_words(values):
         assert "camera's" in str(problem)  # noqa: PT017
     else:
         assert np.isfinite(camera.ground_to_pixel()).all()
-
-
-@given(st.one_of(st.text(), st.lists(st.floats(), max_size=8).map(lambda v: " ".join(map(str, v)))))
-def test_a_pose_is_six_numbers_or_refused(text):
-    try:
-        pose = pose_of_text(text)
-    except ValueError:
-        return
-    assert len(pose) == 6 and all(map(math.isfinite, pose))
-
-
-def test_a_pose_is_written_as_in_sdf():
-    assert pose_of_text("0.45 0.04 0.1 0 0.05 -0.1") == (0.45, 0.04, 0.1, 0.0, 0.05, -0.1)
-    with pytest.raises(ValueError, match="six numbers"):
-        pose_of_text("0.45 0.04 0.1")
-    with pytest.raises(ValueError, match="above the road"):
-        pose_of_text("0.45 0.04 -0.1 0 0 0")

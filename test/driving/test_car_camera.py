@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Pose
+from pilotnet_brain.driving.camera import JDEROBOT_CAMERA
+from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.preprocess import BadFrame
 

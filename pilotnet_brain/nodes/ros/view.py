@@ -11,7 +11,8 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
-from pilotnet_brain.driving.camera import STILL, Motion, pose_of_text
+from pilotnet_brain.driving.camera import STILL, Motion
+from pilotnet_brain.driving.camera_pose import pose_of_text
 from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.delay import DelayCompensation, Plant
