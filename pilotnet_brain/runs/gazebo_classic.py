@@ -22,7 +22,7 @@ from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world, wri
 from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
-from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at
+from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at, await_running
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 _STARTS_WITHIN_S, _LOOK_AGAIN_S = 120.0, 0.5
@@ -54,7 +54,8 @@ def _aim_at(rtf: float) -> None:
             time.sleep(_LOOK_AGAIN_S)
             continue
         try:
-            if client.poll_until(lambda: client.world is not None, until - time.monotonic()):  # noqa: B023
+            named = client.poll_until(lambda: client.world is not None, until - time.monotonic())  # noqa: B023
+            if named and await_running(client, until - time.monotonic()):
                 aim_world_at(client, rtf)
             return
         except GazeboUnreachable as problem:

@@ -27,6 +27,16 @@ def aim_world_at(client: GazeboClient, rtf: float) -> None:
     client.publish(settings, new_message("Physics", real_time_update_rate=rate))
 
 
+def await_running(client: GazeboClient, limit_s: float) -> bool:
+    """Return whether the world is loaded and runs (or is paused), waiting for it.
+
+    A gzserver that is asked about its physics while it still loads the world ends on an assertion.
+    """
+    told: set[bool] = set()
+    client.subscribe("~/world_stats", "WorldStatistics", lambda _: told.add(True))
+    return client.poll_until(lambda: bool(told), limit_s)
+
+
 def ask(client: GazeboClient, request: str, data: str) -> Any:
     """Return the world's answer to a request.
 

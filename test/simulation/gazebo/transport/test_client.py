@@ -16,6 +16,7 @@ from pilotnet_brain.simulation.gazebo.transport.client import (
 )
 from pilotnet_brain.simulation.gazebo.transport.connection import master_address
 from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse
+from pilotnet_brain.simulation.gazebo.transport.world import await_running
 
 CAMERA = ("/gazebo/default/car/base_link/camera/image", "gazebo.msgs.ImageStamped")
 
@@ -38,6 +39,27 @@ def test_listens_only_where_its_gazebo_is() -> None:
     with GazeboPeer(greeting()) as peer:
         client = GazeboClient("127.0.0.1", peer.port)
         assert client._listener.getsockname()[0] == "127.0.0.1"
+        client.close()
+
+
+def test_a_world_runs_once_it_tells_its_time() -> None:
+    """Before that it is still being loaded, and gzserver does not bear questions."""
+    with GazeboPeer(greeting()) as peer:
+        client = GazeboClient("127.0.0.1", peer.port)
+        client.poll_until(lambda: bool(client.world), 10.0)
+        assert not await_running(client, 0.2)
+        asked = peer.heard()
+        assert asked.type == "subscribe"
+        assert parse("Subscribe", asked.serialized_data).topic == "/gazebo/default/world_stats"
+        stats = publisher(peer.port, "/gazebo/default/world_stats")
+        peer.say(packet("publisher_subscribe", stats))
+        client.poll(10.0)
+        connection = peer.next_connection()
+        read_frame(connection)
+        time = new_message("Time", sec=1, nsec=0)
+        told = new_message("WorldStatistics", sim_time=time, pause_time=time)
+        connection.sendall(framed(told.SerializePartialToString()))
+        assert await_running(client, 10.0)
         client.close()
 
 
