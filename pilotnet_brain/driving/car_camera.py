@@ -18,34 +18,34 @@ class CarCamera:
 
     Args:
         pose: where it sits on the car, if that is known.
-        horizontal_fov: rad, used while `tell` has told nothing; 0: the model's.
+        horizontal_fov: rad, used while the intrinsics are not set; 0: the model's.
     """
 
     def __init__(self, pose: Pose | None = None, horizontal_fov: float = 0.0) -> None:
         self._pose, self._fov = pose, horizontal_fov
-        self._told: tuple[float, ...] = ()
+        self._intrinsics: tuple[float, ...] = ()
 
     @property
-    def is_told(self) -> bool:
-        """Whether the intrinsics are known from `tell`."""
-        return bool(self._told)
+    def has_intrinsics(self) -> bool:
+        """Whether `set_intrinsics` was called."""
+        return bool(self._intrinsics)
 
-    def tell(self, width: int, height: int, k: Sequence[float]) -> bool:
+    def set_intrinsics(self, width: int, height: int, k: Sequence[float]) -> bool:
         """Take the size and the 3x3 intrinsic matrix (row by row) of a CameraInfo.
 
-        Zeros say that the camera is not calibrated, and so nothing.
+        Zeros mean that the camera is not calibrated: nothing changes.
 
         Returns:
-            Whether they are others than before.
+            Whether they changed.
 
         Raises:
             ValueError: no camera has them; what was known before stays.
         """
-        told = (width, height, k[0], k[4], k[2], k[5])
-        if told == self._told or not any(k):
+        intrinsics = (width, height, k[0], k[4], k[2], k[5])
+        if intrinsics == self._intrinsics or not any(k):
             return False
-        _with_intrinsics(Camera(), told)
-        self._told = told
+        _with_intrinsics(Camera(), intrinsics)
+        self._intrinsics = intrinsics
         return True
 
     def on_frames_of(self, width: int, height: int, trained: Camera) -> Camera:
@@ -58,8 +58,8 @@ class CarCamera:
             raise BadFrame(
                 f"the frame is {width}x{height}: {SMALLEST[0]}x{SMALLEST[1]} is the least"
             )
-        if self._told:
-            camera = _with_intrinsics(trained, self._told)
+        if self._intrinsics:
+            camera = _with_intrinsics(trained, self._intrinsics)
         else:
             camera = trained.with_fov(self._fov) if self._fov else trained
         if (camera.width, camera.height) != (width, height):
@@ -67,8 +67,8 @@ class CarCamera:
         return camera if self._pose is None else camera.at(self._pose)
 
 
-def _with_intrinsics(camera: Camera, told: tuple[float, ...]) -> Camera:
-    width, height, focal_x, focal_y, centre_x, centre_y = map(float, told)
+def _with_intrinsics(camera: Camera, intrinsics: tuple[float, ...]) -> Camera:
+    width, height, focal_x, focal_y, centre_x, centre_y = map(float, intrinsics)
     return replace(
         camera,
         width=int(width),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -11,6 +12,8 @@ _LAGS_S = np.arange(0.0, 0.5, 0.005)
 _SETTLED_S = 5.0
 """What comes in another order than it happened does so within this time."""
 _LONGEST_STEP_S = 0.1
+_MOST_COMMANDS = 5000
+"""Kept while no pose comes."""
 _LEAST_STEPS = 100
 _LEAST_TURNING = 0.05
 """Standard deviation of the yaw rate, rad/s: on a straight nothing shows when a command acts."""
@@ -25,7 +28,7 @@ class CommandToMotion:
     """
 
     def __init__(self) -> None:
-        self._commands: deque[tuple[float, float]] = deque()
+        self._commands: deque[tuple[float, float]] = deque(maxlen=_MOST_COMMANDS)
         self._steps: deque[tuple[float, float, float]] = deque()
         """Start and end, s, and mean yaw rate in between, rad/s."""
         self._last: tuple[float, float] | None = None
@@ -33,8 +36,9 @@ class CommandToMotion:
         self._sums = np.zeros(3)
 
     def add_command(self, time_s: float, yaw_rate: float) -> None:
-        """Take a command, rad/s, and when it was published, simulated s."""
-        self._commands.append((time_s, yaw_rate))
+        """Take a command, rad/s, and when it was published, simulated s; others are left out."""
+        if math.isfinite(time_s) and math.isfinite(yaw_rate):
+            self._commands.append((time_s, yaw_rate))
 
     def add_pose(self, time_s: float, yaw: float) -> None:
         """Take a heading, rad, and its time, simulated s."""
@@ -44,7 +48,7 @@ class CommandToMotion:
                 turned = np.remainder(yaw - self._last[1] + np.pi, 2.0 * np.pi) - np.pi
                 self._steps.append((self._last[0], time_s, float(turned) / passed_s))
         self._last = (time_s, yaw)
-        if self._steps and time_s - self._steps[0][0] > 2.0 * _SETTLED_S:
+        if self._commands and time_s - self._commands[0][0] > 3.0 * _SETTLED_S:
             self._settle(time_s - _SETTLED_S)
 
     def lag_s(self) -> float | None:
@@ -70,7 +74,7 @@ class CommandToMotion:
         ordered = sorted(self._commands)
         needed_s = until_s - float(_LAGS_S[-1])
         first = max(0, sum(at_s <= needed_s for at_s, _ in ordered) - 1)
-        self._commands = deque(ordered[first:])
+        self._commands = deque(ordered[first:], maxlen=_MOST_COMMANDS)
 
     def _of(
         self, steps: list[tuple[float, float, float]]

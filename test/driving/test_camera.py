@@ -108,9 +108,9 @@ def test_a_point_of_the_later_view_is_found_in_the_frame_at_hand(real, motion, a
 
 def test_the_trained_camera_at_rest_is_the_plain_crop():
     assert VirtualCamera(JDEROBOT_CAMERA, JDEROBOT).homography(STILL) is None
-    # What Gazebo's camera_info says is half a pixel or a whole one beside it.
-    beside = replace(JDEROBOT_CAMERA, centre_x=320.5, centre_y=240.5)
-    assert VirtualCamera(JDEROBOT_CAMERA, JDEROBOT, beside).homography(STILL) is None
+    # Gazebo's camera_info is off by half a pixel or a whole one.
+    gazebos = replace(JDEROBOT_CAMERA, centre_x=320.5, centre_y=240.5)
+    assert VirtualCamera(JDEROBOT_CAMERA, JDEROBOT, gazebos).homography(STILL) is None
     turned_away = replace(JDEROBOT_CAMERA, yaw=0.02)
     assert VirtualCamera(JDEROBOT_CAMERA, JDEROBOT, turned_away).homography(STILL) is not None
 

@@ -26,9 +26,9 @@ def test_frames_of_another_size_are_as_wide_as_the_models():
 def test_a_width_that_is_given_holds_until_camera_info_comes():
     known = CarCamera(horizontal_fov=1.2)
     assert known.on_frames_of(640, 480, JDEROBOT_CAMERA).horizontal_fov == pytest.approx(1.2)
-    assert not known.is_told
-    assert known.tell(640, 480, K)
-    assert known.is_told
+    assert not known.has_intrinsics
+    assert known.set_intrinsics(640, 480, K)
+    assert known.has_intrinsics
     camera = known.on_frames_of(640, 480, JDEROBOT_CAMERA)
     assert (camera.focal_x, camera.focal_y) == (500.0, 510.0)
     assert (camera.centre_x, camera.centre_y) == (310.0, 235.0)
@@ -36,14 +36,14 @@ def test_a_width_that_is_given_holds_until_camera_info_comes():
 
 def test_the_same_again_is_no_news():
     known = CarCamera()
-    assert known.tell(640, 480, K)
-    assert not known.tell(640, 480, K)
-    assert known.tell(320, 240, K)
+    assert known.set_intrinsics(640, 480, K)
+    assert not known.set_intrinsics(640, 480, K)
+    assert known.set_intrinsics(320, 240, K)
 
 
 def test_the_place_on_the_car_is_kept_whatever_the_intrinsics():
     known = CarCamera(POSE)
-    known.tell(640, 480, K)
+    known.set_intrinsics(640, 480, K)
     camera = known.on_frames_of(320, 240, JDEROBOT_CAMERA)
     assert (camera.z, camera.pitch) == (0.3, 0.1)
     assert camera.focal_x == pytest.approx(250.0)
@@ -55,16 +55,16 @@ def test_the_place_on_the_car_is_kept_whatever_the_intrinsics():
 )
 def test_what_no_camera_has_is_refused_and_what_was_known_stays(width, height, k):
     known = CarCamera()
-    known.tell(640, 480, K)
+    known.set_intrinsics(640, 480, K)
     with pytest.raises(ValueError, match="camera's"):
-        known.tell(width, height, k)
+        known.set_intrinsics(width, height, k)
     assert known.on_frames_of(640, 480, JDEROBOT_CAMERA).focal_x == 500.0
 
 
 def test_a_camera_that_is_not_calibrated_tells_nothing():
     known = CarCamera(horizontal_fov=1.2)
-    assert not known.tell(0, 0, (0.0,) * 9)
-    assert not known.is_told
+    assert not known.set_intrinsics(0, 0, (0.0,) * 9)
+    assert not known.has_intrinsics
 
 
 def test_frames_that_show_too_little_are_bad():

@@ -72,5 +72,26 @@ def test_a_car_that_does_not_follow_does_not_show_it():
 
 def test_a_long_run_needs_no_more_memory_than_a_short_one():
     response = measured(drive(120.0))
-    assert len(response._steps) <= 600
-    assert len(response._commands) <= 300
+    assert len(response._steps) <= 1000
+    assert len(response._commands) <= 400
+
+
+def test_slow_or_missing_poses_cost_no_memory_either():
+    slow = measured(sorted(drive(200.0, pose_hz=5.0)))
+    assert slow.lag_s() is None
+    assert len(slow._commands) <= 400
+    none = CommandToMotion()
+    for number in range(20_000):
+        none.add_command(0.05 * number, 1.0)
+    assert len(none._commands) <= 5000
+
+
+def test_commands_that_are_no_numbers_are_left_out():
+    events = drive(20.0)
+    hostile = [(math.inf, 1.0), (1.0, math.nan), (math.nan, 1.0), (2.0, -math.inf)]
+    response = measured(events[:300])
+    for time_s, yaw_rate in hostile:
+        response.add_command(time_s, yaw_rate)
+    for time_s, kind, value in events[300:]:
+        (response.add_command if kind == "command" else response.add_pose)(time_s, value)
+    assert response.lag_s() == measured(events).lag_s()

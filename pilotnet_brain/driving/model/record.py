@@ -82,11 +82,9 @@ class ModelRecord:
     def frame_camera(self) -> Camera:
         """The camera on frames of the input format's size."""
         size = self.input_format.frame_width, self.input_format.frame_height
-        return (
-            self.camera
-            if size == (self.camera.width, self.camera.height)
-            else (self.camera.of_size(*size))
-        )
+        if size == (self.camera.width, self.camera.height):
+            return self.camera
+        return self.camera.of_size(*size)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON's types."""
@@ -141,7 +139,9 @@ def record_from_json(text: str | bytes) -> ModelRecord:
             known["self_test"] = SelfTest(outputs, float(test["tolerance"]))
         except (TypeError, OverflowError) as error:
             raise ValueError(f"the record's self_test does not hold numbers: {error}") from error
-    return ModelRecord(**known)
+    record = ModelRecord(**known)
+    _ = record.frame_camera  # raises for frames that no camera can have
+    return record
 
 
 def _anticipation(value: Any) -> float:

@@ -77,7 +77,7 @@ class View:
     def tell(self, message: CameraInfo) -> None:
         """Take what a message says of the camera."""
         try:
-            if self._camera.tell(message.width, message.height, message.k):
+            if self._camera.set_intrinsics(message.width, message.height, message.k):
                 self._seen = None
         except ValueError as problem:
             self._node.get_logger().warning(f"camera_info is left out: {problem}", once=True)
@@ -119,7 +119,7 @@ class View:
         if self._delay is not None:
             self._delay.anticipation_s = record.anticipation_s
         self._seen = pilot, width, height
-        if (width, height) != (trained.width, trained.height) and not self._camera.is_told:
+        if (width, height) != (trained.width, trained.height) and not self._camera.has_intrinsics:
             degrees = math.degrees(pilot.camera.horizontal_fov)
             self._node.get_logger().warning(
                 f"frames of {width}x{height} and no camera_info: taken to be {degrees:.0f} degrees "

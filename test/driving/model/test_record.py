@@ -73,6 +73,11 @@ def test_the_camera_is_meant_on_frames_of_the_models_size():
         ("self_test", {"outputs": [[0, "x"]] * 4, "tolerance": 0.1}, "could not convert"),
         ("self_test", {"outputs": [[0, 0]] * 4, "tolerance": 0.0}, "tolerance"),
         ("camera", {"z": 0.1}, "camera has the keys"),
+        (
+            "input_format",
+            {**_FULL.to_dict()["input_format"], "frame_width": 1, "width": 1},
+            "focal lengths",
+        ),
         ("camera", {**vars(Camera()), "z": -1.0}, "camera's z is -1.0"),
         ("anticipation_s", "soon", "anticipation_s is 'soon'"),
         ("anticipation_s", -0.1, "anticipation_s is -0.1"),
