@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+BY_TF = "tf"
+"""In a pose's place: /tf_static says where the camera sits."""
 _LEAST_HEIGHT_M = 0.01
 _STEEPEST = math.radians(80.0)
 _FARTHEST_M = 1e6

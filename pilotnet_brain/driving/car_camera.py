@@ -22,7 +22,7 @@ class CarCamera:
     """
 
     def __init__(self, pose: Pose | None = None, horizontal_fov: float = 0.0) -> None:
-        self._pose, self._fov = pose, horizontal_fov
+        self.pose, self._fov = pose, horizontal_fov
         self._intrinsics: tuple[float, ...] = ()
 
     @property
@@ -64,7 +64,7 @@ class CarCamera:
             camera = trained.with_fov(self._fov) if self._fov else trained
         if (camera.width, camera.height) != (width, height):
             camera = camera.of_size(width, height)
-        return camera if self._pose is None else camera.at(self._pose)
+        return camera if self.pose is None else camera.at(self.pose)
 
 
 def _with_intrinsics(camera: Camera, intrinsics: tuple[float, ...]) -> Camera:

@@ -374,7 +374,8 @@ class BrainNode(LifecycleNode):
             if verdict is not Verdict.DRIVE:
                 self._counts["late"] += 1
                 return None, 0.0, f"late: {verdict.value}"
-            motion = self._view.look(self._pilot, frame, stamp_s, self._now_s())
+            camera = message.header.frame_id
+            motion = self._view.look(self._pilot, frame, camera, stamp_s, self._now_s())
             drive = self._pilot.drive(frame, motion)
         except (BrokenFrame, BadFrame) as problem:
             self._counts["broken"] += 1

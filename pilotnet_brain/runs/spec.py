@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from pilotnet_brain.driving.camera_pose import pose_of_text
+from pilotnet_brain.driving.camera_pose import BY_TF, pose_of_text
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
@@ -151,8 +151,8 @@ class RunSpec:
     )
     camera_pose: str = _argument(
         "",
-        "Where the camera sits on base_link: 'X Y Z ROLL PITCH YAW' (m, rad); empty: where the "
-        "model's camera sat",
+        "Where the camera sits on base_link: 'X Y Z ROLL PITCH YAW' (m, rad), or tf: as /tf_static "
+        "says; empty: where the model's camera sat",
     )
     camera_fov: float = _argument(
         0.0,
@@ -217,7 +217,10 @@ class RunSpec:
         _in_range("max_speed", self.max_speed, 0.0, 1000.0)
         _in_range("wake_ahead", self.wake_ahead, 0.0, 0.1)
         _in_range("camera_fov", self.camera_fov, 0.0, 3.1)
-        if self.camera_pose:
+        if self.camera_pose == BY_TF:
+            if self.in_process:
+                raise UserError("camera_pose tf: lock-step in one process has no /tf_static")
+        elif self.camera_pose:
             try:
                 pose_of_text(self.camera_pose)
             except ValueError as problem:

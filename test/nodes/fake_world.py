@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 import os
 import threading
 import time
@@ -11,13 +12,14 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import Twist
+from geometry_msgs.msg import TransformStamped, Twist
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -53,6 +55,7 @@ class FakeWorld:
         """What the camera says of itself; empty: not calibrated."""
         self._images = self.node.create_publisher(Image, "camera/image_raw", 1)
         self._infos = self.node.create_publisher(CameraInfo, "camera/camera_info", 10)
+        self._transforms: Any = None
         self._clock = self.node.create_publisher(Clock, "/clock", 10)
         self.node.create_subscription(Twist, "cmd_vel", self._on_command, 100)
         self.node.create_subscription(JointState, "brain/frames", self._on_frame, FRAMES_QOS)
@@ -68,6 +71,20 @@ class FakeWorld:
         self._context.try_shutdown()
         self._thread.join(5.0)
         self.node.destroy_node()
+
+    def place_camera(self, frame: str, place: tuple[float, float, float], pitch: float) -> None:
+        """Say on /tf_static where a camera sits on base_link; needs tf2_msgs."""
+        from tf2_msgs.msg import TFMessage
+
+        placed = TransformStamped(child_frame_id=frame)
+        placed.header.frame_id = "base_link"
+        move = placed.transform
+        move.translation.x, move.translation.y, move.translation.z = place
+        move.rotation.y, move.rotation.w = math.sin(0.5 * pitch), math.cos(0.5 * pitch)
+        if self._transforms is None:
+            latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+            self._transforms = self.node.create_publisher(TFMessage, "/tf_static", latched)
+        self._transforms.publish(TFMessage(transforms=[placed]))
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until the condition is true of what was received; return its value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import importlib.util
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ from pilotnet_brain.runs.fast_dds import NO_IMAGES, dds_environment  # noqa: E40
 
 pytestmark = pytest.mark.live
 
+HAS_TF2_MSGS = importlib.util.find_spec("tf2_msgs") is not None
 DOMAIN_ID = 40 + os.getpid() % 30
 STOP = (0.0, 0.0)
 TRAINED_LENS = [320.25, 0.0, 319.5, 0.0, 320.25, 239.5, 0.0, 0.0, 1.0]
@@ -309,6 +311,45 @@ def test_the_road_is_seen_from_where_the_car_will_be(
         assert first.speed is not None
         assert driving.speed is not None
         assert driving.speed > first.speed + 1.0
+    finally:
+        brain.terminate()
+        brain.communicate(timeout=PATIENCE_S)
+
+
+@pytest.mark.skipif(HAS_TF2_MSGS, reason="tf2_msgs is installed")
+def test_the_cameras_pose_by_tf_needs_its_messages(model: Path) -> None:
+    brain = start_brain(model, "-p", "camera_pose:=tf")
+    _, errors = brain.communicate(timeout=PATIENCE_S)
+    assert brain.returncode == 2
+    assert "camera_pose is tf, and tf2_msgs is not installed" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(not HAS_TF2_MSGS, reason="tf2_msgs is not installed")
+def test_the_camera_sits_where_tf_static_says(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> None:
+    for process in running:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    brain = start_brain(model, "-p", "camera_pose:=tf")
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[:300] = 200
+    far = grey_image(0)
+    far.header.frame_id = "their_camera"
+    far.data = array.array("B", pixels.tobytes())
+    try:
+        world.wait_for_brain()
+        unknown = world.drive_frame(far)
+        said = "broken: camera_pose is tf: no transform on /tf_static places 'their_camera'"
+        world.until(lambda: world.problem_of(unknown).startswith(said), "the reason")
+        speeds = []
+        for pitch in (0.0, 0.1):
+            world.place_camera("their_camera", (0.45, 0.04, 0.10), pitch)
+            world.until(lambda: world.drive_frame(far).driven, "the transform")
+            speeds.append(world.drive_frame(far).speed)
+        # In a camera that looks down the white ends nearer to the car.
+        assert speeds[1] > speeds[0] + 1.0
     finally:
         brain.terminate()
         brain.communicate(timeout=PATIENCE_S)

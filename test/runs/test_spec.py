@@ -225,7 +225,9 @@ def test_a_disturbance_has_a_name_and_an_amount() -> None:
     assert parse_disturbance("camera_yaw=-2.5") == ("camera_yaw", -2.5)
 
 
-@pytest.mark.parametrize("arguments", [{"device": "cuda"}, {"record_camera": True}])
+@pytest.mark.parametrize(
+    "arguments", [{"device": "cuda"}, {"record_camera": True}, {"camera_pose": "tf"}]
+)
 def test_what_a_run_in_one_process_cannot_have_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(arguments))}.*lock-step"):
         RunSpec(lockstep=True, **arguments)  # type: ignore[arg-type]

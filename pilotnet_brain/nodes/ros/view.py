@@ -12,13 +12,16 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from pilotnet_brain.driving.camera import STILL, Motion
-from pilotnet_brain.driving.camera_pose import pose_of_text
+from pilotnet_brain.driving.camera_pose import BY_TF, pose_of_text
 from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.delay import DelayCompensation, Plant
+from pilotnet_brain.driving.mounting import Transform, camera_pose_of
 from pilotnet_brain.driving.pilot import Pilot
+from pilotnet_brain.driving.preprocess import BadFrame
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros.parameters import declare
+from pilotnet_brain.nodes.ros.static_transforms import StaticTransforms
 
 
 class View:
@@ -28,7 +31,7 @@ class View:
         node: whose parameters it declares.
 
     Raises:
-        UserError: a camera_pose that no camera can have.
+        UserError: a camera_pose that no camera can have, or tf without tf2_msgs.
     """
 
     def __init__(self, node: Node) -> None:
@@ -54,8 +57,8 @@ class View:
         )  # fmt: skip
         pose: str = declare(
             node, "camera_pose", "",
-            "Where the camera sits on base_link, 'x y z roll pitch yaw' (m, rad); empty: where the "
-            "model's sat",
+            "Where the camera sits on base_link, 'x y z roll pitch yaw' (m, rad), or 'tf': by "
+            "/tf_static; empty: where the model's sat",
         )  # fmt: skip
         fov: float = declare(
             node, "camera_fov", 0.0,
@@ -63,9 +66,13 @@ class View:
             between=(0.0, 3.1),
         )  # fmt: skip
         try:
-            self._camera = CarCamera(pose_of_text(pose) if pose else None, fov)
+            given = pose_of_text(pose) if pose and pose != BY_TF else None
         except ValueError as problem:
             raise UserError(f"parameter camera_pose: {problem}") from None
+        self._camera = CarCamera(given, fov)
+        self._transforms = StaticTransforms(node) if pose == BY_TF else None
+        self._placed: tuple[str, object] | None = None
+        """The frame_id that the camera was placed by, and the transforms."""
         self._delay: DelayCompensation | None = None
         if compensates:
             self._delay = DelayCompensation(0.0, actuation_delay, Plant(hold, lag))
@@ -82,18 +89,21 @@ class View:
         except ValueError as problem:
             self._node.get_logger().warning(f"camera_info is left out: {problem}", once=True)
 
-    def look(self, pilot: Pilot, frame: Any, stamp_s: float, now_s: float) -> Motion:
+    def look(self, pilot: Pilot, frame: Any, frame_id: str, stamp_s: float, now_s: float) -> Motion:
         """Set the pilot's camera for a frame; return the car's motion until its command acts.
 
         Args:
             pilot: that drives on the frame.
             frame: uint8 (height, width, 3).
+            frame_id: of the camera.
             stamp_s: the frame's, s.
             now_s: by the same clock, s.
 
         Raises:
-            BadFrame: the frame is too small.
+            BadFrame: the frame is too small, or /tf_static does not say where the camera sits.
         """
+        if self._transforms is not None and self._placed != (frame_id, self._transforms.by_frame):
+            self._place(frame_id, self._transforms.by_frame)
         height, width = frame.shape[:2]
         if self._seen != (pilot, width, height):
             self._set_camera(pilot, width, height)
@@ -111,6 +121,13 @@ class View:
         """Forget the commands in flight: the car was stopped or put elsewhere."""
         if self._delay is not None:
             self._delay.clear()
+
+    def _place(self, frame_id: str, transforms: dict[str, Transform]) -> None:
+        try:
+            self._camera.pose = camera_pose_of(transforms, frame_id)
+        except ValueError as problem:
+            raise BadFrame(f"camera_pose is tf: {problem}") from None
+        self._placed, self._seen = (frame_id, transforms), None
 
     def _set_camera(self, pilot: Pilot, width: int, height: int) -> None:
         record = pilot.model.record
