@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import json
 import math
@@ -30,6 +32,8 @@ _SMALL_ERROR = 0.02
 """Below this the loss is quadratic, above it linear (normalized output): a recovery's large errors
 must not outweigh the small ones on the line, which make the deviation."""
 _SHARP_CURVATURE = 0.2
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Of mallopt, in glibc's malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def train(
     from torch.utils.tensorboard import SummaryWriter  # Half a second to import.
 
     torch.set_num_threads(plan.threads)
+    _keep_freed_memory()
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     learner = _Learner(network or PilotNet(), plan, len(training), device)
@@ -125,6 +130,18 @@ def train(
             writer.add_scalar(name, value, epoch)
         writer.flush()
         yield report
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library reuse the memory of large tensors.
+
+    By itself glibc gives blocks of over 32 MiB back to the kernel, and getting cleared pages for
+    them again takes a fifth of a step's time on two cores.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        malloc = ctypes.CDLL(None)
+        malloc.mallopt(_M_MMAP_MAX, 0)
+        malloc.mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def images_of(frames: NDArray[np.uint8], chosen: NDArray[np.int64] | slice) -> torch.Tensor:
