@@ -156,7 +156,7 @@ def test_disturbed_runs_have_rows_a_table_and_a_picture(model: str, tmp_path: Pa
     assert (tmp_path / "disturbances.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.live
+@pytest.mark.whole_run
 def test_live_runs_leave_every_result_and_a_model_that_goes_missing_is_a_row(
     model: str, tmp_path: Path, started: list[Started]
 ) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 from pilotnet_brain.runs.folder import RunFolder
 
-DOMAIN_ID = 70 + os.getpid() % 30
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+DOMAIN_ID = 70 + os.getppid() % 15 + 15 * (_WORKER % 2)
+"""Two workers of one pytest have two."""
 PATIENCE_S = 60.0
 
 

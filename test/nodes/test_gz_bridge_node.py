@@ -24,7 +24,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
 
 pytestmark = [
-    pytest.mark.live,
+    pytest.mark.whole_run,
     pytest.mark.skipif(
         not multicast_reaches_itself(), reason="no multicast on the loopback interface"
     ),

@@ -36,7 +36,7 @@ from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.runs.events import STOPPING, read_events  # noqa: E402
 from pilotnet_brain.runs.fast_dds import PROFILE_VARIABLES  # noqa: E402
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.whole_run
 
 TOPICS = {
     "/F1ROS/odom", "/F1ROS/cmd_vel", "/F1ROS/cameraL/camera_info", "/brain/frames", "/brain/status",

@@ -28,7 +28,7 @@ from pilotnet_brain.metrics.trajectory import (  # noqa: E402
 from pilotnet_brain.report.run_data import measure_bag  # noqa: E402
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.whole_run
 
 SCRIPT = Path(__file__).parents[1] / "nodes" / "their_simulator.py"
 
