@@ -82,7 +82,7 @@ def test_in_lock_step_each_command_acts_in_the_step_after_its_frame(
     start: Callable[..., subprocess.Popen[str]], partition: str, model: str, tmp_path: Path
 ) -> None:
     levels = (51, 102)
-    peer = GzPeer(partition, brightness=lambda frame: levels[frame % 2], start=START)
+    peer = GzPeer(partition, brightness=lambda frame: levels[frame % 2], start=START, draws=2)
     try:
         bridge = start(lockstep="true", wait_for="[brain, metrics, recorder]", rtf=4.0)
         run = Run(tmp_path / "runs", simulator="none", model=model, time_limit=3.0)

@@ -329,6 +329,9 @@ class BridgeNode(Node):
             self._output.state(state)
 
     def _on_frame(self, frame: CameraFrame) -> None:
+        # While the physics is held, a camera of Gazebo Classic may draw the same moment again.
+        if frame.time_s == self._frame_s:
+            return
         if frame.pixels.shape != self._output.pixels.shape:
             height, width, _ = frame.pixels.shape
             raise UserError(

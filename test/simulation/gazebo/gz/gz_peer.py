@@ -38,6 +38,7 @@ class GzPeer:
         brightness: of a frame, by its number.
         start: of the car, x (m), y (m) and yaw (rad).
         models: in the world; a car that `create` adds takes commands and has a camera at once.
+        draws: how often each frame is sent, as by a camera that is drawn while the physics is held.
         clock_every_s: real time between sends of /clock, all that is due at once; 0: at every step.
     """
 
@@ -50,6 +51,7 @@ class GzPeer:
         brightness: Callable[[int], int] = lambda frame: frame % 256,
         start: tuple[float, float, float] = (0.0, 0.0, 0.0),
         models: tuple[str, ...] = ("road", "f1_renault"),
+        draws: int = 1,
         clock_every_s: float = 0.0,
     ) -> None:
         self.partition, self.world, self.paused = partition, world, paused
@@ -57,6 +59,7 @@ class GzPeer:
         self.to_step = 0
         self.pose = list(start)
         self.models = list(models)
+        self._draws = draws
         self._clock_every_s, self._clocks_sent_s = clock_every_s, 0.0
         self._clocks: list[Any] = []
         self.velocity = (0.0, 0.0)
@@ -154,7 +157,8 @@ class GzPeer:
                 data=pixels.tobytes(),
                 pixel_format_type=3,
             )
-            self._publish(IMAGE, "Image", image)
+            for _ in range(self._draws):
+                self._publish(IMAGE, "Image", image)
 
     def _now(self) -> Any:
         seconds, nanoseconds = divmod(self.steps * 5_000_000, 1_000_000_000)
