@@ -33,7 +33,8 @@ def camera_pose_of(transforms: Mapping[str, Transform], frame: str) -> Pose:
     Args:
         transforms: by the name of the frame that they place.
         frame: the images'. It may be the optical one (z forward, y down; REP 103) or the body's
-            (x forward, z up), which Gazebo's cameras often name: the one that is upright is taken.
+            (x forward, z up), which Gazebo's cameras often name: the one that is upright, within
+            35 degrees, is taken.
 
     Raises:
         ValueError: the transforms do not lead from the frame to the car, or no camera can have the

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from pilotnet_brain.driving.mounting import Transform, camera_pose_of
 
 OPTICAL = Transform("camera_link", (0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5))
-angles = st.floats(-0.7, 0.7)
+angles = st.floats(-0.6, 0.6)
 places = st.tuples(st.floats(-2.0, 2.0), st.floats(-1.0, 1.0), st.floats(0.05, 3.0))
 
 
