@@ -18,6 +18,7 @@ from hot_path.inference import bench_inference
 from hot_path.lockstep import bench_lockstep
 from hot_path.simulator import bench_simulator
 from hot_path.transport import bench_transport
+from hot_path.views import bench_views
 from rich.console import Console
 
 from pilotnet_brain.circuits.catalogue import circuit_names
@@ -47,7 +48,7 @@ def bench(
     ] = True,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
-    """Time frame -> command next to a plain reference loop, frames over DDS, simulator, laps.
+    """Time frame -> command next to a plain loop, other views, frames over DDS, simulator, laps.
 
     The reference loop does what BehaviorMetrics' brain does with the same frames: OpenCV crop and
     resize, a PIL image, a float tensor, the traced model, numpy.
@@ -58,16 +59,23 @@ def bench(
       benchmarks/bench.py --model my/model.pt --device cuda
       benchmarks/bench.py --no-transport --no-simulator --no-lockstep --out bench.json
     """
+    frames, what = example_frames()
     figures = bench_inference(
         [resolve_model(name) for name in model or model_names()],
         resolve_model(reference),
-        *example_frames(),
+        frames,
+        what,
         device=device,
         threads=threads,
         blocks=blocks,
     )
     Console().print(tables.inference_table(figures))
-    measured: dict[str, Any] = {"inference": figures.to_dict()}
+    costs = bench_views(list(frames), blocks)
+    Console().print(tables.views_table(costs))
+    measured: dict[str, Any] = {
+        "inference": figures.to_dict(),
+        "views": [asdict(cost) for cost in costs],
+    }
     if transport:
         rows = bench_transport()
         Console().print(tables.transport_table(rows))

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from hot_path.inference import InferenceBench
 from hot_path.lockstep import LockstepSpeed
+from hot_path.views import ViewCost
 from pilotnet_brain.learning.offline.timing import Durations
 
 
@@ -75,6 +76,19 @@ def inference_table(bench: InferenceBench) -> Table:
             _milliseconds(loop.path),
             f"{loop.ratio:.2f}",
         )
+    return table
+
+
+def views_table(costs: Sequence[ViewCost]) -> Table:
+    """Return the cost of other views than the model's own, one a row, in milliseconds."""
+    table = Table(title="Frame to network input, ms: median (p99)")
+    table.add_column("view")
+    table.add_column("preprocessing", justify="right")
+    table.add_column("more than plain", justify="right")
+    plain = costs[0].preprocessing.median_s
+    for cost in costs:
+        more = 1e3 * (cost.preprocessing.median_s - plain)
+        table.add_row(cost.view, _milliseconds(cost.preprocessing), f"{more:+.3f}")
     return table
 
 
