@@ -4,12 +4,24 @@ from __future__ import annotations
 
 SILENCE_S = 0.35
 """Messages come, and are checked for, every 50 ms: the car is told to stop within 0.5 s."""
+SHORTEST_SILENCE_S = 0.2
+"""However fast simulated time passes: three of the brain's messages late or lost in a row."""
 NODE_SILENCE_S = 10.0
 """Nodes say something once a second."""
 _STOPS_FOR_S = 0.5
 """The zero command is repeated for so long; then whoever wants to may drive the car away."""
 _HELD_UP_S = 0.2
 """A guard that was held up itself heard nothing meanwhile: that is nobody's silence."""
+
+
+def silence_at(rtf: float) -> float:
+    """Return after how much silence the car is stopped, real s.
+
+    With the time until the silence is noticed it is half a second of simulated time, up to 1.75
+    simulated seconds per real second (`rtf`). Beyond that it is more: the brain says no more often
+    that it drives.
+    """
+    return min(SILENCE_S, max(SHORTEST_SILENCE_S, SILENCE_S / rtf))
 
 
 class CommandGuard:

@@ -29,7 +29,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 
-from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch
+from pilotnet_brain.driving.guard import CommandGuard, NodeWatch, silence_at
 from pilotnet_brain.errors import FAILED as RUN_FAILED
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.graph import GUARD
@@ -55,8 +55,7 @@ class GuardNode(Node):
         super().__init__(GUARD)
         self.exit_status: int | None = None
         self._declare_parameters()
-        # At twice real time, half a second of simulated time passes in a quarter.
-        self._guard = CommandGuard(SILENCE_S / max(1.0, self._rtf))
+        self._guard = CommandGuard(silence_at(self._rtf))
         names = tuple(diagnostics.source(self, name) for name in filter(None, self._watch))
         self._nodes_heard = NodeWatch(names, self._start_up)
         self._stops = 0

@@ -76,9 +76,9 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         watch = [name for name in _WATCHED if name in names]
         loads_slowly = spec.simulator in GAZEBOS
         start_up = _NODES_START_WITHIN_S + (_WORLD_LOADS_WITHIN_S if loads_slowly else 0.0)
-        guard = _node(
-            spec, "guard", use_sim_time=False, rtf=spec.rtf, watch=watch, start_up=start_up
-        )
+        # In lock-step the physics waits for the brain: no more than a frame's time passes.
+        rtf = 1.0 if spec.lockstep else spec.rtf
+        guard = _node(spec, "guard", use_sim_time=False, rtf=rtf, watch=watch, start_up=start_up)
         nodes.append(replace(guard, name="command_guard"))
     if spec.rviz:
         nodes.append(_rviz(spec))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch
+from pilotnet_brain.driving.guard import SILENCE_S, CommandGuard, NodeWatch, silence_at
 
 TICK_S = 0.05
 
@@ -55,6 +56,18 @@ def test_a_living_brain_is_never_stopped(pauses: list[float]) -> None:
             guard.on_command(now_s, 13.0, 0.0)
 
     assert stops(guard, heard[-1], on_tick) == []
+
+
+@pytest.mark.parametrize("rtf", [0.1, 1.0, 1.5, 4.0, 100.0])
+def test_a_living_brain_is_not_stopped_however_fast_simulated_time_passes(rtf: float) -> None:
+    guard = CommandGuard(silence_at(rtf))
+    guard.on_command(0.0, 10.0, 0.0)
+    for tick in range(400):
+        now_s = 0.05 * tick
+        if tick % 3 == 0:  # two of three messages are lost
+            guard.on_alive(now_s, True)
+        assert not guard.must_stop(now_s)
+    assert silence_at(1.0) == SILENCE_S == silence_at(0.1)
 
 
 def test_a_camera_of_two_frames_a_second_is_no_silence() -> None:

@@ -147,7 +147,7 @@ def test_gazebo_sim_has_one_bridge_and_one_partition(
         program.touch()
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
     run_dir = tmp_path / "20260101-120000-my circuit-qat"
-    spec = RunSpec(simulator="gz", lockstep=lockstep, rtf=0.5)
+    spec = RunSpec(simulator="gz", lockstep=lockstep, rtf=2.5)
     nodes = {node.name: node for node in run_graph(spec, run_dir)}
     server = nodes["gz"].arguments
     partition = server[server.index("--partition") + 1]
@@ -158,7 +158,9 @@ def test_gazebo_sim_has_one_bridge_and_one_partition(
     if own:
         bridge = nodes["gz_bridge"].parameters
         assert bridge["partition"] == partition
-        assert (bridge["lockstep"], bridge["rtf"]) == (lockstep, 0.5)
+        assert (bridge["lockstep"], bridge["rtf"]) == (lockstep, 2.5)
+    # Held for the brain, the physics does not run away from it.
+    assert nodes["command_guard"].parameters["rtf"] == (1.0 if lockstep else 2.5)
 
 
 def test_in_a_world_of_the_users_gazebo_sims_bridge_puts_the_car_on_the_line(
