@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage
+from pilotnet_brain.message_table import BrokenMessage
 
 _RGB_INT8 = 3
 """Gazebo's number of the pixel format with three bytes, red first."""

@@ -9,9 +9,5 @@ class GazeboUnreachable(ConnectionError):  # noqa: N818  (named by what it is)
     """No Gazebo answers, or the one that did is gone."""
 
 
-class BrokenMessage(ValueError):  # noqa: N818  (named by what it is)
-    """Bytes that are not the message they should be."""
-
-
 class NotInstalled(UserError):  # noqa: N818  (named by what it is)
     """The Gazebo that was asked for is not on this machine."""

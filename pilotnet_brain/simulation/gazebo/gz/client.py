@@ -19,7 +19,8 @@ from typing import Any
 
 import zmq
 
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage, GazeboUnreachable
+from pilotnet_brain.message_table import BrokenMessage
+from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.gz import discovery
 from pilotnet_brain.simulation.gazebo.gz.discovery import HEARTBEAT_S, LOOPBACK, SILENCE_S, offer
 from pilotnet_brain.simulation.gazebo.gz.messages import new_message, parse, type_name

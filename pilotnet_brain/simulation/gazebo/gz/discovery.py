@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage
+from pilotnet_brain.message_table import BrokenMessage
 from pilotnet_brain.simulation.gazebo.gz.messages import new_message, parse
 
 ADVERTISE, SUBSCRIBE, UNADVERTISE, HEARTBEAT, BYE, NEW_CONNECTION, END_CONNECTION = range(1, 8)

@@ -6,8 +6,8 @@ are int32 here, and its nested messages have names without a point: both are the
 
 from __future__ import annotations
 
+from pilotnet_brain.message_table import MessageTable
 from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame, frame_of
-from pilotnet_brain.simulation.gazebo.message_table import MessageTable
 
 _TABLE = MessageTable(
     "gz.msgs",

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage, GazeboUnreachable
+from pilotnet_brain.message_table import BrokenMessage
+from pilotnet_brain.simulation.gazebo.errors import GazeboUnreachable
 from pilotnet_brain.simulation.gazebo.transport.connection import ConnectionLost, FramedSocket
 from pilotnet_brain.simulation.gazebo.transport.messages import new_message, parse, type_name
 

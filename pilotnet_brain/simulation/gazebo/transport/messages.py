@@ -5,8 +5,8 @@ Names, field numbers and types are those of Gazebo's transport (package gazebo.m
 
 from __future__ import annotations
 
+from pilotnet_brain.message_table import MessageTable
 from pilotnet_brain.simulation.gazebo.camera_frame import CameraFrame, frame_of
-from pilotnet_brain.simulation.gazebo.message_table import MessageTable
 
 _TABLE = MessageTable(
     "gazebo.msgs",

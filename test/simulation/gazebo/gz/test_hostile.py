@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage
+from pilotnet_brain.message_table import BrokenMessage
 from pilotnet_brain.simulation.gazebo.gz.client import GzClient, default_partition
 from pilotnet_brain.simulation.gazebo.gz.discovery import discovery_address
 from pilotnet_brain.simulation.gazebo.gz.messages import camera_frame, new_message

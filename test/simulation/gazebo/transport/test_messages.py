@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage
+from pilotnet_brain.message_table import BrokenMessage
 from pilotnet_brain.simulation.gazebo.transport.messages import camera_frame, new_message
 
 RGB_INT8 = 3

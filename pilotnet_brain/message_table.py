@@ -10,10 +10,12 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from pilotnet_brain.simulation.gazebo.errors import BrokenMessage
-
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _KINDS = ("bool", "bytes", "double", "int32", "int64", "string", "uint32", "uint64")
+
+
+class BrokenMessage(ValueError):  # noqa: N818  (named by what it is)
+    """Bytes that are not the message they should be."""
 
 
 class MessageTable:
