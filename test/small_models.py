@@ -14,7 +14,8 @@ from torch import nn
 from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
-from pilotnet_brain.driving.model.file import ModelRecord, save_model
+from pilotnet_brain.driving.model.file import save_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.learning.dataset import DataSet
 

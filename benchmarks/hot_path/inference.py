@@ -18,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from hot_path.reference_loop import ReferenceLoop
-from pilotnet_brain.driving.model.file import load_as_saved, load_model
-from pilotnet_brain.driving.pilot import Drive, Pilot, use_threads
+from pilotnet_brain.driving.model.file import load_as_saved
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.pilot import Drive, Pilot
 from pilotnet_brain.learning.offline.timing import Durations
 from pilotnet_brain.machine import cpu_model, load_average
 
@@ -143,7 +144,8 @@ def bench_inference(
         raise ValueError("the bench needs frames, models, blocks and calls")
     load_before = load_average()
     before = torch.get_num_threads(), cv2.getNumThreads()
-    use_threads(threads)
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
     try:
         loops = [_reference_loop(reference, device), *(_our_loop(m, device) for m in models)]
         for done in range(blocks):

@@ -8,13 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from pilotnet_brain.benchmark.workers import WorkerDied, call_in_processes
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
@@ -78,7 +79,7 @@ def bench_lockstep(
 
 def _timed(circuit: str, model: str, time_limit_s: float) -> LockstepSpeed:
     os.environ["LP_NUM_THREADS"] = "1"
-    use_threads(1)
+    cv2.setNumThreads(1)
     pilot = Pilot(load_model(model, "cpu"))
     pilot.warm_up()
     readings: dict[int, float] = {}

@@ -54,7 +54,7 @@ def inspect_model(
     """
     from pilotnet_brain.driving.model.archive import read_archive
     from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
-    from pilotnet_brain.driving.model.file import check_model
+    from pilotnet_brain.driving.model.load import load_model
 
     path = resolve_model(model)
     archive = read_archive(path)
@@ -68,7 +68,7 @@ def inspect_model(
         described.pop("self_test", None)
         for line in _lines(described):
             typer.echo(f"  {line}")
-    loaded = check_model(path, "cpu")
+    loaded = load_model(path, "cpu")
     tested = "no self-test in the file" if loaded.record.self_test is None else "self-test passed"
     typer.echo(f"loads on the CPU: {tested}")
 
@@ -204,10 +204,10 @@ def sign_model(
       pilotnet models sign checkpoints/mine.pt
     """
     from pilotnet_brain.driving.model.catalogue import MANIFEST, resolve_model, sign
-    from pilotnet_brain.driving.model.file import check_model
+    from pilotnet_brain.driving.model.load import load_model
 
     path = resolve_model(model, trust=True)
-    check_model(path, "cpu")
+    load_model(path, "cpu")
     entry, before = sign(path)
     old = "none" if before is None else before.sha256
     typer.echo(f"{path} in {path.parent / MANIFEST}:\n  old sha256  {old}")

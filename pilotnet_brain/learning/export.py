@@ -23,16 +23,15 @@ from torch import nn
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.file import load_as_saved, save_model
+from pilotnet_brain.driving.model.onnx_archive import graph_of, metadata_of
 from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord
-from pilotnet_brain.driving.model.self_test import network_batch
+from pilotnet_brain.driving.model.torch_self_test import network_batch
 from pilotnet_brain.driving.model.torchscript import holds_quantized_kernels, quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.offline.stored_weights import stored_weights
 
 INPUT, OUTPUT = "image", "outputs"
-RECORD_KEY = "pilotnet"
-"""In the ONNX metadata: the model file's record, JSON."""
 OPSET = 17
 TOLERANCE = 1e-4
 """Largest difference allowed between ONNX Runtime's and TorchScript's normalized outputs."""
@@ -108,7 +107,8 @@ def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
             or onnxruntime, or the file cannot be written.
         ModelError: the source is not fit to drive with.
     """
-    record = read_archive(source).record or ModelRecord(name=source.stem)
+    archive = read_archive(source)
+    record = archive.record or ModelRecord(name=source.stem)
     network = load_as_saved(source)
     if record.quantized or holds_quantized_kernels(network):
         raise OnnxError(
@@ -120,7 +120,7 @@ def export_onnx(source: Path, out: Path, frames: NDArray[np.uint8]) -> float:
         raise OnnxError(
             f"ONNX export needs {' and '.join(missing)}, which is not installed: {_INSTALL}"
         )
-    data = _with_record(_converted(source, network, record), record)
+    data = _with_record(_converted(source, network, record), record, archive.frames_png)
     difference = _largest_difference(source, data, network, frames)
     if difference > TOLERANCE:
         raise OnnxError(
@@ -159,15 +159,17 @@ def _converted(source: Path, network: torch.jit.ScriptModule, record: ModelRecor
     return buffer.getvalue()
 
 
-def _with_record(data: bytes, record: ModelRecord) -> bytes:
-    """Return the ONNX model with the record in its metadata."""
+def _with_record(data: bytes, record: ModelRecord, frames_png: bytes | None) -> bytes:
+    """Return the ONNX model with the record and the self-test's frames in its metadata."""
     import onnx
 
     model = onnx.load_from_string(data)
     model.graph.name = record.name
     model.doc_string = "image: float32, 0..1; outputs: normalized speed and yaw rate"
-    entry = model.metadata_props.add()
-    entry.key, entry.value = RECORD_KEY, record.to_json()
+    graph = graph_of(model.SerializeToString())
+    for key, value in metadata_of(graph, record.to_json(), frames_png).items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

@@ -31,7 +31,7 @@ from torch.ao import quantization as ao
 from torch.ao.quantization import observer
 from torch.ao.quantization.fake_quantize import FakeQuantize, FixedQParamsFakeQuantize
 
-from pilotnet_brain.driving.model.file import QUANTIZED_TOLERANCE
+from pilotnet_brain.driving.model.record import QUANTIZED_TOLERANCE
 from pilotnet_brain.driving.model.torchscript import (
     freeze,
     load_bytes,

@@ -33,6 +33,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
 from rcl_interfaces.msg import SetParametersResult
@@ -51,9 +52,9 @@ from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
 from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.model.torchscript import error_line
-from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot, use_threads
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.network import error_line
+from pilotnet_brain.driving.pilot import BadFrame, Drive, NetworkFailure, Pilot
 from pilotnet_brain.driving.watchdog import FrameGaps, FrameWatchdog, Verdict
 from pilotnet_brain.errors import SUCCESS, UserError
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
@@ -130,7 +131,7 @@ class BrainNode(LifecycleNode):
             )
         self.create_timer(1.0, self._on_second, clock=self._steady)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        use_threads(self._threads)
+        cv2.setNumThreads(self._threads)
         if warning := profile_warning():
             self.get_logger().warning(warning)
 
@@ -200,7 +201,7 @@ class BrainNode(LifecycleNode):
         if warning := unsigned_warning(name):
             self.get_logger().warning(warning.removeprefix("warning: "))
         try:
-            pilot = Pilot(load_model(path, self._device))
+            pilot = Pilot(load_model(path, self._device, self._threads))
             pilot.warm_up()
         except (NetworkFailure, RuntimeError, MemoryError) as problem:
             raise UserError(f"{name}: unfit to drive: {error_line(problem)}") from problem

@@ -73,8 +73,8 @@ def _check_model(spec: RunSpec) -> None:
     sha256 = read_archive(path).sha256
     if sha256 not in {entry.sha256 for entry in read_manifest(path.parent).values()}:
         with suppress(ImportError):  # of torch: the nodes' Python has it
-            from pilotnet_brain.driving.model.file import load_model
-            from pilotnet_brain.driving.model.self_test import WrittenDeviceError
+            from pilotnet_brain.driving.model.errors import WrittenDeviceError
+            from pilotnet_brain.driving.model.load import load_model
 
             try:
                 load_model(path, "cpu")

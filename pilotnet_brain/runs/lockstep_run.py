@@ -8,13 +8,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+
 from pilotnet_brain.driving.camera import Camera
 from pilotnet_brain.driving.camera_pose import pose_of_text
 from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.delay import DelayCompensation, Plant
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.metrics.run_metrics import Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.disturbances import disturb
@@ -39,7 +41,7 @@ def drive_spec(
     """
     # The simulator renders in one thread, too: a benchmark's processes share the cores already.
     os.environ["LP_NUM_THREADS"] = "1"
-    use_threads(1)
+    cv2.setNumThreads(1)
     path = resolve_model(spec.model, trust=spec.trust_model)
     pilot = _pilot(path, path.stat().st_mtime_ns)
     conditions = conditions_of(spec)

@@ -58,7 +58,8 @@ class RunSpec:
         "or of a rosbag with one lap's odometry",
     )
     model: str = _argument(
-        "baseline", "Model: a name (pilotnet models lists them) or the path of a TorchScript file"
+        "baseline",
+        "Model: a name (pilotnet models lists them) or the path of a TorchScript or ONNX file",
     )
     device: str = _argument("auto", "Where the model runs: auto, cpu or cuda")
     simulator: str = _argument(

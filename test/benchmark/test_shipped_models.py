@@ -4,7 +4,7 @@ import pytest
 
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
-from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics

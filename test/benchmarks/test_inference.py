@@ -17,7 +17,8 @@ from hot_path.tables import inference_table
 from PIL import Image
 from rich.console import Console
 
-from pilotnet_brain.driving.model.file import load_as_saved, load_model
+from pilotnet_brain.driving.model.file import load_as_saved
+from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.learning.export import export_torchscript

@@ -10,15 +10,11 @@ from torch import nn
 
 from pilotnet_brain.driving.camera import Camera, Motion
 from pilotnet_brain.driving.command import OutputRange
-from pilotnet_brain.driving.model.file import ModelRecord, load_model, save_model
+from pilotnet_brain.driving.model.file import save_model
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
-from pilotnet_brain.driving.pilot import (
-    BadFrame,
-    NetworkFailure,
-    NonFiniteOutput,
-    Pilot,
-    use_threads,
-)
+from pilotnet_brain.driving.pilot import BadFrame, NetworkFailure, NonFiniteOutput, Pilot
 from pilotnet_brain.driving.preprocess import InputFormat, network_input, scale_input
 
 
@@ -61,7 +57,7 @@ def test_training_evaluation_and_brain_see_the_same_bits(pilotnet_file):
         given.append(batch.clone())
         return model.module(batch)
 
-    pilot._module = recording
+    pilot._network._module = recording
     frame = _frame(4)
     pilot.drive(frame)
     expected = scale_input(network_input(frame))
@@ -218,26 +214,20 @@ def test_to_run_once_more_changes_no_command(pilot):
     assert pilot.drive(_frame()).outputs == before
 
 
-def test_threads_are_set():
-    before = torch.get_num_threads()
-    use_threads(1)
-    assert torch.get_num_threads() == 1
-    use_threads(before)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_set(pilotnet_file, threads):
+    load_model(pilotnet_file, "cpu", threads)
+    assert torch.get_num_threads() == threads
 
 
 def test_another_thread_starts_no_pool_of_its_own(pilotnet_file):
     """torch.set_num_threads alone does not reach OpenMP in a thread that is new to torch."""
     program = f"""
 import os, threading
-import os
-import subprocess
-import sys
-
 import numpy as np
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.pilot import Pilot
 
-use_threads(1)
 pilot = Pilot(load_model({str(pilotnet_file)!r}, "cpu"))
 pilot.warm_up()
 counts = []
@@ -261,7 +251,7 @@ def test_driving_needs_neither_training_nor_simulator_nor_ros():
         "import sys; import pilotnet_brain.driving.pilot; "
         "rooms = ('learning', 'simulation', 'evaluation', 'nodes'); "
         "assert not {f'pilotnet_brain.{room}' for room in rooms} & set(sys.modules); "
-        "assert not {'mujoco', 'matplotlib', 'pandas', 'rclpy'} & set(sys.modules)"
+        "assert not {'torch', 'mujoco', 'matplotlib', 'pandas', 'rclpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -13,7 +13,8 @@ from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from pilotnet_brain.cli import main
-from pilotnet_brain.driving.model.file import ModelError, load_as_saved, load_model, save_model
+from pilotnet_brain.driving.model.file import ModelError, load_as_saved, save_model
+from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.pilot import Pilot

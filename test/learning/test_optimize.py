@@ -9,7 +9,8 @@ import torch
 
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest
-from pilotnet_brain.driving.model.file import load_as_saved, load_model
+from pilotnet_brain.driving.model.file import load_as_saved
+from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.errors import UserError

@@ -43,6 +43,31 @@ def write_brightness_model(path: Path, offset: float = 0.0, matrix_products: int
     return path
 
 
+def write_brightness_onnx(path: Path, offset: float = 0.0) -> Path:
+    """Write a network of the same outputs, which nothing blinds, as an ONNX file; return its path.
+
+    It needs the package onnx.
+    """
+    from onnx import TensorProto, helper
+
+    constants = [
+        helper.make_tensor("offset", TensorProto.FLOAT, [2], [offset, 0.5]),
+        helper.make_tensor("only_speed", TensorProto.FLOAT, [1, 2], [1.0, 0.0]),
+    ]
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["colours"]),
+        helper.make_node("ReduceMean", ["colours"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "only_speed"], ["speed"]),
+        helper.make_node("Add", ["speed", "offset"], ["outputs"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 66, 200])
+    outputs = helper.make_tensor_value_info("outputs", TensorProto.FLOAT, [1, 2])
+    graph = helper.make_graph(nodes, "brightness", [image], [outputs], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
 def speed_of(grey: int, offset: float = 0.0) -> float:
     """Return the speed (m/s) that a frame of this grey level (0..255) leads to."""
     return 6.5 + 17.5 * (grey / 255.0 + offset)

@@ -17,7 +17,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", exc_type=ImportError)
-from brightness_model import speed_of, write_brightness_model  # noqa: E402
+from brightness_model import (  # noqa: E402
+    speed_of,
+    write_brightness_model,
+    write_brightness_onnx,
+)
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from fake_world import PATIENCE_S, FakeWorld, grey_image  # noqa: E402
 from geometry_msgs.msg import Twist  # noqa: E402
@@ -410,20 +414,27 @@ def test_the_model_changes_between_two_frames(
     assert world.drive_frame(grey_image(51)).model == "brightness"
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 def test_frames_are_driven_while_another_model_is_loaded(
-    world: FakeWorld, brain: object, model: Path, tmp_path: Path
+    world: FakeWorld, brain: object, model: Path, tmp_path: Path, suffix: str
 ) -> None:
-    slow = write_brightness_model(tmp_path / "slow.pt", offset=0.2, matrix_products=100)
+    if suffix == ".pt":
+        slow = write_brightness_model(tmp_path / "slow.pt", offset=0.2, matrix_products=100)
+    else:
+        pytest.importorskip("onnxruntime")
+        slow = write_brightness_onnx(tmp_path / "slow.onnx", offset=0.2)
     records = []
     taken = world.set_parameter(
         "brain", "model", str(slow), lambda: records.append(world.drive_frame(grey_image(51)))
     )
     assert taken == (True, "")
     # Longer by the simulated clock than a frame may be ahead of the brain's, or old.
-    assert len(records) >= 20
+    assert len(records) >= (20 if suffix == ".pt" else 1)
     assert {record.problem for record in records} == {""}
     assert {record.model for record in records[:-1]} == {"brightness"}
-    assert world.drive_frame(grey_image(51)).model == "slow"
+    driven = world.drive_frame(grey_image(51))
+    assert (driven.model, driven.driven) == ("slow", True)
+    assert driven.speed == pytest.approx(speed_of(51, 0.2), abs=1e-3)
     assert world.set_parameter("brain", "model", str(model)) == (True, "")
 
 
@@ -573,7 +584,7 @@ def test_no_frame_is_driven_before_the_awaited_nodes_take_the_commands(
 def test_a_model_that_nobody_signed_is_announced_before_it_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "theirs.pt").write_bytes(b"no TorchScript")
     _, errors = start_brain(tmp_path / "theirs.pt").communicate(timeout=PATIENCE_S)
-    said, refused = errors.index("theirs.pt (sha256 "), errors.index("not a TorchScript file")
+    said, refused = errors.index("theirs.pt (sha256 "), errors.index("neither TorchScript nor ONNX")
     assert said < refused
     assert "is not signed: a model is code" in errors
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.command import Command
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.metrics.run_metrics import RunMetrics
 from pilotnet_brain.runs.disturbances import (
@@ -246,7 +246,7 @@ def test_latency_shifts_commands_by_exactly_that_many_steps(name, latency_ms):
 
 @pytest.fixture(scope="module")
 def int8():
-    use_threads(1)
+    cv2.setNumThreads(1)
     return Pilot(load_model(resolve_model("tiny_quant"), "cpu"))
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,9 +11,9 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.driving.delay import DelayCompensation
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_model
+from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.model.record import ModelRecord
-from pilotnet_brain.driving.pilot import Pilot, use_threads
+from pilotnet_brain.driving.pilot import Pilot
 from pilotnet_brain.learning.export import export_torchscript
 from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.metrics.rules import Rules
@@ -34,7 +35,7 @@ def pilot_driver(pilot):
 
 @pytest.fixture(scope="module")
 def baseline():
-    use_threads(1)
+    cv2.setNumThreads(1)
     return Pilot(load_model(resolve_model("baseline"), device="cpu"))
 
 

@@ -237,7 +237,7 @@ def test_a_model_of_the_users_is_tested_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its archive is sound and its record, too: only loading shows that it cannot be driven."""
-    from pilotnet_brain.driving.model import file
+    from pilotnet_brain.driving.model import load as loading
 
     loaded = []
 
@@ -245,7 +245,7 @@ def test_a_model_of_the_users_is_tested_before_anything_starts(
         loaded.append(path)
         raise UserError("its outputs are not finite")
 
-    monkeypatch.setattr(file, "load_model", load)
+    monkeypatch.setattr(loading, "load_model", load)
     mine = tmp_path / "mine.pt"
     shutil.copy(models_dir() / "tiny_quant.pt", mine)
     with pytest.raises(UserError, match="its outputs are not finite"):

@@ -12,35 +12,36 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pilotnet_brain.driving.model.errors import ModelError
+from pilotnet_brain.driving.model.onnx_archive import is_onnx, read_onnx
 from pilotnet_brain.driving.model.record import ModelRecord, record_from_json
-from pilotnet_brain.errors import UserError
+
+__all__ = ["ModelArchive", "ModelError", "read_archive", "read_record", "without_debug_files"]
 
 RECORD_ENTRY = "pilotnet.json"
 FRAMES_ENTRY = "self_test.png"
-
+TORCHSCRIPT, ONNX = "TorchScript", "ONNX"
+"""The kinds of model files."""
 _LARGEST_FILE_BYTES = 1 << 30
 _LARGEST_EXTRA_BYTES = 64 << 20
 _LONGEST_CAUSE = 300
 _EXPORT_HINT = "export the network as TorchScript (torch.jit.trace, then torch.jit.save)"
 
 
-class ModelError(UserError):
-    """A model file that cannot be driven with; the text names the file and the fix."""
-
-
 @dataclass(frozen=True)
 class ModelArchive:
-    """The bytes of an intact TorchScript file, and what it holds besides the network."""
+    """The bytes of an intact model file, and what it holds besides the network."""
 
     path: Path
     data: bytes
     sha256: str
     record: ModelRecord | None
     frames_png: bytes | None
+    kind: str = TORCHSCRIPT  #: or ONNX
 
 
 def read_archive(path: str | Path) -> ModelArchive:
-    """Read a model file and check that it is a whole TorchScript archive.
+    """Read a model file and check that it is a whole TorchScript archive, or an ONNX model.
 
     Raises:
         ModelError: missing, unreadable, empty, truncated or damaged; not TorchScript (the text
@@ -48,6 +49,9 @@ def read_archive(path: str | Path) -> ModelArchive:
     """
     path = Path(path)
     data = _read_bytes(path)
+    if is_onnx(path, data):
+        record_json, frames_png = read_onnx(path, data)
+        return _archive(path, data, record_json, frames_png, ONNX)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
@@ -69,16 +73,7 @@ def read_archive(path: str | Path) -> ModelArchive:
         raise
     except Exception as error:  # zipfile has a dozen kinds of error for a damaged directory
         raise ModelError(_no_archive(path, data, error)) from error
-    record = None
-    if record_json is not None:
-        try:
-            record = record_from_json(record_json)
-        except ValueError as error:
-            raise ModelError(
-                f"{path}: its record {RECORD_ENTRY} cannot be read: {str(error)[:_LONGEST_CAUSE]}; "
-                "export the model again"
-            ) from error
-    return ModelArchive(path, data, hashlib.sha256(data).hexdigest(), record, frames_png)
+    return _archive(path, data, record_json, frames_png, TORCHSCRIPT)
 
 
 def read_record(path: str | Path) -> ModelRecord | None:
@@ -105,6 +100,21 @@ def without_debug_files(data: bytes) -> bytes:
             kept.compress_type = entry.compress_type
             new.writestr(kept, old.read(entry))
     return slim.getvalue()
+
+
+def _archive(
+    path: Path, data: bytes, record_json: bytes | None, frames_png: bytes | None, kind: str
+) -> ModelArchive:
+    record = None
+    if record_json is not None:
+        try:
+            record = record_from_json(record_json)
+        except ValueError as error:
+            raise ModelError(
+                f"{path}: its record {RECORD_ENTRY} cannot be read: {str(error)[:_LONGEST_CAUSE]}; "
+                "export the model again"
+            ) from error
+    return ModelArchive(path, data, hashlib.sha256(data).hexdigest(), record, frames_png, kind)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -167,4 +177,5 @@ def _no_archive(path: Path, data: bytes, error: Exception) -> str:
         return f"{path}: a pickle, not TorchScript; pickles are never loaded here: {_EXPORT_HINT}"
     if data.startswith(b"\x89HDF"):
         return f"{path}: a Keras (HDF5) model, not TorchScript; train or export it with PyTorch"
-    return f"{path}: not a TorchScript file ({len(data)} bytes of something else); {_EXPORT_HINT}"
+    size = f"{len(data)} bytes of something else"
+    return f"{path}: neither TorchScript nor ONNX ({size}); {_EXPORT_HINT}"

@@ -21,7 +21,7 @@ from pilotnet_brain.package_share import share_dir
 from pilotnet_brain.user_path import user_path
 
 MANIFEST = "manifest.json"
-MODEL_SUFFIXES = (".pt", ".pth", ".ts")
+MODEL_SUFFIXES = (".pt", ".pth", ".ts", ".onnx")
 
 
 class UnknownModelError(UserError):

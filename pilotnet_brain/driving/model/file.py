@@ -14,53 +14,47 @@ from pilotnet_brain.driving.model import DEVICES
 from pilotnet_brain.driving.model.archive import (
     FRAMES_ENTRY,
     RECORD_ENTRY,
+    TORCHSCRIPT,
     ModelArchive,
     ModelError,
     read_archive,
     without_debug_files,
 )
+from pilotnet_brain.driving.model.errors import WrittenDeviceError
 from pilotnet_brain.driving.model.forms import Runnable, fastest, runnable_forms
-from pilotnet_brain.driving.model.record import SELF_TEST_FRAMES, ModelRecord, SelfTest
+from pilotnet_brain.driving.model.network import Model, error_line
+from pilotnet_brain.driving.model.record import (
+    FLOAT_TOLERANCE,
+    QUANTIZED_TOLERANCE,
+    SELF_TEST_FRAMES,
+    ModelRecord,
+    SelfTest,
+)
 from pilotnet_brain.driving.model.self_test import (
     Outputs,
-    WrittenDeviceError,
     frames_of,
     largest_difference,
-    network_batch,
-    run_on_frames,
     strip_of,
 )
+from pilotnet_brain.driving.model.torch_network import NetworkInput, TorchNetwork
+from pilotnet_brain.driving.model.torch_self_test import network_batch, run_on_frames
 from pilotnet_brain.driving.model.torchscript import (
     adopt_thread_count,
-    error_line,
     holds_quantized_kernels,
     load_bytes,
     save_bytes,
 )
 
-FLOAT_TOLERANCE = 1e-3
-"""Of normalized outputs: 0.02 m/s of speed. Rounding on other CPUs stays below 1e-5; CUDA's
-TensorFloat-32 does not."""
-QUANTIZED_TOLERANCE = 2e-2
-"""Another CPU's int8 engine may round differently: a few steps of the outputs' scale."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Runnable):
-    """A network ready to drive with."""
+class TorchModel(Model, Runnable):
+    """A TorchScript file's network in one form, ready to drive with."""
 
-    record: ModelRecord  #: what the file says of itself (JdeRobot's format if it says nothing)
-    path: Path  #: the file
-    sha256: str  #: of the file's bytes, in hexadecimal
-    device: str  #: "cpu" or "cuda"
-    quantized: bool  #: it runs int8 kernels
-    #: what the user should know, e.g. why it runs on another device than asked; or empty
-    note: str = ""
-
-    @property
-    def name(self) -> str:
-        """The model's name: the record's, or the file's where it has no record."""
-        return self.record.name
+    def network(self) -> TorchNetwork:
+        """Return a network of it, with new buffers."""
+        shape = self.record.input_format.input_shape
+        buffers = NetworkInput(self.device, shape, self.channels_last, self.batch)
+        return TorchNetwork(self.name, self.module, buffers)
 
 
 def save_model(
@@ -115,7 +109,7 @@ def save_model(
     return record
 
 
-def load_model(path: str | Path, device: str = "auto") -> Model:
+def load_torchscript(path: str | Path, device: str = "auto", threads: int = 1) -> TorchModel:
     """Read, check and optimize a model file for the device.
 
     The network is run on the self-test's frames as it was saved and as it will be driven; both
@@ -126,10 +120,12 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
         device: "auto" (CUDA where there is a GPU that runs the network), "cpu" or "cuda".
             Quantized networks run on the CPU whatever was asked. ``Model.note`` says why it is
             another device than expected.
+        threads: of torch on the CPU, in the whole process.
 
     Raises:
         ModelError: the file is not fit to drive with, the device is unknown or absent.
     """
+    torch.set_num_threads(threads)
     models = load_forms(path, device)
     if len(models) == 1:
         return models[0]
@@ -138,26 +134,14 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     return fastest(models, batch, models[0].device)
 
 
-def check_model(path: str | Path, device: str = "auto") -> Model:
-    """Check that a model file can be driven with on the device, before anything is started.
-
-    Everything that ``load_model`` checks, self-test included; only the timing of forms on CUDA is
-    left out. Returns the model with its record, device and note.
-
-    Raises:
-        ModelError: as ``load_model``.
-    """
-    return load_forms(path, device)[0]
-
-
-def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
+def load_forms(path: str | Path, device: str = "auto") -> list[TorchModel]:
     """Return a model file in every form that it can be driven in on the device.
 
     One on the CPU; on CUDA float32 and float16, each plain and as a CUDA graph, as far as they
-    pass the self-test. Otherwise as ``load_model``.
+    pass the self-test. Otherwise as ``load_torchscript``.
 
     Raises:
-        ModelError: as ``load_model``.
+        ModelError: as ``load_torchscript``.
     """
     archive, record, as_saved, frames, outputs = _loaded(path, device)
     quantized = record.quantized or holds_quantized_kernels(as_saved)
@@ -172,7 +156,7 @@ def load_forms(path: str | Path, device: str = "auto") -> list[Model]:
         as_saved = _module_of(archive, record)
         forms = runnable_forms(archive, as_saved, frames, outputs, chosen, tolerance)
     return [
-        Model(
+        TorchModel(
             **vars(form),
             record=record,
             path=archive.path,
@@ -204,6 +188,8 @@ def _loaded(
     They are the CPU's; CUDA's of a network that runs on CUDA only, where the device allows it.
     """
     archive = read_archive(path)
+    if archive.kind != TORCHSCRIPT:
+        raise ModelError(f"{archive.path}: an {archive.kind} file: TorchScript is needed here")
     record = archive.record or ModelRecord(name=archive.path.stem)
     module = _module_of(archive, record)
     frames = frames_of(archive, record)

@@ -18,16 +18,15 @@ import torch
 from numpy.typing import NDArray
 
 from pilotnet_brain.driving.model.archive import ModelArchive, ModelError
-from pilotnet_brain.driving.model.self_test import (
-    Network,
-    Outputs,
-    largest_difference,
+from pilotnet_brain.driving.model.network import error_line
+from pilotnet_brain.driving.model.self_test import Outputs, largest_difference
+from pilotnet_brain.driving.model.torch_self_test import (
+    TorchFunction,
     network_batch,
     run_on_frames,
 )
 from pilotnet_brain.driving.model.torchscript import (
     convolve_channels_last,
-    error_line,
     fold_input_norm,
     freeze,
     load_bytes,
@@ -45,7 +44,7 @@ class Runnable:
     """A network in one form."""
 
     #: takes float32 (1, 3, height, width), 0..1; gives float32 (1, 2), both on its device
-    module: Network
+    module: TorchFunction
     form: str  #: what was done to the network, e.g. "frozen, input norm folded, channels last"
     channels_last: bool  #: the memory layout that ``module`` wants its input in
     #: the buffer that ``module`` reads, to be filled in place; None: it takes any tensor
@@ -161,7 +160,7 @@ class GraphReplay:
         RuntimeError: a kernel of the network cannot be captured.
     """
 
-    def __init__(self, network: Network, batch: torch.Tensor) -> None:
+    def __init__(self, network: TorchFunction, batch: torch.Tensor) -> None:
         self.batch = batch.clone(memory_format=torch.preserve_format)
         self._graph = torch.cuda.CUDAGraph()
         side_stream = torch.cuda.Stream()

@@ -15,6 +15,11 @@ from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat
 RECORD_FORMAT = 1
 PURSUIT_ANTICIPATION_S = 0.025
 """Measured: the expert pursues a point ahead, and bends come early in its commands."""
+FLOAT_TOLERANCE = 1e-3
+"""Of normalized outputs: 0.02 m/s of speed. Rounding on other CPUs stays below 1e-5; CUDA's
+TensorFloat-32 does not."""
+QUANTIZED_TOLERANCE = 2e-2
+"""Another CPU's int8 engine may round differently: a few steps of the outputs' scale."""
 SELF_TEST_FRAMES = 4
 
 _KNOWN_TYPES: dict[str, tuple[type, ...]] = {

@@ -176,13 +176,3 @@ def _is_foldable(norm: Any, convolution: Any) -> bool:
         and not (kind == "aten::_convolution" and inputs[6].toIValue())
         and list(norm.inputs())[_TRAINING].toIValue() is False
     )
-
-
-def error_line(error: BaseException) -> str:
-    """Return the cause of an error of torch in one line: its first sentence."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # torch's interpreter puts the cause last, under the traceback of TorchScript.
-    causes = [line for line in lines if line.startswith(("RuntimeError:", "builtins."))]
-    line = (causes or lines or [type(error).__name__])[0]
-    # What follows is torch's advice to its own developers.
-    return line.partition(". ")[0][:300]

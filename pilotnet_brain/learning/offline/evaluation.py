@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.driving.command import JDEROBOT_RANGE
 from pilotnet_brain.driving.model.file import (
-    Model,
     ModelRecord,
+    TorchModel,
     load_as_saved,
     load_forms,
     network_batch,
@@ -135,7 +135,7 @@ def evaluate(
 
 
 def _file_figures(
-    model: Model, reference: Path, data: DataSet, tell: Callable[[str], None]
+    model: TorchModel, reference: Path, data: DataSet, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Return the figures of a row that do not depend on the form: the file's and its errors."""
     path, content = model.path, model.path.read_bytes()
@@ -224,7 +224,7 @@ def _outputs(network: torch.jit.ScriptModule, frames: NDArray[np.uint8]) -> NDAr
 
 
 def _times(
-    forms: dict[Path, list[Model]],
+    forms: dict[Path, list[TorchModel]],
     reference: Path,
     data: DataSet,
     plan: TimingPlan,

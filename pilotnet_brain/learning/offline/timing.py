@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.model.file import Model, ModelRecord, load_as_saved
-from pilotnet_brain.driving.model.self_test import Network
-from pilotnet_brain.driving.pilot import NetworkInput
+from pilotnet_brain.driving.model.file import TorchModel, load_as_saved
+from pilotnet_brain.driving.model.record import ModelRecord
+from pilotnet_brain.driving.model.torch_network import NetworkInput
+from pilotnet_brain.driving.model.torch_self_test import TorchFunction
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 WARM_CALLS = 10
@@ -73,7 +74,7 @@ class TimingPlan:
 class TimedNetwork:
     """A network with the buffers of its input, which are filled for every call as in driving."""
 
-    def __init__(self, network: Network, buffers: NetworkInput) -> None:
+    def __init__(self, network: TorchFunction, buffers: NetworkInput) -> None:
         self._network, self._input = network, buffers
 
     def call(self, frame: NDArray[np.uint8]) -> float:
@@ -84,7 +85,7 @@ class TimedNetwork:
         return (time.perf_counter_ns() - start) * 1e-9
 
 
-def as_driven(model: Model) -> TimedNetwork:
+def as_driven(model: TorchModel) -> TimedNetwork:
     """Return a model as the brain runs it."""
     shape = model.record.input_format.input_shape
     buffers = NetworkInput(model.device, shape, model.channels_last, model.batch)

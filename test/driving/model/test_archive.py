@@ -70,8 +70,8 @@ def test_pickles_are_named_and_never_unpickled(tmp_path):
     ("data", "said"),
     [
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
-        (b"epoch,loss\n1,0.5\n", "not a TorchScript"),
-        (bytes(5000), "not a TorchScript"),
+        (b"epoch,loss\n1,0.5\n", "neither TorchScript nor ONNX"),
+        (bytes(5000), "neither TorchScript nor ONNX"),
     ],
 )
 def test_other_files_are_named(tmp_path, data, said):

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pilotnet_brain.driving.command import OutputRange
-from pilotnet_brain.driving.model.file import (
-    ModelError,
-    ModelRecord,
-    load_as_saved,
-    load_model,
-    network_batch,
-    save_model,
-)
-from pilotnet_brain.driving.model.self_test import WrittenDeviceError, run_on_frames
+from pilotnet_brain.driving.model.errors import WrittenDeviceError
+from pilotnet_brain.driving.model.file import ModelError, load_as_saved, save_model
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.record import ModelRecord
+from pilotnet_brain.driving.model.torch_self_test import network_batch, run_on_frames
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat, scale_input
 

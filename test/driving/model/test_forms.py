@@ -11,7 +11,7 @@ import torch
 
 from pilotnet_brain.driving.model.archive import ModelError, read_archive
 from pilotnet_brain.driving.model.catalogue import resolve_model
-from pilotnet_brain.driving.model.file import load_forms, load_model
+from pilotnet_brain.driving.model.file import load_forms
 from pilotnet_brain.driving.model.forms import (
     FLOAT16_TOLERANCE,
     Runnable,
@@ -19,12 +19,9 @@ from pilotnet_brain.driving.model.forms import (
     half_precision,
     with_graphs,
 )
-from pilotnet_brain.driving.model.self_test import (
-    frames_of,
-    largest_difference,
-    network_batch,
-    run_on_frames,
-)
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.self_test import frames_of, largest_difference
+from pilotnet_brain.driving.model.torch_self_test import network_batch, run_on_frames
 from pilotnet_brain.driving.pilot import Pilot
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

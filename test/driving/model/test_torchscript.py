@@ -18,7 +18,8 @@ from pilotnet_brain.driving.model.torchscript import (
 DRIVE_ONCE = """
 import sys
 import numpy as np, torch
-from pilotnet_brain.driving.model.file import load_model, network_batch
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.torch_self_test import network_batch
 model = load_model(sys.argv[1], "cpu")
 with torch.inference_mode():
     model.module(network_batch(np.zeros((66, 200, 3), np.uint8), "cpu", model.channels_last))

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from pilotnet_brain.driving.model.file import ModelRecord, load_as_saved, save_model
+from pilotnet_brain.driving.model.file import load_as_saved, save_model
+from pilotnet_brain.driving.model.record import ModelRecord
 from pilotnet_brain.driving.model.torchscript import quiet_deprecation
 from pilotnet_brain.learning.offline.stored_weights import (
     StoredWeights,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pilotnet_brain.driving.model.file import load_model
-from pilotnet_brain.driving.pilot import NetworkInput
+from pilotnet_brain.driving.model.load import load_model
+from pilotnet_brain.driving.model.torch_network import NetworkInput
 from pilotnet_brain.learning.offline.timing import (
     WARM_CALLS,
     Durations,
