@@ -7,6 +7,7 @@ the expert's. No camera, no network, no ROS: only how the two worlds move the ca
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -165,9 +166,11 @@ class GazeboDrives:
             self._car.command(*driver(self._states[-1]))
             self._car.step(_STEPS_A_COMMAND)
             self._await_time(begin_s + count / CAMERA_HZ)
-        # It set off from the state before the first that moved.
-        first = next((n for n, s in enumerate(self._states) if s.speed or s.yaw_rate), 1)
-        moved = self._states[max(first - 1, 0) :]
+        # By its poses: the speed of the first ones may be that of the way back.
+        states = self._states
+        pairs = zip(states, states[1:], strict=False)
+        stood = next((n for n, (one, next_) in enumerate(pairs) if _moved(one, next_)), 0)
+        moved = states[stood:]
         return np.array([(s.time_s - moved[0].time_s, s.x, s.y) for s in moved])
 
     def _start_over(self) -> float:
@@ -194,6 +197,12 @@ class GazeboDrives:
     def _await(self, condition: Callable[[], bool]) -> None:
         if not self._client.poll_until(condition, PATIENCE_S):
             raise AssertionError(f"gazebo: the world made no step within {PATIENCE_S:g} s")
+
+
+def _moved(one: CarState, other: CarState) -> bool:
+    """Return whether the car drove from one state to the next; a farther way is a reset's."""
+    way_m = math.hypot(other.x - one.x, other.y - one.y)
+    return max(way_m, abs(other.yaw - one.yaw)) > 1e-6 and way_m < _LEFT_OUT_M
 
 
 @contextmanager
