@@ -16,8 +16,8 @@ import typer
 from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.pilot import Pilot
-from pilotnet_brain.learning.export import export_onnx
 from pilotnet_brain.learning.offline.timing import Durations
+from pilotnet_brain.learning.onnx_export import export_onnx
 from pilotnet_brain.learning.pilotnet import PilotNet
 from pilotnet_brain.learning.train import driving_loss
 from pilotnet_brain.machine import made_by

@@ -142,21 +142,22 @@ def time_models(
 
 @app.command("export")
 def export_model(
-    model: Annotated[str, typer.Argument(help="Name or path of a float model.")],
+    model: Annotated[str, typer.Argument(help="Name or path of a model.")],
     format_: Annotated[str, typer.Option("--format", help="What to export to: onnx.")] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="File or folder to write to. [default: MODEL.onnx here]")
     ] = None,
 ) -> None:
-    """Export a float model to ONNX, for other runtimes.
+    """Export a model to ONNX, float or int8, for other runtimes.
 
     ONNX Runtime runs the exported network on rendered frames; the file is written only if its
-    outputs agree with the original's to 1e-4. The model's record is in the metadata.
+    outputs agree with the original's: to 1e-4, int8 to 0.02, as its rounding is the runtime's. The
+    model's record is in the metadata.
 
     \b
     Examples:
       pilotnet models export baseline
-      pilotnet models export structured_prune --format onnx --out car/pilot.onnx
+      pilotnet models export static_quant --out car/pilot.onnx
     """
     import numpy as np
 
@@ -164,7 +165,7 @@ def export_model(
     from pilotnet_brain.driving.model.catalogue import resolve_model
     from pilotnet_brain.driving.model.record import ModelRecord
     from pilotnet_brain.driving.preprocess import network_input
-    from pilotnet_brain.learning.export import INPUT, OUTPUT, export_onnx
+    from pilotnet_brain.learning.onnx_export import INPUT, OUTPUT, export_onnx
     from pilotnet_brain.simulation.mujoco.example_frames import example_frames
 
     if format_ != "onnx":

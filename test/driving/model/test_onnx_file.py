@@ -22,7 +22,7 @@ from pilotnet_brain.driving.model.archive import read_archive  # noqa: E402
 from pilotnet_brain.driving.model.errors import ModelError  # noqa: E402
 from pilotnet_brain.driving.model.load import load_model  # noqa: E402
 from pilotnet_brain.driving.pilot import NonFiniteOutput, Pilot  # noqa: E402
-from pilotnet_brain.learning.export import export_onnx  # noqa: E402
+from pilotnet_brain.learning.onnx_export import export_onnx  # noqa: E402
 
 
 @pytest.fixture(scope="module")
