@@ -75,6 +75,7 @@ class BenchmarkPlan:
     laps: int = 1  #: of a run
     time_limit: float = 600.0  #: simulated seconds after which a run ends unfinished
     device: str = "auto"  #: of live runs: auto, cpu or cuda
+    runtime: str = "auto"  #: what runs the models
     #: whether runs keep what they recorded: the bag of a live one, the driven line of one in
     #: lock-step
     record: bool = True
@@ -132,6 +133,7 @@ class BenchmarkPlan:
             circuit=circuit,
             model=model,
             device=self.device,
+            runtime=self.runtime,
             simulator=self.simulator,
             lockstep=lockstep,
             laps=self.laps,

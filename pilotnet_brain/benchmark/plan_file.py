@@ -76,6 +76,7 @@ class _PlanFile(_SeriesKeys):
     laps: Annotated[int, Field(ge=1, le=10_000)] = 1
     time_limit: Annotated[float, Field(ge=0.1, le=1e6)] = 600.0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     record: bool = True
     reference_laps: Literal[""] | _Name = ""
 

@@ -56,6 +56,9 @@ def benchmark(
         float | None, typer.Option(help="Simulated seconds that end a run.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Of live runs: auto, cpu or cuda.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="What runs the models: torch, onnxruntime or openvino.")
+    ] = None,
     record: Annotated[
         bool | None,
         typer.Option(
@@ -97,7 +100,7 @@ def benchmark(
       looks: [0, 1, 2]                                or drawn
       disturbances: {latency: [50, 100]}              or all; lock-step only
       series: {plain: {looks: [0]}, unseen: {circuits: [random-101..120], looks: of_circuit}}
-      mode, simulator, repetitions, start_points, seed, laps, time_limit, device, record,
+      mode, simulator, repetitions, start_points, seed, laps, time_limit, device, runtime, record,
       reference_laps
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
     published table), robustness (100 random circuits), disturbances, delay, proof (34 laps
@@ -141,6 +144,7 @@ def benchmark(
         "laps": laps,
         "time_limit": time_limit,
         "device": device,
+        "runtime": runtime,
         "record": record,
         "reference_laps": reference_laps,
     }

@@ -50,7 +50,7 @@ from std_msgs.msg import Bool
 from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
 from pilotnet_brain.driving.command import STOP, Command
-from pilotnet_brain.driving.model import DEVICES
+from pilotnet_brain.driving.model import DEVICES, RUNTIMES
 from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
 from pilotnet_brain.driving.model.load import load_model
 from pilotnet_brain.driving.model.network import error_line
@@ -142,6 +142,10 @@ class BrainNode(LifecycleNode):
             settable=True,
         )  # fmt: skip
         self._device: str = declare(self, "device", "auto", "Where the model runs", choices=DEVICES)
+        self._runtime: str = declare(
+            self, "runtime", "auto", "What runs the model; auto is what its file is for",
+            choices=RUNTIMES,
+        )  # fmt: skip
         self.autostart: bool = declare(
             self, "autostart", True, "Configure and activate without being asked"
         )
@@ -201,7 +205,7 @@ class BrainNode(LifecycleNode):
         if warning := unsigned_warning(name):
             self.get_logger().warning(warning.removeprefix("warning: "))
         try:
-            pilot = Pilot(load_model(path, self._device, self._threads))
+            pilot = Pilot(load_model(path, self._device, self._threads, self._runtime))
             pilot.warm_up()
         except (NetworkFailure, RuntimeError, MemoryError) as problem:
             raise UserError(f"{name}: unfit to drive: {error_line(problem)}") from problem

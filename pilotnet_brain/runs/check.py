@@ -12,6 +12,7 @@ from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
+from pilotnet_brain.driving.model.load import check_runtime, load_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.ros_environment import check_ros_environment, check_text
@@ -70,14 +71,14 @@ def _check_model(spec: RunSpec) -> None:
     The brain tests every model again, but by then the simulator has started, too.
     """
     path = resolve_model(spec.model, trust=spec.trust_model)
-    sha256 = read_archive(path).sha256
-    if sha256 not in {entry.sha256 for entry in read_manifest(path.parent).values()}:
+    archive = read_archive(path)
+    check_runtime(archive, spec.runtime)
+    if archive.sha256 not in {entry.sha256 for entry in read_manifest(path.parent).values()}:
         with suppress(ImportError):  # of torch: the nodes' Python has it
             from pilotnet_brain.driving.model.errors import WrittenDeviceError
-            from pilotnet_brain.driving.model.load import load_model
 
             try:
-                load_model(path, "cpu")
+                load_model(path, "cpu", runtime=spec.runtime)
             except WrittenDeviceError:
                 if spec.in_process or spec.device == "cpu" or not _has_cuda_driver():
                     raise

@@ -59,6 +59,7 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
             "brain",
             model=spec.model,
             device=spec.device,
+            runtime=spec.runtime,
             reliable=spec.reliable,
             trust_model=spec.trust_model,
             wait_for=_takers(spec),

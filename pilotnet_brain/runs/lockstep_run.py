@@ -43,7 +43,7 @@ def drive_spec(
     os.environ["LP_NUM_THREADS"] = "1"
     cv2.setNumThreads(1)
     path = resolve_model(spec.model, trust=spec.trust_model)
-    pilot = _pilot(path, path.stat().st_mtime_ns)
+    pilot = _pilot(path, spec.runtime, path.stat().st_mtime_ns)
     conditions = conditions_of(spec)
     camera = _camera(spec, conditions, pilot.model.record.frame_camera)
     pilot.look_through(camera)
@@ -83,7 +83,7 @@ def conditions_of(spec: RunSpec) -> Conditions:
 
 
 @functools.lru_cache(maxsize=16)
-def _pilot(path: Path, changed_ns: int) -> Pilot:
+def _pilot(path: Path, runtime: str, changed_ns: int) -> Pilot:
     """Return the pilot of a model file as it is since it was changed."""
     del changed_ns
-    return Pilot(load_model(path, "cpu"))
+    return Pilot(load_model(path, "cpu", runtime=runtime))

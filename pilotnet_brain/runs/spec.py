@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pilotnet_brain.driving.camera_pose import BY_TF, pose_of_text
-from pilotnet_brain.driving.model import DEVICES
+from pilotnet_brain.driving.model import DEVICES, RUNTIMES
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.user_path import user_path
@@ -62,6 +62,11 @@ class RunSpec:
         "Model: a name (pilotnet models lists them) or the path of a TorchScript or ONNX file",
     )
     device: str = _argument("auto", "Where the model runs: auto, cpu or cuda")
+    runtime: str = _argument(
+        "auto",
+        "What runs the model: torch (TorchScript), onnxruntime or openvino (ONNX), or auto, by its "
+        "file",
+    )
     simulator: str = _argument(
         "mujoco",
         "Simulator: mujoco (the embedded one), gazebo (Gazebo Classic, with gazebo_ros where that "
@@ -189,6 +194,7 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, DEVICES)
+        _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("simulator", self.simulator, SIMULATORS)
         _one_of("pose_source", self.pose_source, POSE_SOURCES)
         for topic, (plain, relative) in _DEFAULT_TOPICS.items():

@@ -16,6 +16,7 @@ from pilotnet_brain.driving.model.catalogue import models_dir
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.package_share import share_dir
+from pilotnet_brain.runs import check
 from pilotnet_brain.runs.check import check_run
 from pilotnet_brain.runs.spec import ARGUMENTS, RunSpec, parse_disturbance
 from pilotnet_brain.runs.topics import topics_of
@@ -55,6 +56,7 @@ def test_paths_are_made_absolute_and_names_are_left_alone(
     "arguments",
     [
         {"device": "gpu"},
+        {"runtime": "tensorrt"},
         {"simulator": "webots"},
         {"pose_source": "gps"},
         {"laps": 0},
@@ -237,15 +239,13 @@ def test_a_model_of_the_users_is_tested_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its archive is sound and its record, too: only loading shows that it cannot be driven."""
-    from pilotnet_brain.driving.model import load as loading
-
     loaded = []
 
-    def load(path: Path, device: str) -> None:
+    def load(path: Path, device: str, runtime: str) -> None:
         loaded.append(path)
         raise UserError("its outputs are not finite")
 
-    monkeypatch.setattr(loading, "load_model", load)
+    monkeypatch.setattr(check, "load_model", load)
     mine = tmp_path / "mine.pt"
     shutil.copy(models_dir() / "tiny_quant.pt", mine)
     with pytest.raises(UserError, match="its outputs are not finite"):
@@ -254,6 +254,11 @@ def test_a_model_of_the_users_is_tested_before_anything_starts(
     # A shipped one was tested when it was signed: a run need not wait for torch's import.
     check_run(RunSpec(model="tiny_quant"))
     assert loaded == [mine]
+
+
+def test_a_runtime_that_is_not_for_the_models_file_is_refused_before_anything_starts() -> None:
+    with pytest.raises(UserError, match="openvino runs no TorchScript file: export it"):
+        check_run(RunSpec(model="tiny_quant", runtime="openvino"))
 
 
 @pytest.mark.parametrize(

@@ -2,3 +2,5 @@
 
 DEVICES = ("auto", "cpu", "cuda")
 """Where a model may be asked to run; ``auto`` is the GPU if there is one that works."""
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+"""What may be asked to run a model; ``auto`` is what the format of its file is for."""
