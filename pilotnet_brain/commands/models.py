@@ -1,19 +1,24 @@
-"""``pilotnet models``: list, inspect, time, export and sign the models, and write their card."""
+"""``pilotnet models``: list, inspect, time, compare runtimes, export, sign; write the card."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pilotnet_brain.commands.progress import clear, show
 from pilotnet_brain.errors import UserError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _CHECKED_FRAMES = 16
 
 app = typer.Typer(
-    help="The models: list, inspect, time, export, sign; write their card.", rich_markup_mode=None
+    help="The models: list, inspect, time, export, sign; compare runtimes; write their card.",
+    rich_markup_mode=None,
 )
 
 
@@ -140,6 +145,55 @@ def time_models(
     typer.echo(f"{len(merged)} rows are in {folder}/evaluation.csv, .json and .md")
 
 
+@app.command("runtimes")
+def compare_runtimes(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Names or paths; default: all shipped ones.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table; default: the models' folder.")
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Of 50 warm calls each, and of 5 at 20 Hz.")
+    ] = 20,
+) -> None:
+    """Compare the runtimes: torch, ONNX Runtime, OpenVINO.
+
+    Every model is exported to ONNX into a temporary folder. Writes runtimes.md: inference time,
+    the time from a process's start to its first command, and its memory. Nothing else should run
+    on the machine.
+
+    \b
+    Examples:
+      pilotnet models runtimes
+      pilotnet models runtimes baseline static_quant --out .
+    """
+    from pilotnet_brain.atomic_file import write_atomically
+    from pilotnet_brain.driving.model.catalogue import model_names, models_dir, resolve_model
+    from pilotnet_brain.learning.offline import runtimes
+    from pilotnet_brain.learning.offline.timing import TimingPlan
+    from pilotnet_brain.machine import cpu_model
+    from pilotnet_brain.report.runtimes_report import runtimes_table
+    from pilotnet_brain.report.tables import print_tables
+
+    paths = [resolve_model(name) for name in models or model_names()]
+    frames, source = _checked_pixels(paths[0])
+    rows = runtimes.compare_runtimes(
+        paths, frames, TimingPlan(rounds=rounds, paced_calls=5 * rounds), progress=show
+    )
+    clear()
+    table = runtimes_table(rows)
+    print_tables(table)
+    file = (models_dir() if out is None else out) / "runtimes.md"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = f"{table.markdown()}\nMeasured on {cpu_model()}, frames {source}.\n"
+        write_atomically(file, text.encode())
+    except OSError as problem:
+        raise UserError(f"{file}: cannot be written: {problem.strerror}") from problem
+    typer.echo(file)
+
+
 @app.command("export")
 def export_model(
     model: Annotated[str, typer.Argument(help="Name or path of a model.")],
@@ -159,31 +213,19 @@ def export_model(
       pilotnet models export baseline
       pilotnet models export static_quant --out car/pilot.onnx
     """
-    import numpy as np
-
-    from pilotnet_brain.driving.model.archive import read_record
     from pilotnet_brain.driving.model.catalogue import resolve_model
-    from pilotnet_brain.driving.model.record import ModelRecord
-    from pilotnet_brain.driving.preprocess import network_input
     from pilotnet_brain.learning.onnx_export import INPUT, OUTPUT, export_onnx
-    from pilotnet_brain.simulation.mujoco.example_frames import example_frames
 
     if format_ != "onnx":
         raise UserError(f"unknown format {format_!r}; there is onnx")
     path = resolve_model(model)
-    fmt = (read_record(path) or ModelRecord()).input_format
-    frames, source = example_frames(_CHECKED_FRAMES)
-    if frames.shape[1:] != fmt.frame_shape:
-        rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (_CHECKED_FRAMES, *fmt.input_shape), np.uint8)
-        source = "noise (the simulated camera has another frame size)"
-    else:
-        pixels = np.stack([network_input(frame, fmt) for frame in frames])
+    pixels, source = _checked_pixels(path)
     file = Path(f"{path.stem}.onnx") if out is None else out
     file = file / f"{path.stem}.onnx" if file.is_dir() else file
     difference = export_onnx(path, file, pixels)
+    height, width = pixels.shape[1:3]
     typer.echo(
-        f"{file} is written: input {INPUT} (1, 3, {fmt.height}, {fmt.width}), output {OUTPUT} "
+        f"{file} is written: input {INPUT} (1, 3, {height}, {width}), output {OUTPUT} "
         f"(1, 2); ONNX Runtime differs by {difference:.1e} on {len(pixels)} frames, {source}"
     )
 
@@ -260,6 +302,25 @@ def write_card(
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{folder}: the card cannot be written: {problem}") from problem
     typer.echo(folder / "README.md")
+
+
+def _checked_pixels(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """Return input pixels of a model, uint8 (N, height, width, 3), and where they come from."""
+    import numpy as np
+
+    from pilotnet_brain.driving.model.archive import read_record
+    from pilotnet_brain.driving.model.record import ModelRecord
+    from pilotnet_brain.driving.preprocess import network_input
+    from pilotnet_brain.simulation.mujoco.example_frames import example_frames
+
+    fmt = (read_record(path) or ModelRecord()).input_format
+    frames, source = example_frames(_CHECKED_FRAMES)
+    if frames.shape[1:] == fmt.frame_shape:
+        return np.stack([network_input(frame, fmt) for frame in frames]), source
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (_CHECKED_FRAMES, *fmt.input_shape), np.uint8
+    )
+    return pixels, "noise (the simulated camera has another frame size)"
 
 
 def _score_text(score: Any) -> str:

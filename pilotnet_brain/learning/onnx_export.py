@@ -89,6 +89,7 @@ def _converted(source: Path, network: torch.jit.ScriptModule, record: ModelRecor
             warnings.filterwarnings("ignore", ".*legacy TorchScript-based ONNX export.*")
             warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
             warnings.filterwarnings("ignore", ".*no signature found for.*")
+            warnings.filterwarnings("ignore", "The input to trace is already a ScriptModule")
             torch.onnx.export(
                 network,
                 (batch,),

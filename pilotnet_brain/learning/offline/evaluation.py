@@ -26,16 +26,15 @@ from pilotnet_brain.driving.model.file import (
     load_forms,
     network_batch,
 )
+from pilotnet_brain.driving.model.network import Network
 from pilotnet_brain.driving.preprocess import JDEROBOT, scale_input
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.dataset import DataSet
 from pilotnet_brain.learning.offline.stored_weights import stored_weights
 from pilotnet_brain.learning.offline.timing import (
     InferenceTimes,
-    TimedNetwork,
     TimingPlan,
     all_threads,
-    as_driven,
     as_published,
     time_networks,
 )
@@ -234,9 +233,9 @@ def _times(
     first = forms[reference][0]
     names = [(path, model.form) for path, found in forms.items() for model in found]
 
-    def load() -> list[TimedNetwork]:
+    def load() -> list[Network]:
         loaded = {
-            (path, model.form): as_driven(model)
+            (path, model.form): model.network()
             for path in forms
             for model in load_forms(path, first.device)
         }

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.model.file import TorchModel, load_as_saved
+from pilotnet_brain.driving.model.file import load_as_saved
+from pilotnet_brain.driving.model.network import Network
 from pilotnet_brain.driving.model.record import ModelRecord
-from pilotnet_brain.driving.model.torch_network import NetworkInput
-from pilotnet_brain.driving.model.torch_self_test import TorchFunction
+from pilotnet_brain.driving.model.torch_network import NetworkInput, TorchNetwork
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 WARM_CALLS = 10
@@ -71,40 +71,18 @@ class TimingPlan:
     paced_calls: int = 100  #: calls at the camera's rate, in one round
 
 
-class TimedNetwork:
-    """A network with the buffers of its input, which are filled for every call as in driving."""
-
-    def __init__(self, network: TorchFunction, buffers: NetworkInput) -> None:
-        self._network, self._input = network, buffers
-
-    def call(self, frame: NDArray[np.uint8]) -> float:
-        """Run the network on a frame's input pixels; returns the seconds it took."""
-        self._input.fill(frame)
-        start = time.perf_counter_ns()
-        self._network(self._input.batch()).tolist()
-        return (time.perf_counter_ns() - start) * 1e-9
-
-
-def as_driven(model: TorchModel) -> TimedNetwork:
-    """Return a model as the brain runs it."""
-    shape = model.record.input_format.input_shape
-    buffers = NetworkInput(model.device, shape, model.channels_last, model.batch)
-    return TimedNetwork(model.module, buffers)
-
-
-def as_published(path: Path, record: ModelRecord, device: str) -> TimedNetwork:
+def as_published(path: Path, record: ModelRecord, device: str) -> Network:
     """Return a model file's traced network as it was saved, its input contiguous.
 
     Raises:
         ModelError: the file is not fit to drive with.
     """
-    shape = record.input_format.input_shape
-    buffers = NetworkInput(device, shape, channels_last=False)
-    return TimedNetwork(load_as_saved(path).to(device), buffers)
+    buffers = NetworkInput(device, record.input_format.input_shape, channels_last=False)
+    return TorchNetwork(path.name, load_as_saved(path).to(device), buffers)
 
 
 def time_networks(
-    load: Callable[[], Sequence[TimedNetwork]],
+    load: Callable[[], Sequence[Network]],
     frames: NDArray[np.uint8],
     plan: TimingPlan = TimingPlan(),  # noqa: B008  (frozen)
     progress: Callable[[str], None] | None = None,
@@ -121,17 +99,37 @@ def time_networks(
     before = torch.get_num_threads()
     tell = progress or (lambda text: None)
     try:
-        with torch.inference_mode():
-            torch.set_num_threads(1)
-            networks = load()
-            rate = f"paced at {CAMERA_HZ:g} Hz"
-            one = _timed("one thread", networks, frames, plan.rounds, plan.calls, tell)
-            paced = _timed(rate, networks, frames, 1, plan.paced_calls, tell, 1.0 / CAMERA_HZ)
-            torch.set_num_threads(all_threads())
-            every = _timed("all threads", load(), frames, plan.rounds, plan.calls, tell)
+        torch.set_num_threads(1)
+        networks = load()
+        one = warm_times(networks, frames, plan, tell)
+        paced = paced_times(networks, frames, plan, tell)
+        torch.set_num_threads(all_threads())
+        every = warm_times(load(), frames, plan, tell, "all threads")
     finally:
         torch.set_num_threads(before)
     return [InferenceTimes(*times) for times in zip(one, every, paced, strict=True)]
+
+
+def warm_times(
+    networks: Sequence[Network],
+    frames: NDArray[np.uint8],
+    plan: TimingPlan,
+    tell: Callable[[str], None],
+    what: str = "one thread",
+) -> list[Durations]:
+    """Return the networks' times in rounds of warm calls, as ``time_networks`` takes them."""
+    return _timed(what, networks, frames, plan.rounds, plan.calls, tell)
+
+
+def paced_times(
+    networks: Sequence[Network],
+    frames: NDArray[np.uint8],
+    plan: TimingPlan,
+    tell: Callable[[str], None],
+) -> list[Durations]:
+    """Return the networks' times at the camera's rate, as ``time_networks`` takes them."""
+    rate = f"paced at {CAMERA_HZ:g} Hz"
+    return _timed(rate, networks, frames, 1, plan.paced_calls, tell, 1.0 / CAMERA_HZ)
 
 
 def all_threads() -> int:
@@ -143,7 +141,7 @@ def all_threads() -> int:
 
 def _timed(
     what: str,
-    networks: Sequence[TimedNetwork],
+    networks: Sequence[Network],
     frames: NDArray[np.uint8],
     rounds: int,
     calls: int,
@@ -158,17 +156,23 @@ def _timed(
     return [Durations.of(taken) for taken in seconds]
 
 
-def _calls(
-    network: TimedNetwork, frames: NDArray[np.uint8], count: int, period_s: float
-) -> list[float]:
+def _calls(network: Network, frames: NDArray[np.uint8], count: int, period_s: float) -> list[float]:
     """Return the seconds that calls took, after a few warm ones; one call a period at the most."""
     for call in range(WARM_CALLS):
-        network.call(frames[call % len(frames)])
+        _call(network, frames[call % len(frames)])
     taken = []
     due = time.perf_counter()
     for call in range(count):
         due += period_s
         if (early_s := due - time.perf_counter()) > 0.0:
             time.sleep(early_s)
-        taken.append(network.call(frames[call % len(frames)]))
+        taken.append(_call(network, frames[call % len(frames)]))
     return taken
+
+
+def _call(network: Network, frame: NDArray[np.uint8]) -> float:
+    """Run a network on a frame's input pixels; returns the seconds it took."""
+    network.fill(frame)
+    start = time.perf_counter_ns()
+    network.run()
+    return (time.perf_counter_ns() - start) * 1e-9

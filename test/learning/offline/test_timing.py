@@ -8,16 +8,15 @@ import pytest
 import torch
 
 from pilotnet_brain.driving.model.load import load_model
-from pilotnet_brain.driving.model.torch_network import NetworkInput
+from pilotnet_brain.driving.model.torch_network import NetworkInput, TorchNetwork
 from pilotnet_brain.learning.offline.timing import (
     WARM_CALLS,
     Durations,
-    TimedNetwork,
     TimingPlan,
     all_threads,
-    as_driven,
     as_published,
     time_networks,
+    warm_times,
 )
 
 SHAPE = (66, 200, 3)
@@ -37,14 +36,17 @@ def network_that(does):
     return network
 
 
+def timed_network(network, channels_last=True):
+    return TorchNetwork("timed", network, NetworkInput("cpu", SHAPE, channels_last))
+
+
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_every_call_sees_its_own_frame_in_the_layout_asked_for(frames, channels_last):
     seen = []
     network = network_that(lambda x: seen.append(x.clone()))
-    timed = TimedNetwork(network, NetworkInput("cpu", SHAPE, channels_last))
-    for frame in frames:
-        timed.call(frame)
-    assert [float(batch.mean()) for batch in seen] == pytest.approx([0.0, 0.2, 1.0])
+    timed = timed_network(network, channels_last)
+    warm_times([timed], frames, PLAN, print)
+    assert [float(batch.mean()) for batch in seen[:3]] == pytest.approx([0.0, 0.2, 1.0])
     assert seen[0].shape == (1, 3, 66, 200)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     assert seen[0].is_contiguous(memory_format=layout)
@@ -54,16 +56,14 @@ def test_a_network_with_a_buffer_is_given_its_buffer(frames):
     buffer = torch.zeros(1, 3, 66, 200)
     seen = []
     network = network_that(lambda x: seen.append((x is buffer, float(x.mean()))))
-    TimedNetwork(network, NetworkInput("cpu", SHAPE, True, buffer)).call(frames[1])
-    assert seen == [(True, pytest.approx(0.2))]
+    timed = TorchNetwork("buffered", network, NetworkInput("cpu", SHAPE, True, buffer))
+    warm_times([timed], frames, PLAN, print)
+    assert seen[:2] == [(True, 0.0), (True, pytest.approx(0.2))]
 
 
 def test_networks_take_turns_and_warm_up(frames):
     order = []
-    networks = [
-        TimedNetwork(network_that(lambda x, n=n: order.append(n)), NetworkInput("cpu", SHAPE, True))
-        for n in "ab"
-    ]
+    networks = [timed_network(network_that(lambda x, n=n: order.append(n))) for n in "ab"]
     time_networks(lambda: networks, frames, PLAN)
     blocks = [(name, len(list(calls))) for name, calls in itertools.groupby(order)]
     warm, paced = WARM_CALLS + PLAN.calls, WARM_CALLS + PLAN.paced_calls
@@ -75,20 +75,14 @@ def test_networks_take_turns_and_warm_up(frames):
 def test_threads_are_set_and_come_back(frames):
     before = torch.get_num_threads()
     seen = []
-    network = TimedNetwork(
-        network_that(lambda x: seen.append(torch.get_num_threads())),
-        NetworkInput("cpu", SHAPE, True),
-    )
+    network = timed_network(network_that(lambda x: seen.append(torch.get_num_threads())))
     time_networks(lambda: [network], frames, PLAN)
     assert list(dict.fromkeys(seen)) == list(dict.fromkeys([1, all_threads()]))
     assert torch.get_num_threads() == before
 
 
 def test_a_slower_network_takes_longer(frames):
-    quick, slow = (
-        TimedNetwork(network_that(lambda x, s=s: time.sleep(s)), NetworkInput("cpu", SHAPE, True))
-        for s in (0.0, 0.02)
-    )
+    quick, slow = (timed_network(network_that(lambda x, s=s: time.sleep(s))) for s in (0.0, 0.02))
     times = time_networks(lambda: [quick, slow], frames, PLAN)
     for taken in (times[1].one_thread, times[1].all_threads, times[1].paced):
         assert 0.02 <= taken.median_s <= taken.p99_s
@@ -97,8 +91,10 @@ def test_a_slower_network_takes_longer(frames):
 
 def test_the_published_form_is_the_traced_network_itself(tiny_file, frames):
     model = load_model(tiny_file, "cpu")
-    for timed in (as_driven(model), as_published(tiny_file, model.record, "cpu")):
-        assert timed.call(frames[1]) > 0.0
+    published, driven = as_published(tiny_file, model.record, "cpu"), model.network()
+    for network in (published, driven):
+        network.fill(frames[1])
+    assert published.run() == pytest.approx(driven.run(), abs=1e-4)
 
 
 def test_the_percentiles_of_a_hundred_and_one_steps_are_the_steps_themselves() -> None:
