@@ -1,23 +1,18 @@
-"""``pilotnet models``: list, inspect, time, compare runtimes, export, sign; write the card."""
+"""``pilotnet models``: list, inspect, time, compare runtimes, export, adopt, sign; the card."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from pilotnet_brain.commands.adopt import adopt_model
 from pilotnet_brain.commands.progress import clear, show
 from pilotnet_brain.errors import UserError
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_CHECKED_FRAMES = 16
-
 app = typer.Typer(
-    help="The models: list, inspect, time, export, sign; compare runtimes; write their card.",
+    help="The models: list, inspect, time, export, adopt, sign; compare runtimes; the card.",
     rich_markup_mode=None,
 )
 
@@ -170,6 +165,8 @@ def compare_runtimes(
     """
     from pilotnet_brain.atomic_file import write_atomically
     from pilotnet_brain.driving.model.catalogue import model_names, models_dir, resolve_model
+    from pilotnet_brain.driving.preprocess import JDEROBOT
+    from pilotnet_brain.learning.example_inputs import example_inputs
     from pilotnet_brain.learning.offline import runtimes
     from pilotnet_brain.learning.offline.timing import TimingPlan
     from pilotnet_brain.machine import cpu_model
@@ -177,7 +174,7 @@ def compare_runtimes(
     from pilotnet_brain.report.tables import print_tables
 
     paths = [resolve_model(name) for name in models or model_names()]
-    frames, source = _checked_pixels(paths[0])
+    frames, source = example_inputs(JDEROBOT)
     rows = runtimes.compare_runtimes(
         paths, frames, TimingPlan(rounds=rounds, paced_calls=5 * rounds), progress=show
     )
@@ -213,21 +210,27 @@ def export_model(
       pilotnet models export baseline
       pilotnet models export static_quant --out car/pilot.onnx
     """
+    from pilotnet_brain.driving.model.archive import read_record
     from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.record import ModelRecord
+    from pilotnet_brain.learning.example_inputs import example_inputs
     from pilotnet_brain.learning.onnx_export import INPUT, OUTPUT, export_onnx
 
     if format_ != "onnx":
         raise UserError(f"unknown format {format_!r}; there is onnx")
     path = resolve_model(model)
-    pixels, source = _checked_pixels(path)
+    fmt = (read_record(path) or ModelRecord()).input_format
+    pixels, source = example_inputs(fmt)
     file = Path(f"{path.stem}.onnx") if out is None else out
     file = file / f"{path.stem}.onnx" if file.is_dir() else file
     difference = export_onnx(path, file, pixels)
-    height, width = pixels.shape[1:3]
     typer.echo(
-        f"{file} is written: input {INPUT} (1, 3, {height}, {width}), output {OUTPUT} "
+        f"{file} is written: input {INPUT} (1, 3, {fmt.height}, {fmt.width}), output {OUTPUT} "
         f"(1, 2); ONNX Runtime differs by {difference:.1e} on {len(pixels)} frames, {source}"
     )
+
+
+app.command("adopt")(adopt_model)
 
 
 @app.command("sign")
@@ -302,25 +305,6 @@ def write_card(
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{folder}: the card cannot be written: {problem}") from problem
     typer.echo(folder / "README.md")
-
-
-def _checked_pixels(path: Path) -> tuple[NDArray[np.uint8], str]:
-    """Return input pixels of a model, uint8 (N, height, width, 3), and where they come from."""
-    import numpy as np
-
-    from pilotnet_brain.driving.model.archive import read_record
-    from pilotnet_brain.driving.model.record import ModelRecord
-    from pilotnet_brain.driving.preprocess import network_input
-    from pilotnet_brain.simulation.mujoco.example_frames import example_frames
-
-    fmt = (read_record(path) or ModelRecord()).input_format
-    frames, source = example_frames(_CHECKED_FRAMES)
-    if frames.shape[1:] == fmt.frame_shape:
-        return np.stack([network_input(frame, fmt) for frame in frames]), source
-    pixels = np.random.default_rng(0).integers(
-        0, 256, (_CHECKED_FRAMES, *fmt.input_shape), np.uint8
-    )
-    return pixels, "noise (the simulated camera has another frame size)"
 
 
 def _score_text(score: Any) -> str:

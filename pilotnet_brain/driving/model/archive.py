@@ -22,10 +22,12 @@ RECORD_ENTRY = "pilotnet.json"
 FRAMES_ENTRY = "self_test.png"
 TORCHSCRIPT, ONNX = "TorchScript", "ONNX"
 """The kinds of model files."""
+_DEBUG_ENDINGS = (".debug_pkl", ".data/serialization_id")
 _LARGEST_FILE_BYTES = 1 << 30
 _LARGEST_EXTRA_BYTES = 64 << 20
 _LONGEST_CAUSE = 300
 _EXPORT_HINT = "export the network as TorchScript (torch.jit.trace, then torch.jit.save)"
+_TENSORFLOW_HINT = "convert it to ONNX (python -m tf2onnx.convert), then 'pilotnet models adopt' it"
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,16 @@ def read_record(path: str | Path) -> ModelRecord | None:
 
 
 def without_debug_files(data: bytes) -> bytes:
-    """Return a TorchScript archive without its source positions and traced inputs.
+    """Return a TorchScript archive without its source positions, traced inputs and name.
 
-    They hold paths of the machine that exported the model and are of no use for driving. Entries
-    keep their order and get one fixed time, so that an export can be repeated byte for byte.
+    They hold paths of the machine that exported the model, or are made from them, and are of no
+    use for driving. Entries keep their order and get one fixed time, so that an export can be
+    repeated byte for byte.
     """
     slim = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(slim, "w") as new:
         for entry in old.infolist():
-            if entry.filename.endswith(".debug_pkl") or "/traced_inputs" in entry.filename:
+            if entry.filename.endswith(_DEBUG_ENDINGS) or "/traced_inputs" in entry.filename:
                 continue
             kept = zipfile.ZipInfo(entry.filename, date_time=(1980, 1, 1, 0, 0, 0))
             kept.compress_type = entry.compress_type
@@ -157,6 +160,14 @@ def _torchscript_root(path: Path, archive: zipfile.ZipFile) -> str:
             f"{path}: holds pickled weights or a pickled network (torch.save), not TorchScript; "
             f"such files are never unpickled here: {_EXPORT_HINT}"
         )
+    files = {PurePosixPath(name).name for name in names}
+    if "archive_format" in files or "serialized_exported_program.json" in files:
+        raise ModelError(
+            f"{path}: a torch.export program, not TorchScript; in Python: torch.jit.trace("
+            "torch.export.load(FILE).module(), EXAMPLE).save(NEW_FILE)"
+        )
+    if "model.weights.h5" in files:
+        raise ModelError(f"{path}: a Keras model, not TorchScript; {_TENSORFLOW_HINT}")
     raise ModelError(f"{path}: a zip archive, but not TorchScript; {_EXPORT_HINT}")
 
 
@@ -176,6 +187,8 @@ def _no_archive(path: Path, data: bytes, error: Exception) -> str:
     if data.startswith(b"\x80"):
         return f"{path}: a pickle, not TorchScript; pickles are never loaded here: {_EXPORT_HINT}"
     if data.startswith(b"\x89HDF"):
-        return f"{path}: a Keras (HDF5) model, not TorchScript; train or export it with PyTorch"
+        return f"{path}: a Keras (HDF5) model, not TorchScript; {_TENSORFLOW_HINT}"
+    if data[4:8] == b"TFL3":
+        return f"{path}: a TensorFlow Lite model, not TorchScript; {_TENSORFLOW_HINT}"
     size = f"{len(data)} bytes of something else"
     return f"{path}: neither TorchScript nor ONNX ({size}); {_EXPORT_HINT}"

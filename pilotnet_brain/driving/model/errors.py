@@ -11,3 +11,6 @@ class ModelError(UserError):
 
 class WrittenDeviceError(ModelError):
     """A network whose code names another device than the one that it was to run on."""
+
+
+ADOPT_HINT = "'pilotnet models adopt' makes a model file of networks with other inputs and outputs"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotnet_brain.driving.model.archive import ModelArchive, read_archive
-from pilotnet_brain.driving.model.errors import ModelError
+from pilotnet_brain.driving.model.errors import ADOPT_HINT, ModelError
 from pilotnet_brain.driving.model.network import Model, NetworkFailure, error_line
 from pilotnet_brain.driving.model.onnx_session import End, Session, open_session
 from pilotnet_brain.driving.model.record import FLOAT_TOLERANCE, ModelRecord
@@ -103,7 +103,8 @@ def _check_ends(path: Path, session: Session, fmt: InputFormat) -> None:
     inputs, outputs = session.inputs, session.outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
-            f"{path}: it has {len(inputs)} inputs and {len(outputs)} outputs: one of each is needed"
+            f"{path}: it has {len(inputs)} inputs and {len(outputs)} outputs: one of each is "
+            f"needed; {ADOPT_HINT}"
         )
     needed = End((1, 3, fmt.height, fmt.width), "float32")
     fits = len(inputs[0].shape) == 4 and all(
@@ -111,7 +112,7 @@ def _check_ends(path: Path, session: Session, fmt: InputFormat) -> None:
         for size, expected in zip(inputs[0].shape, needed.shape, strict=True)
     )
     if not fits or inputs[0].dtype != needed.dtype:
-        raise ModelError(f"{path}: its input is {inputs[0]}: {needed} is needed")
+        raise ModelError(f"{path}: its input is {inputs[0]}: {needed} is needed; {ADOPT_HINT}")
 
 
 def _check_outputs(path: Path, session: Session, fmt: InputFormat) -> None:
@@ -126,7 +127,7 @@ def _check_outputs(path: Path, session: Session, fmt: InputFormat) -> None:
     if output.shape != (1, 2) or not np.issubdtype(output.dtype, np.floating):
         raise ModelError(
             f"{path}: it gives {output.dtype} {output.shape}: (1, 2) is needed (normalized speed "
-            "and yaw rate)"
+            f"and yaw rate); {ADOPT_HINT}"
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pilotnet_brain.driving.model.errors import ModelError, WrittenDeviceError
+from pilotnet_brain.driving.model.errors import ADOPT_HINT, ModelError, WrittenDeviceError
 from pilotnet_brain.driving.model.network import error_line
 from pilotnet_brain.driving.model.self_test import Outputs
 from pilotnet_brain.driving.model.torchscript import devices_written_into
@@ -60,20 +60,23 @@ def _run_once(path: Path, module: TorchFunction, batch: torch.Tensor) -> tuple[f
         if isinstance(module, torch.jit.ScriptModule):
             written = devices_written_into(module) - {batch.device.type}
             if written:
-                fix = "call .cpu() on the network and its example before torch.jit.trace"
+                fix = (
+                    "call .cpu() on the network and its example before torch.jit.trace, or adopt "
+                    "it: pilotnet models adopt FILE"
+                )
                 raise WrittenDeviceError(
                     f"{path}: does not run on {batch.device.type}: it was exported on "
                     f"{', '.join(sorted(written))}, and that device is written into its code; "
                     f"{'use device cpu' if 'cpu' in written else fix}"
                 ) from error
         raise ModelError(
-            f"{path}: it does not take an input of shape {shape}: {error_line(error)}"
+            f"{path}: it does not take an input of shape {shape}: {error_line(error)}; {ADOPT_HINT}"
         ) from error
     if not isinstance(output, torch.Tensor) or tuple(output.shape) != (1, 2):
         kind = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ModelError(
             f"{path}: for an input of shape {shape} it gives {kind}: (1, 2) is needed "
-            "(normalized speed and yaw rate)"
+            f"(normalized speed and yaw rate); {ADOPT_HINT}"
         )
     if not output.dtype.is_floating_point:
         raise ModelError(f"{path}: its outputs are {output.dtype}: floating point is needed")

@@ -88,6 +88,16 @@ def devices_written_into(module: torch.jit.ScriptModule) -> set[str]:
     return {torch.device(value).type for value in values}
 
 
+def write_device(frozen: torch.jit.ScriptModule, device: str) -> None:
+    """Make every device that a frozen module's code names this one, in place."""
+    graph: Any = frozen.graph  # torch's stubs leave out half of its methods
+    for node in list(_all_nodes(graph)):
+        if node.kind() == "prim::Constant" and str(node.output().type()) == "Device":
+            constant = graph.insertConstant(torch.device(device))
+            constant.node().moveBefore(node)
+            node.output().replaceAllUsesWith(constant)
+
+
 def convolve_channels_last(frozen: torch.jit.ScriptModule) -> None:
     """Lay out the constant weights of a frozen module's convolutions channels last, in place.
 

@@ -66,10 +66,36 @@ def test_pickles_are_named_and_never_unpickled(tmp_path):
     assert not mark.exists()
 
 
+def test_other_archives_are_named_with_what_helps(tmp_path):
+    program = torch.export.export(torch.nn.Linear(2, 2), (torch.rand(1, 2),))
+    torch.export.save(program, tmp_path / "program.pt2")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", b"")
+    for name, said in [("program.pt2", "torch.export.*trace"), ("model.keras", "Keras.*tf2onnx")]:
+        with pytest.raises(ModelError, match=said):
+            read_archive(tmp_path / name)
+
+
+def test_nothing_is_kept_that_another_export_of_the_network_would_have_otherwise():
+    """torch names every archive by what is in it, source positions and the machine's paths too."""
+    with quiet_deprecation():
+        data = save_bytes(torch.jit.trace(torch.nn.Linear(2, 2), torch.rand(1, 2)), {})
+    slim = without_debug_files(data)
+
+    def kinds(archive: bytes) -> set[str]:
+        names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+        return {Path(name).name for name in names if name.endswith(("_id", ".debug_pkl"))}
+
+    assert "serialization_id" in kinds(data) and not kinds(slim)
+    load_bytes(slim)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras.*tf2onnx"),
+        (b"\x1c\x00\x00\x00TFL3" + bytes(100), "TensorFlow Lite.*tf2onnx"),
         (b"epoch,loss\n1,0.5\n", "neither TorchScript nor ONNX"),
         (bytes(5000), "neither TorchScript nor ONNX"),
     ],

@@ -1,0 +1,1 @@
+"""Networks of other people, made model files that the brain drives with."""
