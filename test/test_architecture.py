@@ -15,7 +15,7 @@ import pilotnet_brain
 PACKAGE = Path(pilotnet_brain.__file__).parent
 FLOORS = (
     {"__init__", "errors"},
-    {"atomic_file", "message_table", "package_share", "machine", "user_path"},
+    {"atomic_file", "end_with_parent", "message_table", "package_share", "machine", "user_path"},
     {"startup"},
     {"bags"},
     {"circuits"},

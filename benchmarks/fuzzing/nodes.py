@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.machine import made_by
 from pilotnet_brain.runs.folder import RunFolder
 from pilotnet_brain.runs.graph import NodeSpec, run_graph
 from pilotnet_brain.runs.processes import command_line
-from pilotnet_brain.runs.signals import end_with_parent
 from pilotnet_brain.runs.spec import RunSpec
 
 BRAIN_COMMANDS = "/fuzz/brain_commands"

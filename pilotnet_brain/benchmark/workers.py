@@ -13,6 +13,7 @@ from typing import TypeVar
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import UserError
 
 Item = TypeVar("Item")
@@ -99,15 +100,19 @@ def _finished(
         return_as="generator_unordered",
         pre_dispatch="n_jobs",
         batch_size=1,
-        initializer=_leave_ctrl_c_to_the_caller,
+        initializer=_begin_work,
     )
     calls = [delayed(_numbered)(call, number, item) for number, item in waiting.items()]
     for number, result in parallel(calls):
         yield waiting.pop(number), result
 
 
-def _leave_ctrl_c_to_the_caller() -> None:
-    """In a worker: the terminal sends it too, and every worker would print a traceback."""
+def _begin_work() -> None:
+    """In a worker: end with the caller, and leave Ctrl-C to it.
+
+    The terminal sends that to the workers, too, and each would print a traceback.
+    """
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

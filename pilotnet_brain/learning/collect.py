@@ -28,6 +28,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
+from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import input_warnings_told_before
 from pilotnet_brain.learning.dataset import (
     COLUMNS,
@@ -63,7 +64,7 @@ def collect(folder: Path, recipe: Recipe, jobs: int = -1) -> Iterator[tuple[int,
     waiting = np.flatnonzero(done == 0).tolist()
     finished = recipe.worlds - len(waiting)
     yield finished, recipe.worlds
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", initializer=end_with_parent)
     for world in parallel(delayed(_drive_world)(folder, recipe, number) for number in waiting):
         done[world] = 1
         done.flush()

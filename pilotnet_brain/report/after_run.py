@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.package_share import installed_command, pilotnet_command
 from pilotnet_brain.runs.events import KILLED, STOPPING, last_reason, read_events
 from pilotnet_brain.runs.folder import RunFolder
-from pilotnet_brain.runs.signals import end_with_parent
 
 
 def show_run(folder: RunFolder) -> bool:

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.events import KILLED, process_environment, record_event
 from pilotnet_brain.runs.graph import NodeSpec
-from pilotnet_brain.runs.signals import end_with_parent
 
 _POLL_S = 0.02
 _ZERO_COMMAND_S = 0.15

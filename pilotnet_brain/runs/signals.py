@@ -6,16 +6,15 @@ of a SIGTERM without a word to its nodes, ``pilotnet drive`` of a SIGKILL.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Mapping
 from types import FrameType
 
+from pilotnet_brain.end_with_parent import end_with_parent
+
 LEADER_VARIABLE = "PILOTNET_RUN_LEADER"
 """Environment variable with the process id of who leads the run."""
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 _EXIT_LIMIT_S = 4.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -54,11 +53,6 @@ class StopSignal:
 def leader_environment() -> dict[str, str]:
     """Return what tells a node that this process leads its run."""
     return {LEADER_VARIABLE: str(os.getpid())}
-
-
-def end_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when its parent dies."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def end_with_leader(environment: Mapping[str, str] | None = None) -> None:

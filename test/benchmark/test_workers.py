@@ -1,7 +1,9 @@
 """Calls on many processes: each is made, whatever dies, and one that kills is given up alone."""
 
 import os
+import select
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -48,6 +50,24 @@ def test_a_call_that_kills_every_process_is_given_up_alone(squares):
     results = dict(call_in_processes(squares, [2, 3, -2, 4, 5], 2))
     assert isinstance(results.pop(-2), WorkerDied)
     assert {item: result[0] for item, result in results.items()} == {2: 4, 3: 9, 4: 16, 5: 25}
+
+
+def test_workers_end_with_a_caller_that_is_killed():
+    program = """
+import os, time
+from pilotnet_brain.benchmark.workers import call_in_processes
+for item, pid in call_in_processes(lambda n: n and time.sleep(600) or os.getpid(), [0, 1, 1], 2):
+    print(pid, flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as caller:
+        worker = int(caller.stdout.readline())
+        ended = os.pidfd_open(worker)
+        caller.kill()
+    # The descriptor of a process becomes readable when it ends.
+    assert select.select([ended], [], [], 30.0)[0]
+    os.close(ended)
 
 
 def test_a_cluster_that_is_not_there_is_an_error_with_a_mend(squares, monkeypatch):
