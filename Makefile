@@ -125,6 +125,10 @@ soak: $(DEV_STAMP) ## Start and stop 200 runs, some by SIGKILL, then drive for t
 faults: $(DEV_STAMP) ## Inject faults into live runs, and check what must hold (40 minutes)
 	@exec $(VENV)/bin/python benchmarks/faults.py --out benchmarks/fault_campaign/results.md $(ARGS)
 
+.PHONY: fuzz-models
+fuzz-models: $(DEV_STAMP) ## Load 2,000 damaged model files (10 minutes; benchmarks/fuzz_models.py --help)
+	@exec $(VENV)/bin/python benchmarks/fuzz_models.py $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(RUN_STAMP) ## Send hostile messages to the nodes of a run (2 minutes; benchmarks/fuzz.py --help)
 	@exec $(VENV)/bin/python benchmarks/fuzz.py $(ARGS)
