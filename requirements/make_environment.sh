@@ -127,14 +127,19 @@ new_environment() {
     fi
 }
 
+# numpy 1 is what cv_bridge is built for on Ubuntu 22.04 and 24.04; Lyrical's Ubuntu has numpy 2.
+constraints_of() {
+    case $1 in
+    humble | jazzy | kilted) echo constraints-ros-sourced.txt ;;
+    *) echo constraints.txt ;;
+    esac
+}
+
 install_packages() {
-    local constraints=$here/constraints.txt
+    local constraints
+    constraints=$here/$(constraints_of "$flavour")
     local wanted=(-r "$here/run.txt")
-    if [ "$flavour" = wheels ]; then
-        wanted+=(-r "$here/ros.txt")
-    else
-        constraints=$here/constraints-ros-sourced.txt
-    fi
+    if [ "$flavour" = wheels ]; then wanted+=(-r "$here/ros.txt"); fi
     if [ "$purpose" = dev ]; then wanted+=(-r "$here/dev.txt"); fi
     local pip=("$venv_python" -m pip --disable-pip-version-check -qq install -c "$constraints")
     if [ -n "${TORCH_INDEX:-}" ]; then

@@ -190,10 +190,30 @@ def test_constraints_under_a_sourced_ros_fit_its_cv_bridge() -> None:
     assert newest("empy") < [4]
 
 
+@pytest.mark.parametrize(
+    ("flavour", "name"),
+    [
+        ("wheels", "constraints.txt"),
+        ("humble", "constraints-ros-sourced.txt"),
+        ("jazzy", "constraints-ros-sourced.txt"),
+        ("kilted", "constraints-ros-sourced.txt"),
+        ("lyrical", "constraints.txt"),
+        ("rolling", "constraints.txt"),
+    ],
+)
+def test_each_ros_gets_the_constraints_that_fit_its_numpy(flavour: str, name: str) -> None:
+    script = (ROOT / "requirements" / "make_environment.sh").read_text()
+    function = script[script.index("constraints_of()") :].partition("\n}\n")[0] + "\n}\n"
+    program = f"{function} constraints_of {flavour}"
+    said = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == name
+
+
 def test_gazebo_is_asked_for_only_where_it_exists() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     conditions = {d.text: d.get("condition") for d in manifest.iter("exec_depend")}
     assert conditions.pop("gazebo_ros") == "$ROS_DISTRO == humble"
+    assert conditions.pop("gazebo_msgs") == "$ROS_DISTRO == humble or $ROS_DISTRO == jazzy"
     assert set(conditions.values()) == {None}
 
 
