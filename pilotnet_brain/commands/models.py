@@ -192,14 +192,13 @@ def compare_runtimes(
 
 
 @app.command("export")
-def export_model(
-    model: Annotated[str, typer.Argument(help="Name or path of a model.")],
-    format_: Annotated[str, typer.Option("--format", help="What to export to: onnx.")] = "onnx",
+def export_models(
+    models: Annotated[list[str], typer.Argument(help="Names or paths; all: the shipped ones.")],
     out: Annotated[
-        Path | None, typer.Option(help="File or folder to write to. [default: MODEL.onnx here]")
+        Path | None, typer.Option(help="File, or folder, to write to. [default: MODEL.onnx here]")
     ] = None,
 ) -> None:
-    """Export a model to ONNX, float or int8, for other runtimes.
+    """Export models to ONNX, float or int8, for other runtimes.
 
     ONNX Runtime runs the exported network on rendered frames; the file is written only if its
     outputs agree with the original's: to 1e-4, int8 to 0.02, as its rounding is the runtime's. The
@@ -209,25 +208,26 @@ def export_model(
     Examples:
       pilotnet models export baseline
       pilotnet models export static_quant --out car/pilot.onnx
+      pilotnet models export all --out onnx/
     """
     from pilotnet_brain.driving.model.archive import read_record
-    from pilotnet_brain.driving.model.catalogue import resolve_model
+    from pilotnet_brain.driving.model.catalogue import model_names, resolve_model
     from pilotnet_brain.driving.model.record import ModelRecord
     from pilotnet_brain.learning.example_inputs import example_inputs
     from pilotnet_brain.learning.onnx_export import INPUT, OUTPUT, export_onnx
 
-    if format_ != "onnx":
-        raise UserError(f"unknown format {format_!r}; there is onnx")
-    path = resolve_model(model)
-    fmt = (read_record(path) or ModelRecord()).input_format
-    pixels, source = example_inputs(fmt)
-    file = Path(f"{path.stem}.onnx") if out is None else out
-    file = file / f"{path.stem}.onnx" if file.is_dir() else file
-    difference = export_onnx(path, file, pixels)
-    typer.echo(
-        f"{file} is written: input {INPUT} (1, 3, {fmt.height}, {fmt.width}), output {OUTPUT} "
-        f"(1, 2); ONNX Runtime differs by {difference:.1e} on {len(pixels)} frames, {source}"
-    )
+    paths = [resolve_model(name) for name in (model_names() if models == ["all"] else models)]
+    for path in paths:
+        fmt = (read_record(path) or ModelRecord()).input_format
+        pixels, source = example_inputs(fmt)
+        file = Path(f"{path.stem}.onnx") if out is None else out
+        if len(paths) > 1 or file.is_dir():
+            file = (Path() if out is None else out) / f"{path.stem}.onnx"
+        difference = export_onnx(path, file, pixels)
+        typer.echo(
+            f"{file} is written: input {INPUT} (1, 3, {fmt.height}, {fmt.width}), output {OUTPUT} "
+            f"(1, 2); ONNX Runtime differs by {difference:.1e} on {len(pixels)} frames, {source}"
+        )
 
 
 app.command("adopt")(adopt_model)

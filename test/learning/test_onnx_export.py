@@ -163,15 +163,17 @@ def test_the_command_exports_the_shipped_baseline_checked_on_rendered_frames(tmp
     assert out.stat().st_size > 6_000_000
 
 
-def test_another_format_is_refused(capsys):
-    assert main(["models", "export", "baseline", "--format", "tflite"]) == 2
-    assert "there is onnx" in capsys.readouterr().err
-
-
 def test_a_folder_gets_the_models_own_name(pilotnet_file, tmp_path, capsys):
     assert main(["models", "export", str(pilotnet_file), "--out", str(tmp_path)]) == 0
     assert (tmp_path / "float.onnx").is_file()
     assert f"{tmp_path / 'float.onnx'} is written" in capsys.readouterr().out
+
+
+def test_several_are_written_into_a_folder_that_is_made(pilotnet_file, tmp_path, capsys):
+    folder = tmp_path / "onnx"
+    arguments = ["models", "export", str(pilotnet_file), "tiny_quant", "--out", str(folder)]
+    assert main(arguments) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["float.onnx", "tiny_quant.onnx"]
 
 
 def test_a_file_that_cannot_be_written_is_named_and_no_temporary_one(pilotnet_file, tmp_path):

@@ -46,6 +46,20 @@ class Session(ABC):
     outputs: list[End]
 
     @abstractmethod
+    def __init__(self, data: bytes, device: str, threads: int) -> None:
+        """Load a graph.
+
+        Args:
+            data: of the ONNX file.
+            device: "auto", "cpu" or "cuda".
+            threads: of the CPU.
+
+        Raises:
+            ModelError: the runtime has not the device.
+            Whatever the runtime raises for a graph that it cannot load.
+        """
+
+    @abstractmethod
     def runner(self, batch: NDArray[np.float32]) -> Callable[[], NDArray[Any]]:
         """Return what runs the graph on whatever the buffer holds, and returns its first output.
 
@@ -143,7 +157,7 @@ def open_session(archive: ModelArchive, device: str, threads: int, runtime: str)
             f"pip install {asked[0]}"
         )
     try:
-        return SESSIONS[found[0]](archive.data, device, threads)  # type: ignore[call-arg]
+        return SESSIONS[found[0]](archive.data, device, threads)
     except ModelError:
         raise
     except Exception as error:  # the runtimes' kinds of error are not public
