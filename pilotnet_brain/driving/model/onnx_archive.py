@@ -55,8 +55,8 @@ def read_onnx(path: Path, data: bytes) -> tuple[bytes | None, bytes | None]:
     if expected is not None and hashlib.sha256(model.graph).hexdigest() != expected:
         raise ModelError(
             f"{path}: damaged, or changed by another tool: its graph has another checksum than its "
-            "metadata says; copy the file again, or clear its metadata and adopt it (pilotnet models "
-            "adopt)"
+            "metadata says; copy the file again, or clear its metadata and adopt it (pilotnet "
+            "models adopt)"
         )
     record = metadata.get(RECORD_KEY)
     return None if record is None else record.encode(), _frames(path, metadata)
