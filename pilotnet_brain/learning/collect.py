@@ -1,5 +1,9 @@
 """Collecting a data set: the expert drives, and each frame is labelled with its command.
 
+As the brain does, half of the frames are warped to where the car was some frames later
+(`driving.delay`), with the expert's command there; and in some worlds the camera is another one,
+whose frames are warped to the model's (`driving.camera`).
+
 A data set is a list of worlds. Each world (a circuit, a direction, a look) gives the same number of
 frames, driven in short stints that start anywhere on the circuit, on the line or off it, so that
 the network learns to come back. Everything follows from the seed and the world's number: the same
@@ -9,6 +13,7 @@ command makes the same data set, whatever the number of processes, and resumes w
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -25,6 +30,7 @@ from numpy.typing import NDArray
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.circuit import Circuit
+from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Camera, Motion, Pose, VirtualCamera
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
@@ -38,13 +44,16 @@ from pilotnet_brain.learning.dataset import (
     DataSetError,
 )
 from pilotnet_brain.learning.recipe import FRAMES_PER_WORLD, Recipe, draw_world
-from pilotnet_brain.simulation.car import CAMERA_HZ, CAR_WIDTH_M
-from pilotnet_brain.simulation.looks import looks_of_seed
+from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION, CAR_WIDTH_M, CarState
+from pilotnet_brain.simulation.looks import Looks, looks_of_seed
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
 _STEPS_PER_FRAME = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
 _MAX_DELAY_S = 0.1
+_LONGEST_DELAY_FRAMES = 8
+"""0.4 s."""
+_OTHER_CAMERA_SHARE = 0.25
 _MAX_YAW_RATE = -JDEROBOT_RANGE.yaw_rate_min
 
 
@@ -117,13 +126,18 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     count = min(FRAMES_PER_WORLD, recipe.frames - first)
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")
     frames = None if recipe.full_frames else np.load(folder / FRAMES_FILE, mmap_mode="r+")
+    camera = JDEROBOT_CAMERA
+    if frames is not None:
+        camera, looks = _draw_camera(looks, rng)
+    view = VirtualCamera(JDEROBOT_CAMERA, JDEROBOT, camera)
     with MujocoSimulator(circuit, looks) as simulator:
         expert = Expert(circuit, recipe.style)
-        driven = _drive(simulator, expert, rng, count)
-        for number, (frame, label) in enumerate(driven, start=first):
+        longest = 0 if frames is None else _LONGEST_DELAY_FRAMES
+        driven = _drive(simulator, expert, rng, count, longest)
+        for number, (frame, motion, label) in enumerate(driven, start=first):
             labels[number] = (*label, world)
             if frames is not None:
-                network_input(frame, out=frames[number])
+                network_input(frame, JDEROBOT, frames[number], view.homography(motion))
             else:
                 picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(folder / f"{number}.png"), picture)
@@ -140,22 +154,72 @@ def reversed_circuit(circuit: Circuit) -> Circuit:
 
 
 Label = tuple[float, float, float, float, float]
+Sample = tuple[NDArray[np.uint8], Motion, Label]
+"""A frame (480, 640, 3), the car's motion since, and the label of the pose that it led to."""
+
+
+def _draw_camera(looks: Looks, rng: np.random.Generator) -> tuple[Camera, Looks]:
+    """Return the camera that the frames are warped from, and the looks with it.
+
+    In most worlds it is the model's. What the looks have drawn of its mounting stays unknown.
+    """
+    if rng.random() >= _OTHER_CAMERA_SHARE:
+        return JDEROBOT_CAMERA, looks
+    fov = float(rng.uniform(1.2, 1.8))
+    offset = rng.uniform([-0.1, -0.1, -0.03], [0.1, 0.1, 0.12])
+    roll, pitch, yaw = rng.uniform(-1.0, 1.0, 3) * [0.12, 0.12, 0.12]
+    x, y, z = np.add(CAMERA_POSITION, offset).tolist()
+    pose = Pose(x, y, z, float(roll), float(pitch), float(yaw))
+    seen = replace(
+        looks,
+        camera_fov=fov,
+        camera_offset=tuple(np.add(looks.camera_offset, offset).tolist()),
+        camera_roll=looks.camera_roll + pose.roll,
+        camera_pitch=looks.camera_pitch + pose.pitch,
+        camera_yaw=looks.camera_yaw + pose.yaw,
+    )
+    return JDEROBOT_CAMERA.with_fov(fov).at(pose), seen
 
 
 def _drive(
-    simulator: MujocoSimulator, expert: Expert, rng: np.random.Generator, count: int
-) -> Iterator[tuple[NDArray[np.uint8], Label]]:
-    """Drive stints in one world; yields `count` frames (480, 640, 3), each with its label."""
+    simulator: MujocoSimulator, expert: Expert, rng: np.random.Generator, count: int, longest: int
+) -> Iterator[Sample]:
+    """Drive stints in one world; yields `count` samples.
+
+    The motions are of up to `longest` frames.
+    """
     left = count
     while left:
         length = min(left, int(rng.integers(30, 50) if rng.random() < 0.15 else 8))
-        yield from _stint(simulator, expert, rng, length)
+        yield from _with_delays(_stint(simulator, expert, rng, length), rng, longest)
         left -= length
+
+
+def _with_delays(
+    stint: Iterator[tuple[NDArray[np.uint8], CarState, Label]],
+    rng: np.random.Generator,
+    longest: int,
+) -> Iterator[Sample]:
+    """Yield each label of a stint with the frame of that pose, or of one some frames before."""
+    before: deque[tuple[NDArray[np.uint8], CarState]] = deque(maxlen=longest + 1)
+    for frame, state, label in stint:
+        before.append((frame, state))
+        back = int(rng.integers(1, len(before) + 1)) if rng.random() < 0.5 else 1
+        earlier, there = before[-back]
+        yield earlier, _motion(there, state), label
+
+
+def _motion(there: CarState, here: CarState) -> Motion:
+    """Return the later of two poses in the frame of the earlier one."""
+    dx, dy = here.x - there.x, here.y - there.y
+    cos, sin = math.cos(there.yaw), math.sin(there.yaw)
+    turned = math.remainder(here.yaw - there.yaw, math.tau)
+    return Motion(cos * dx + sin * dy, cos * dy - sin * dx, turned)
 
 
 def _stint(
     simulator: MujocoSimulator, expert: Expert, rng: np.random.Generator, length: int
-) -> Iterator[tuple[NDArray[np.uint8], Label]]:
+) -> Iterator[tuple[NDArray[np.uint8], CarState, Label]]:
     """Drive `length` frames from a drawn start; commands take effect after a drawn delay."""
     circuit = simulator.circuit
     lateral, heading_error = _draw_offset(circuit, rng)
@@ -171,7 +235,7 @@ def _stint(
             # The network's output range has no more.
             command = Command(speed, min(max(yaw_rate, -_MAX_YAW_RATE), _MAX_YAW_RATE))
             deviation, error = here.lateral_deviation, here.heading_error(state.yaw)
-            yield simulator.render(), (*command, deviation, error, here.curvature)
+            yield simulator.render(), state, (*command, deviation, error, here.curvature)
             in_flight.append((step + delay_steps, command))
             if step == 0:
                 simulator.command(*command)
@@ -198,4 +262,4 @@ def _draw_offset(circuit: Circuit, rng: np.random.Generator) -> tuple[float, flo
     if kind < 0.75:
         return float(rng.normal(0.0, 0.15)), float(rng.normal(0.0, 0.12))
     room = circuit.asphalt_half_width - 0.5 * CAR_WIDTH_M - 0.15
-    return float(rng.uniform(-room, room)), float(rng.uniform(-0.6, 0.6))
+    return float(rng.uniform(-room, room)), float(rng.uniform(-0.85, 0.85))

@@ -29,14 +29,14 @@ CAR_WIDTH_M = 0.4
 CAR_HEIGHT_M = 0.3
 
 
-def camera_focal_length() -> float:
+def camera_focal_length(horizontal_fov: float = CAMERA_HORIZONTAL_FOV) -> float:
     """Return the camera's focal length in pixels (pinhole, square pixels)."""
-    return 0.5 * CAMERA_WIDTH / math.tan(0.5 * CAMERA_HORIZONTAL_FOV)
+    return 0.5 * CAMERA_WIDTH / math.tan(0.5 * horizontal_fov)
 
 
-def camera_vertical_fov() -> float:
+def camera_vertical_fov(horizontal_fov: float = CAMERA_HORIZONTAL_FOV) -> float:
     """Return the camera's vertical field of view, rad."""
-    return 2.0 * math.atan(0.5 * CAMERA_HEIGHT / camera_focal_length())
+    return 2.0 * math.atan(0.5 * CAMERA_HEIGHT / camera_focal_length(horizontal_fov))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ class Looks:
 
     asphalt: Colour = (0.30, 0.30, 0.31)  #: colour of the road
     verge: Colour = (0.20, 0.36, 0.13)  #: colour of the ground next to the road
-    line: Colour = (0.80, 0.04, 0.04)  #: colour of the centerline
+    line: Colour | None = (0.80, 0.04, 0.04)  #: colour of the centerline, or None
     wall: Colour = (0.16, 0.16, 0.18)  #: colour of the walls
+    wall_foot: float = 1.0  #: brightness of the walls at their foot over that at half their height
     #: colours at the horizon and at the zenith
     sky: tuple[Colour, Colour] = ((0.75, 0.82, 0.90), (0.30, 0.50, 0.80))
     texture_strength: float = 0.25  #: how far the surfaces' grain departs from their colour, 0..1
@@ -49,6 +50,7 @@ class Looks:
     camera_pitch: float = 0.0  #: mounting error, rad, downwards positive
     camera_yaw: float = 0.0  #: mounting error, rad
     noise: float = 0.0  #: standard deviation of the sensor's noise, grey levels of 255
+    camera_fov: float = 1.57  #: horizontal field of view, rad
     blur: float = 0.0  #: standard deviation of the lens' blur, pixels
 
     @property
@@ -62,6 +64,8 @@ class Looks:
         )
 
 
+_LEAST_CONTRAST = 0.2
+"""Of the line to the road, or without a line of what lies next to the road."""
 PLAIN = Looks()
 """The look of the shipped world, close to JdeRobot's: grey road, red line, dark walls, grass."""
 
@@ -74,15 +78,21 @@ def looks_of_seed(seed: int) -> Looks:
 def random_looks(seed: int) -> Looks:
     """Return the random looks of a seed: the same for the same seed, on every machine."""
     rng = np.random.default_rng([seed, 0x100C5])
-    grey = rng.uniform(0.12, 0.62)
-    wall_shade = rng.uniform(0.05, 0.35) if rng.random() < 0.6 else rng.uniform(0.35, 0.9)
+    grey = _asphalt_shade(rng)
+    asphalt = _tinted(rng, grey, 0.05)
+    wall_shade = rng.uniform(0.05, 0.35) if rng.random() < 0.5 else rng.uniform(0.35, 0.9)
+    wall, verge, walls = _tinted(rng, wall_shade, 0.12), _verge(rng), bool(rng.random() < 0.85)
+    line = _line(rng, asphalt)
+    if line is None and _contrast(wall if walls else verge, asphalt) < _LEAST_CONTRAST:
+        line = _red(rng)  # else nothing would show where the road is
     return Looks(
-        asphalt=_tinted(rng, grey, 0.05),
-        verge=_verge(rng),
-        line=_red(rng),
-        wall=_tinted(rng, wall_shade, 0.12),
+        asphalt=asphalt,
+        verge=verge,
+        line=line,
+        wall=wall,
+        wall_foot=float(rng.uniform(0.1, 0.7)) if rng.random() < 0.4 else 1.0,
         sky=(_tinted(rng, rng.uniform(0.5, 1.0), 0.1), _tinted(rng, rng.uniform(0.2, 0.9), 0.3)),
-        texture_strength=float(rng.uniform(0.0, 0.7)),
+        texture_strength=float(rng.uniform(0.0, 0.9)),
         texture_seed=int(rng.integers(1 << 31)),
         line_width_scale=float(rng.uniform(0.8, 1.3)),
         asphalt_width_scale=float(rng.uniform(0.92, 1.1)),
@@ -90,10 +100,10 @@ def random_looks(seed: int) -> Looks:
         kerbs=_kerbs(rng) if rng.random() < 0.35 else None,
         start_line=bool(rng.random() < 0.6),
         crossings=float(rng.choice([0.0, 4.0, 12.0, 25.0])),
-        walls=bool(rng.random() < 0.85),
+        walls=walls,
         wall_signs=bool(rng.random() < 0.5),
         ambient=float(rng.uniform(0.3, 0.75)),
-        sun=float(rng.uniform(0.1, 0.7)),
+        sun=float(rng.uniform(0.1, 0.7)) if rng.random() < 0.85 else 0.0,
         sun_azimuth=float(rng.uniform(-math.pi, math.pi)),
         sun_elevation=float(rng.uniform(0.3, 1.5)),
         camera_offset=(
@@ -118,6 +128,38 @@ def _tinted(rng: np.random.Generator, shade: float, tint: float) -> Colour:
 def _red(rng: np.random.Generator) -> Colour:
     hue = rng.normal(0.0, 0.012) % 1.0
     return colorsys.hsv_to_rgb(hue, rng.uniform(0.72, 1.0), rng.uniform(0.45, 1.0))
+
+
+def _asphalt_shade(rng: np.random.Generator) -> float:
+    """Return the road's grey: dark in a third of the worlds, nearly white in a few."""
+    kind = rng.random()
+    if kind < 0.35:
+        return float(rng.uniform(0.10, 0.26))
+    return float(rng.uniform(0.2, 0.62) if kind < 0.9 else rng.uniform(0.62, 0.95))
+
+
+def _line(rng: np.random.Generator, asphalt: Colour) -> Colour | None:
+    """Return the line's colour: red in half of the worlds, any other, or no line at all."""
+    kind = rng.random()
+    if kind < 0.5:
+        return _red(rng)
+    if kind < 0.62:
+        return None
+    if kind < 0.74:
+        line = _tinted(rng, rng.uniform(0.75, 1.0), 0.05)
+    elif kind < 0.84:  # yellow
+        line = colorsys.hsv_to_rgb(
+            rng.uniform(0.11, 0.18), rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)
+        )
+    else:
+        line = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.5, 1.0), rng.uniform(0.35, 1.0))
+    # One that cannot be told from the road is no line.
+    return line if _contrast(line, asphalt) > _LEAST_CONTRAST else _red(rng)
+
+
+def _contrast(colour: Colour, other: Colour) -> float:
+    """Return the largest difference in a channel, 0..1."""
+    return max(abs(a - b) for a, b in zip(colour, other, strict=True))
 
 
 def _verge(rng: np.random.Generator) -> Colour:

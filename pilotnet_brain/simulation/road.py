@@ -72,7 +72,7 @@ def surface_pictures(looks: Looks) -> dict[str, Texture]:
     return {
         "verge": _grained(looks.verge, strength, rng),
         "asphalt": _grained(looks.asphalt, strength, rng),
-        "line": _grained(looks.line, 0.4 * strength, rng),
+        "line": _grained(looks.line or _WHITE, 0.4 * strength, rng),
         "wall": _wall_face(looks, rng),
         "chequer": _chequered(_WHITE, _BLACK, 16, 4),
         "stripe": _two_tone(_WHITE, _WHITE),
@@ -91,7 +91,8 @@ def road_surfaces(circuit: Circuit, looks: Looks) -> Iterator[Surface]:
     yield from _crossings(circuit, looks, half)
     for k in range(count):
         start, end = k * length, (k + 1) * length
-        yield _surface(k, "line", ribbon(line, start, end, -paint, paint, 0.004), 1.0)
+        if looks.line is not None:
+            yield _surface(k, "line", ribbon(line, start, end, -paint, paint, 0.004), 1.0)
         for name, side in (("left", 1.0), ("right", -1.0)):
             if looks.walls:
                 face = wall(line, start, end, side * half, circuit.wall_height)
@@ -242,7 +243,12 @@ def _chequered(first: Colour, second: Colour, columns: int, rows: int) -> Textur
 
 def _wall_face(looks: Looks, rng: np.random.Generator) -> Texture:
     """Return 16 m of a wall, up along the columns: its colour, with signs where looks ask."""
-    face = np.tile(_grained(looks.wall, looks.texture_strength, rng)[:, :64], (4, 1, 1))
+    grained = _grained(looks.wall, looks.texture_strength, rng)[:, :64]
+    if looks.wall_foot != 1.0:
+        up = np.clip(np.linspace(0.0, 2.0, grained.shape[1]), 0.0, 1.0)
+        shade = looks.wall_foot + (1.0 - looks.wall_foot) * up
+        grained = np.round(grained * shade[None, :, None]).astype(np.uint8)
+    face = np.tile(grained, (4, 1, 1))
     if not looks.wall_signs:
         return face
     for top in range(0, len(face), 128):

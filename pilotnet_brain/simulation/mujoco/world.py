@@ -158,7 +158,7 @@ def _add_car(spec: mujoco.MjSpec, looks: Looks) -> None:
         "pos": np.add(car.CAMERA_POSITION, looks.camera_offset),
         "quat": _camera_quaternion(looks),
     }
-    fovy = math.degrees(car.camera_vertical_fov())
+    fovy = math.degrees(car.camera_vertical_fov(looks.camera_fov))
     body.add_camera(name=CAMERA_NAME, fovy=fovy, **mount)
     _add_sky(spec, body, mount, looks)
 
@@ -171,7 +171,7 @@ def _add_sky(
     MuJoCo's own sky is a cube map: its sampling takes a software renderer a third of a frame, and
     its faces hide what lies farther away than 9 m. These are bands of one colour each.
     """
-    far, wide = 0.997 * car.CAMERA_FAR_M, 1.1 * car.CAMERA_FAR_M
+    far, wide = 0.997 * car.CAMERA_FAR_M, 2.0 * car.CAMERA_FAR_M
     edges = np.concatenate([[-1.5], np.linspace(0.5, 0.85 * car.CAMERA_FAR_M, _SKY_BANDS)])
     horizon, zenith = (np.asarray(colour) for colour in looks.sky)
     for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
