@@ -7,6 +7,7 @@ late commands take effect. The same conditions, amount and seed give the same ru
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION
 
 _MS = 1e-3
+_RED = (0.8, 0.04, 0.04)
 
 
 class DisturbanceError(UserError):
@@ -110,6 +112,24 @@ def _camera_shift(given: Conditions, metres: float, seed: int) -> Conditions:
     return replace(given, looks=replace(given.looks, camera_offset=(x, y + metres, z + metres)))
 
 
+def _line_hue(given: Conditions, degrees: float, seed: int) -> Conditions:
+    _, saturation, value = colorsys.rgb_to_hsv(*(given.looks.line or _RED))
+    colour = colorsys.hsv_to_rgb(degrees / 360.0 % 1.0, saturation, value)
+    return replace(given, looks=replace(given.looks, line=colour))
+
+
+def _line_whiteness(given: Conditions, share: float, seed: int) -> Conditions:
+    red, green, blue = (c + share * (0.92 - c) for c in given.looks.line or _RED)
+    return replace(given, looks=replace(given.looks, line=(red, green, blue)))
+
+
+def _line_width(given: Conditions, times: float, seed: int) -> Conditions:
+    looks = given.looks
+    if times == 0.0:
+        return replace(given, looks=replace(looks, line=None))
+    return replace(given, looks=replace(looks, line_width_scale=looks.line_width_scale * times))
+
+
 def _told(
     disturb: Callable[[Conditions, float, int], Conditions],
 ) -> Callable[[Conditions, float, int], Conditions]:
@@ -186,6 +206,27 @@ _ALL = (
         "exposure: every pixel so many times as bright, white at most",
         1.0, 0.0, 20.0, (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0),
         _brightness,
+    ),
+    Disturbance(
+        "line_hue",
+        "degrees",
+        "the line's colour: 0 red, 60 yellow, 120 green, 240 blue",
+        0.0, 0.0, 360.0, (0.0, 60.0, 120.0, 180.0, 240.0, 300.0),
+        _line_hue,
+    ),
+    Disturbance(
+        "line_whiteness",
+        "share",
+        "the line so far from its colour to white",
+        0.0, 0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0),
+        _line_whiteness,
+    ),
+    Disturbance(
+        "line_width",
+        "times",
+        "the line so many times as wide; 0: none",
+        1.0, 0.0, 5.0, (0.0, 0.25, 0.5, 1.0, 2.0),
+        _line_width,
     ),
     Disturbance(
         "camera_yaw",
