@@ -33,7 +33,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Camera, Motion, Pose, VirtualCamera
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
-from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
+from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat, network_input
 from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import input_warnings_told_before
 from pilotnet_brain.learning.dataset import (
@@ -54,6 +54,7 @@ _MAX_DELAY_S = 0.1
 _LONGEST_DELAY_FRAMES = 8
 """0.4 s."""
 _OTHER_CAMERA_SHARE = 0.25
+_WHOLE_FRAME = InputFormat(crop_top=0, crop_bottom=480, width=640, height=480)
 _MAX_YAW_RATE = -JDEROBOT_RANGE.yaw_rate_min
 
 
@@ -126,20 +127,18 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     count = min(FRAMES_PER_WORLD, recipe.frames - first)
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")
     frames = None if recipe.full_frames else np.load(folder / FRAMES_FILE, mmap_mode="r+")
-    camera = JDEROBOT_CAMERA
-    if frames is not None:
-        camera, looks = _draw_camera(looks, rng)
-    view = VirtualCamera(JDEROBOT_CAMERA, JDEROBOT, camera)
+    camera, looks = _draw_camera(looks, rng)
+    fmt = _WHOLE_FRAME if frames is None else JDEROBOT
+    view = VirtualCamera(JDEROBOT_CAMERA, fmt, camera)
     with MujocoSimulator(circuit, looks) as simulator:
         expert = Expert(circuit, recipe.style)
-        longest = 0 if frames is None else _LONGEST_DELAY_FRAMES
-        driven = _drive(simulator, expert, rng, count, longest)
+        driven = _drive(simulator, expert, rng, count)
         for number, (frame, motion, label) in enumerate(driven, start=first):
             labels[number] = (*label, world)
-            if frames is not None:
-                network_input(frame, JDEROBOT, frames[number], view.homography(motion))
-            else:
-                picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+            out = None if frames is None else frames[number]
+            seen = network_input(frame, fmt, out, view.homography(motion))
+            if frames is None:
+                picture = cv2.cvtColor(seen, cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(folder / f"{number}.png"), picture)
     labels.flush()
     if frames is not None:
@@ -182,26 +181,21 @@ def _draw_camera(looks: Looks, rng: np.random.Generator) -> tuple[Camera, Looks]
 
 
 def _drive(
-    simulator: MujocoSimulator, expert: Expert, rng: np.random.Generator, count: int, longest: int
+    simulator: MujocoSimulator, expert: Expert, rng: np.random.Generator, count: int
 ) -> Iterator[Sample]:
-    """Drive stints in one world; yields `count` samples.
-
-    The motions are of up to `longest` frames.
-    """
+    """Drive stints in one world; yields `count` samples."""
     left = count
     while left:
         length = min(left, int(rng.integers(30, 50) if rng.random() < 0.15 else 8))
-        yield from _with_delays(_stint(simulator, expert, rng, length), rng, longest)
+        yield from _with_delays(_stint(simulator, expert, rng, length), rng)
         left -= length
 
 
 def _with_delays(
-    stint: Iterator[tuple[NDArray[np.uint8], CarState, Label]],
-    rng: np.random.Generator,
-    longest: int,
+    stint: Iterator[tuple[NDArray[np.uint8], CarState, Label]], rng: np.random.Generator
 ) -> Iterator[Sample]:
     """Yield each label of a stint with the frame of that pose, or of one some frames before."""
-    before: deque[tuple[NDArray[np.uint8], CarState]] = deque(maxlen=longest + 1)
+    before: deque[tuple[NDArray[np.uint8], CarState]] = deque(maxlen=_LONGEST_DELAY_FRAMES + 1)
     for frame, state, label in stint:
         before.append((frame, state))
         back = int(rng.integers(1, len(before) + 1)) if rng.random() < 0.5 else 1

@@ -48,6 +48,11 @@ def test_targets_are_normalized_to_jderobots_range(folder):
     assert -7.1 + 14.2 * targets[:, 1] == pytest.approx(data.table["w"].to_numpy(), abs=1e-5)
 
 
+def alike(frames, others):
+    """The same frames, some of them warped to 640x480 first and resized then: in grey levels."""
+    return np.abs(frames.astype(np.int16) - others).mean(axis=(1, 2, 3)).max() < 2.0
+
+
 def test_exactly_the_frames_asked_for_are_made(folder, tmp_path):
     """The first frames are those of a larger set by the same seed, in either layout."""
     for name, pictures in (("compact", False), ("pictures", True)):
@@ -56,7 +61,8 @@ def test_exactly_the_frames_asked_for_are_made(folder, tmp_path):
             pass
         data = load_dataset(tmp_path / name)
         assert len(data) == len(data.table) == FRAMES_PER_WORLD + 7
-        assert np.array_equal(data.frames, load_dataset(folder).frames[: len(data)])
+        first = load_dataset(folder).frames[: len(data)]
+        assert alike(data.frames, first) if pictures else np.array_equal(data.frames, first)
     assert not (tmp_path / "pictures" / f"{FRAMES_PER_WORLD + 7}.png").exists()
 
 
@@ -102,7 +108,7 @@ def test_jderobots_layout_reads_as_the_same_frames(tmp_path):
             pass
     assert (tmp_path / "pictures" / "159.png").is_file()
     compact, read = load_dataset(tmp_path / "compact"), load_dataset(tmp_path / "pictures")
-    assert np.array_equal(compact.frames, read.frames)
+    assert alike(compact.frames, read.frames)
     assert compact.table.equals(read.table)
 
 
