@@ -36,6 +36,12 @@ def collect(
     lateral_acceleration: Annotated[
         float, typer.Option(min=1.0, help="The expert's in bends, m/s^2: more is faster.")
     ] = 12.0,
+    pursuit_time: Annotated[
+        float,
+        typer.Option(
+            min=0.05, max=1.0, help="How far ahead the expert steers, s: less follows tighter."
+        ),
+    ] = 0.2,
     pictures: Annotated[
         bool,
         typer.Option(
@@ -67,7 +73,11 @@ def collect(
         circuits=tuple(circuit) if circuit else TRAINING_CIRCUITS,
         random_share=random_share,
         plain_share=plain_share,
-        style=DrivingStyle(max_speed=max_speed, lateral_acceleration=lateral_acceleration),
+        style=DrivingStyle(
+            max_speed=max_speed,
+            lateral_acceleration=lateral_acceleration,
+            pursuit_time_s=pursuit_time,
+        ),
         full_frames=pictures,
     )
     for finished, worlds in collect_worlds(out, recipe, jobs):
