@@ -18,10 +18,17 @@ import numpy as np
 from pilotnet_brain.driving.camera_pose import Pose
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.runs.lockstep import LIVE_LATENCY_S, Conditions, Frame
-from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION
+from pilotnet_brain.simulation.car import (
+    CAMERA_HEIGHT,
+    CAMERA_HORIZONTAL_FOV,
+    CAMERA_HZ,
+    CAMERA_POSITION,
+    CAMERA_WIDTH,
+)
 
 _MS = 1e-3
 _RED = (0.8, 0.04, 0.04)
+_FIVE_DEGREES = math.radians(5.0)
 
 
 class DisturbanceError(UserError):
@@ -143,6 +150,38 @@ def _told(
         return replace(disturbed, known_camera=pose)
 
     return disturb_and_tell
+
+
+def _camera_fov(given: Conditions, radians: float, seed: int) -> Conditions:
+    return replace(given, looks=replace(given.looks, camera_fov=radians))
+
+
+def _frame_width(given: Conditions, pixels: float, seed: int) -> Conditions:
+    size = round(pixels), round(pixels * CAMERA_HEIGHT / CAMERA_WIDTH)
+
+    def shrink(frame: Frame) -> Frame:
+        return cv2.resize(given.sensor(frame), size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    return replace(given, sensor=shrink, frame_size=size)
+
+
+def _another_car(given: Conditions, share: float, seed: int) -> Conditions:
+    rng = np.random.default_rng([seed, 0xCA4])
+    moved = share * rng.uniform([-0.1, -0.1, 0.0], 0.1)
+    roll, pitch, yaw = share * rng.uniform(-_FIVE_DEGREES, _FIVE_DEGREES, 3)
+    looks = given.looks
+    seen = replace(
+        looks,
+        camera_offset=tuple(np.add(looks.camera_offset, moved).tolist()),
+        camera_roll=looks.camera_roll + roll,
+        camera_pitch=looks.camera_pitch + pitch,
+        camera_yaw=looks.camera_yaw + yaw,
+        camera_fov=looks.camera_fov + share * rng.uniform(-0.3, 0.2),
+    )
+    x, y, z = np.add(CAMERA_POSITION, moved).tolist()
+    told = Pose(x, y, z, float(roll), float(pitch), float(yaw))
+    latency_s = LIVE_LATENCY_S + share * rng.uniform(-LIVE_LATENCY_S, 0.2 - LIVE_LATENCY_S)
+    return replace(given, looks=seen, known_camera=told, latency_s=latency_s)
 
 
 def _brightness(given: Conditions, gain: float, seed: int) -> Conditions:
@@ -283,6 +322,28 @@ _ALL = (
         "as camera_shift, and the model is told",
         0.0, -0.08, 1.0, (-0.05, 0.0, 0.05, 0.1, 0.2, 0.4),
         _told(_camera_shift),
+    ),
+    Disturbance(
+        "camera_fov",
+        "rad",
+        "the camera's horizontal field of view, and the model is told",
+        CAMERA_HORIZONTAL_FOV, 0.3, 2.6, (0.8, 1.0, 1.2, 1.4, CAMERA_HORIZONTAL_FOV, 1.8, 2.0, 2.2),
+        _camera_fov,
+    ),
+    Disturbance(
+        "frame_width",
+        "pixels",
+        "frames of this width and three quarters of it in height",
+        float(CAMERA_WIDTH), 64.0, float(CAMERA_WIDTH), (640.0, 320.0, 160.0, 120.0, 80.0, 64.0),
+        _frame_width,
+    ),
+    Disturbance(
+        "another_car",
+        "share",
+        "a delay of 0 to 200 ms, a camera moved by up to 0.1 m, turned by up to 5 degrees about "
+        "each axis and 1.27 to 1.77 rad wide: drawn, and the model is told; times the share",
+        0.0, 0.0, 2.0, (0.0, 1.0, 2.0),
+        _another_car,
     ),
     Disturbance(
         "frame_rate",

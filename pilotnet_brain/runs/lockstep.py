@@ -25,7 +25,7 @@ from pilotnet_brain.driving.watchdog import FrameWatchdog, Verdict
 from pilotnet_brain.metrics.frame_record import FrameRecord
 from pilotnet_brain.metrics.run_metrics import Figure, Figures, RunMetrics
 from pilotnet_brain.metrics.trajectory import TrajectoryRow
-from pilotnet_brain.simulation.car import CAMERA_HZ, CarState
+from pilotnet_brain.simulation.car import CAMERA_HEIGHT, CAMERA_HZ, CAMERA_WIDTH, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
@@ -51,7 +51,7 @@ TIMED = (
 _STEPS_PER_POSE = 2
 
 Frame = NDArray[np.uint8]
-"""(480, 640, 3) RGB."""
+"""(height, width, 3) RGB; the simulator draws 480 x 640."""
 
 Sensor = Callable[[Frame], Frame]
 """What a camera makes of a frame before it is sent; it may write into the frame."""
@@ -88,6 +88,7 @@ class Conditions:
     latency_s: float = LIVE_LATENCY_S
     unknown_latency_s: float = 0.0  #: further seconds until then that the driver does not know of
     known_camera: Pose | None = None  #: where the camera sits, if the driver is told
+    frame_size: tuple[int, int] = (CAMERA_WIDTH, CAMERA_HEIGHT)  #: what the sensor gives, pixels
     camera_hz: float = CAMERA_HZ  #: how often the camera takes a frame
     sensor: Sensor = faithful  #: what the camera makes of its frames
     transport: Transport = prompt  #: how the frames reach the driver

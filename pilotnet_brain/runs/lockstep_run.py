@@ -22,7 +22,6 @@ from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.disturbances import disturb
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
-from pilotnet_brain.simulation.car import CAMERA_HEIGHT, CAMERA_WIDTH
 from pilotnet_brain.simulation.looks import looks_of_seed
 
 
@@ -69,8 +68,9 @@ def drive_spec(
 def _camera(spec: RunSpec, conditions: Conditions, trained: Camera) -> Camera:
     """Return the simulator's camera, as the driver is told that it is."""
     pose = pose_of_text(spec.camera_pose) if spec.camera_pose else conditions.known_camera
-    car_camera = CarCamera(pose, spec.camera_fov)
-    return car_camera.on_frames_of(CAMERA_WIDTH, CAMERA_HEIGHT, trained)
+    # A simulator's node tells its intrinsics by camera_info.
+    car_camera = CarCamera(pose, spec.camera_fov or conditions.looks.camera_fov)
+    return car_camera.on_frames_of(*conditions.frame_size, trained)
 
 
 def conditions_of(spec: RunSpec) -> Conditions:

@@ -24,6 +24,7 @@ from pilotnet_brain.runs.disturbances import (
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep, without_timings
 from pilotnet_brain.runs.lockstep_run import conditions_of, drive_spec
 from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.simulation.car import CAMERA_POSITION
 from pilotnet_brain.simulation.looks import random_looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
@@ -164,6 +165,50 @@ def test_the_camera_leans_to_the_right_as_asked():
     off = {angle: np.abs(turned(upright, angle) - seen).mean() for angle in (-8, 0, 4, 8, 12)}
     assert min(off, key=off.get) == 8
     assert off[8] < 0.4 * min(off[4], off[12])
+
+
+@pytest.mark.parametrize("radians", [1.2, 2.0])
+def test_the_camera_is_as_wide_as_asked(radians):
+    """A wider picture is smaller about its middle, by the ratio of the focal lengths."""
+    scale = math.tan(0.5 * radians) / math.tan(0.5 * 1.57)
+    matrix = cv2.getRotationMatrix2D((319.5, 239.5), 0.0, scale)
+    wide, usual = frame_of(disturb(PLAIN, "camera_fov", radians)), frame_of(PLAIN)
+    middle = (slice(180, 300), slice(240, 400))
+    seen = cv2.warpAffine(wide, matrix, (640, 480)).astype(float)
+    off = np.abs(seen[middle] - usual[middle]).mean()
+    assert off < 0.4 * np.abs(wide[middle].astype(float) - usual[middle]).mean()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (64, 48)])
+def test_frames_are_as_small_as_asked_and_show_the_same(width, height):
+    small = disturb(PLAIN, "frame_width", float(width))
+    frame = frame_of(small)
+    assert frame.shape == (height, width, 3)
+    assert small.frame_size == (width, height)
+    assert frame.mean() == pytest.approx(frame_of(PLAIN).mean(), abs=1.0)
+
+
+def test_of_another_car_all_that_is_drawn_is_told():
+    looks = random_looks(3)
+    cars = [disturb(Conditions(looks), "another_car", 1.0, seed) for seed in range(200)]
+    latencies = [car.latency_s for car in cars]
+    assert 0.0 <= min(latencies) < 0.01 < 0.19 < max(latencies) <= 0.2
+    for car in cars:
+        told, seen = car.known_camera, car.looks
+        moved = np.subtract(seen.camera_offset, looks.camera_offset)
+        assert told[:3] == pytest.approx(np.add(CAMERA_POSITION, moved))
+        assert np.abs(moved).max() <= 0.1 and moved[2] >= 0.0
+        turned = (
+            seen.camera_roll - looks.camera_roll,
+            seen.camera_pitch - looks.camera_pitch,
+            seen.camera_yaw - looks.camera_yaw,
+        )
+        assert told[3:] == pytest.approx(turned)
+        assert np.abs(turned).max() <= math.radians(5.0)
+        assert 1.27 <= seen.camera_fov <= 1.77
+    assert len({car.looks for car in cars}) == len(cars)
+    again = disturb(Conditions(looks), "another_car", 1.0, 7)
+    assert (again.looks, again.latency_s) == (cars[7].looks, cars[7].latency_s)
 
 
 @pytest.mark.parametrize("rate_hz", [10.0, 5.0, 15.0, 3.0])
