@@ -13,6 +13,7 @@ from pilotnet_brain.driving.model.catalogue import resolve_model
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.check import check_run
+from pilotnet_brain.runs.spec import parse_disturbance
 from pilotnet_brain.user_path import user_path
 
 _MADE_OF_A_SEED = re.compile(r"random-\d{1,9}")
@@ -64,7 +65,8 @@ def _check_startable(plan: BenchmarkPlan) -> None:
 
 
 def _check_disturbances(plan: BenchmarkPlan) -> None:
-    if not plan.disturbances:
+    of_series = [series.disturbance for series in plan.series.values() if series.disturbance]
+    if not plan.disturbances and not of_series:
         return
     # Brings the embedded simulator along, which a machine that drives in Gazebo may not have.
     from pilotnet_brain.runs.disturbances import find_disturbance
@@ -72,6 +74,9 @@ def _check_disturbances(plan: BenchmarkPlan) -> None:
     for name, amounts in plan.disturbances.items():
         for amount in amounts:
             find_disturbance(name).check(amount)
+    for disturbance in of_series:
+        name, amount = parse_disturbance(disturbance)
+        find_disturbance(name).check(amount)
 
 
 def _check_start_points(plan: BenchmarkPlan) -> None:

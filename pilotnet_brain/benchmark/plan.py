@@ -37,6 +37,7 @@ class Series:
     looks: tuple[int, ...] | str
     #: where the repetitions start in turn, m from the start line, or "drawn"
     start_points: tuple[float, ...] | str
+    disturbance: str = ""  #: of every run, NAME=AMOUNT; empty: the plan's
 
 
 class PlannedRun(NamedTuple):
@@ -115,9 +116,10 @@ class BenchmarkPlan:
         return str(path) if path.is_file() else ""
 
     def _runs(self) -> Iterator[PlannedRun]:
-        disturbances = [""]
-        disturbances += [f"{n}={a:g}" for n, amounts in self.disturbances.items() for a in amounts]
+        of_plan = [""]
+        of_plan += [f"{n}={a:g}" for n, amounts in self.disturbances.items() for a in amounts]
         for name, series in self.series.items():
+            disturbances = [series.disturbance] if series.disturbance else of_plan
             for circuit, repetitions in series.circuits.items():
                 for repetition, disturbance, model in itertools.product(
                     range(repetitions), disturbances, self.models

@@ -62,6 +62,7 @@ class _SeriesKeys(BaseModel):
     repetitions: _Repetitions | None = None
     looks: _Looks | None = None
     start_points: _Starts | None = None
+    disturbance: Literal[""] | _Name | None = None
 
 
 class _PlanFile(_SeriesKeys):
@@ -177,6 +178,7 @@ def _series_of(keys: _SeriesKeys, file: _PlanFile) -> Series:
         {name: number or repetitions for name, number in _circuits(circuits).items()},
         looks if isinstance(looks, str) else tuple(looks),
         starts if isinstance(starts, str) else tuple(starts),
+        keys.disturbance or file.disturbance or "",
     )
 
 
@@ -224,8 +226,13 @@ def _disturbances(asked: Any) -> dict[str, tuple[float, ...]]:
 
 
 def _check_together(plan: BenchmarkPlan) -> None:
-    if plan.mode == "live" and plan.disturbances:
+    disturbed = [name for name, series in plan.series.items() if series.disturbance]
+    if plan.mode == "live" and (plan.disturbances or disturbed):
         raise PlanError("disturbances need mode lockstep")
+    if plan.disturbances and disturbed:
+        raise PlanError(
+            "disturbances of the plan and the disturbance of a series: give one of them"
+        )
     if plan.mode == "lockstep" and plan.simulator != "mujoco":
         raise PlanError(f"simulator {plan.simulator} needs mode live; lock-step drives in mujoco")
     if plan.mode == "lockstep" and plan.device == "cuda":

@@ -212,7 +212,7 @@ def _show(store: BenchmarkStore) -> None:
     from pilotnet_brain.report.tables import print_tables
 
     if rows := store.rows:
-        draw_curves(store.folder, rows)
+        draw_curves(store.folder, store.plan, rows)
         finished = sum(row["finished"] for row in rows)
         title = f"{finished} of {len(rows)} runs finished"
         print_tables(summary_table(shown_summary(store.plan, rows), title))

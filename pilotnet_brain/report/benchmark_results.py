@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import binomtest
+
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.benchmark.plan import UNDISTURBED, BenchmarkPlan
 from pilotnet_brain.benchmark.row import Row as ResultRow
 from pilotnet_brain.benchmark.summary import BY_CIRCUIT, BY_MODEL, summarize
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.published_figures import published_on
+from pilotnet_brain.report.compare.tables import CONFIDENCE
 from pilotnet_brain.report.figures import FigureText, published_table
 from pilotnet_brain.report.tables import (
     NOT_MEASURED,
@@ -27,6 +30,7 @@ from pilotnet_brain.report.tables import (
 DISTURBANCES_PNG = "disturbances.png"
 CIRCUITS_IN_A_TABLE = 10
 """With more circuits than that, the tables give one line a model, over all circuits."""
+_CIRCUITS_OF_A_SAMPLE = 50
 Entry = Mapping[str, Any]
 
 _LAP_TIME = FigureText("lap_time_s", "lap time", "s")
@@ -78,9 +82,9 @@ def shown_summary(plan: BenchmarkPlan, rows: Sequence[ResultRow]) -> list[dict[s
     return summarize(rows, BY_CIRCUIT if few else BY_MODEL)
 
 
-def draw_curves(folder: Path, rows: Sequence[ResultRow]) -> None:
-    """Draw disturbances.png where runs were disturbed: laps finished, deviation over the amount."""
-    if any(row["disturbance"] != UNDISTURBED for row in rows):
+def draw_curves(folder: Path, plan: BenchmarkPlan, rows: Sequence[ResultRow]) -> None:
+    """Draw disturbances.png for a plan with disturbances: laps finished, deviation by amount."""
+    if plan.disturbances and rows:
         from pilotnet_brain.report.disturbances import draw_disturbances
 
         draw_disturbances(rows, folder / DISTURBANCES_PNG)
@@ -180,7 +184,8 @@ def results_markdown(plan: BenchmarkPlan, rows: Sequence[ResultRow], made_by: En
         parts.append(
             "Mean ± standard deviation over the finished runs. The published score is measured "
             "against BehaviorMetrics' reference laps, `-` where none was given; suddenness is the "
-            "mean step between successive network outputs.\n"
+            "mean step between successive network outputs. Laps of 50 circuits and more have the "
+            "95 % interval of the share finished (Clopper and Pearson).\n"
         )
     if plan.disturbances:
         parts.append(f"![Laps finished and deviation over each amount]({DISTURBANCES_PNG})\n")
@@ -236,6 +241,7 @@ def _series(plan: BenchmarkPlan) -> str:
     return "; ".join(
         f"{name + ': ' if name else ''}looks {_listed(series.looks)}, start points "
         f"{_listed(series.start_points)}"
+        f"{', disturbed by ' + series.disturbance if series.disturbance else ''}"
         for name, series in plan.series.items()
     )
 
@@ -258,7 +264,12 @@ def _laps(entry: Entry) -> Cell:
     if not isinstance(finished, int) or not isinstance(started, int):
         return Cell(NOT_MEASURED)
     share = finished / started if started else 0.0
-    return Cell(f"{finished} of {started}", share, bad=finished < started)
+    text = f"{finished} of {started}"
+    if (entry.get("circuits") or 0) >= _CIRCUITS_OF_A_SAMPLE:
+        # Clopper and Pearson's: exact, also where every lap was finished.
+        interval = binomtest(finished, started).proportion_ci(CONFIDENCE)
+        text += f" ({100 * interval.low:.1f} to {100 * interval.high:.1f} %)"
+    return Cell(text, share, bad=finished < started)
 
 
 def _ending(row: Entry) -> Cell:

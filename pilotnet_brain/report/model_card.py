@@ -18,7 +18,21 @@ PUBLISHED = tuple(dict.fromkeys(run["ours"] for run in published_runs() if run["
 """The models made by the published methods."""
 _AS_GOOD = 1.05
 """Within five in a hundred of the best counts as the best: timing repeats no better."""
-_SERIES = (("looks", "test circuits, drawn looks"), ("unseen", "unseen random circuits"))
+_SERIES = {
+    "looks": "test circuits, drawn looks",
+    "unseen": "unseen random circuits",
+    "another_car": "unseen circuits, another car",
+    "delay_100": "100 ms",
+    "delay_200": "200 ms",
+    "delay_300": "300 ms",
+    "turned": "camera turned by 5 degrees",
+    "moved": "camera moved by 0.1 m",
+    "white_line": "white line",
+    "yellow_line": "yellow line",
+    "blue_line": "blue line",
+    "no_line": "no line",
+}
+"""Of the proof, with their columns' heads."""
 
 
 def model_card(
@@ -68,7 +82,7 @@ def _files(models: Mapping[str, ManifestEntry], descriptions: Mapping[str, str])
 
 
 def _laps(models: Mapping[str, ManifestEntry]) -> str:
-    """Return the closed loops: plain laps by circuit, the other series as wholes."""
+    """Return the closed loops: plain laps by circuit, then the other series as wholes."""
     circuits: dict[str, None] = {}
     for entry in models.values():
         circuits |= dict.fromkeys(
@@ -76,12 +90,22 @@ def _laps(models: Mapping[str, ManifestEntry]) -> str:
         )
     if not circuits:
         return "No laps driven yet.\n"
-    heads = ["model", *circuits, *(title for _, title in _SERIES)]
-    lines = [heads, ["---"] * len(heads)]
-    for name, entry in models.items():
-        plain = [_lap_text(entry.scores.get(circuit)) for circuit in circuits]
-        wholes = [_whole_text(entry.scores.get(key)) for key, _ in _SERIES]
-        lines.append([name, *plain, *wholes])
+    plain = {
+        name: [_lap_text(entry.scores.get(circuit)) for circuit in circuits]
+        for name, entry in models.items()
+    }
+    known = [key for key in _SERIES if any(key in entry.scores for entry in models.values())]
+    wholes = {
+        name: [_whole_text(entry.scores.get(key)) for key in known]
+        for name, entry in models.items()
+    }
+    return "\n".join((_table([*circuits], plain), _table([_SERIES[k] for k in known], wholes)))
+
+
+def _table(heads: Sequence[str], cells: Mapping[str, Sequence[str]]) -> str:
+    """Return a table with a line for each model."""
+    lines = [["model", *heads], ["---"] * (len(heads) + 1)]
+    lines += [[name, *of_model] for name, of_model in cells.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

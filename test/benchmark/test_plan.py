@@ -113,6 +113,20 @@ def test_series_have_circuits_looks_and_repetitions_of_their_own():
     assert plan_of(plan.as_dict()) == plan
 
 
+def test_a_series_of_which_every_run_is_disturbed():
+    plan = plan_of({
+        "mode": "lockstep", "models": ["qat", "baseline"], "start_points": [0], "looks": [0],
+        "series": {
+            "plain": {"circuits": ["montreal"]},
+            "late": {"circuits": ["montreal", "montmelo"], "disturbance": "latency=100"},
+        },
+    })  # fmt: skip
+    by_series = [(run.series, run.spec.disturbance) for run in plan.runs()]
+    assert by_series == [("plain", "")] * 2 + [("late", "latency=100")] * 4
+    assert plan.runs()[2].name == "late-qat-montreal-0-latency-100"
+    assert plan_of(plan.as_dict()) == plan
+
+
 def test_disturbances_come_with_amounts_of_their_own():
     asked = {"mode": "lockstep", "models": ["qat"], "circuits": ["montreal"]}
     every = plan_of({**asked, "disturbances": "all"})

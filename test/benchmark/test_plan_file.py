@@ -130,6 +130,11 @@ def test_whatever_a_file_holds_is_values_or_an_error_that_names_the_file(tmp_pat
         ({"series": {"a": {}}, "circuits": ["montreal"]}, "circuits: say them in each series"),
         ({"mode": "lockstep", "disturbances": {"noise": 3}}, "disturbances: noise is 3"),
         ({"disturbances": {"noise": [3]}}, "disturbances need mode lockstep"),
+        ({"disturbance": "latency=50"}, "disturbances need mode lockstep"),
+        (
+            {"mode": "lockstep", "disturbance": "latency=50", "disturbances": {"latency": [9.0]}},
+            "give one of them",
+        ),
         ({"mode": "lockstep", "simulator": "gazebo"}, "simulator gazebo needs mode live"),
         ({"mode": "lockstep", "device": "cuda"}, "device cuda needs mode live"),
         ({"simulator": "gazebo", "start_points": [5]}, "start_points need simulator mujoco"),

@@ -18,8 +18,9 @@ from pilotnet_brain.learning.recipe import Recipe, worlds_of
 RUNS = plan_of({**read_values(find_plan("proof")), "models": ["qat"]}).runs()
 SPECS = {
     series: [run.spec for run in RUNS if run.series == series]
-    for series in ("plain", "looks", "unseen")
+    for series in dict.fromkeys(run.series for run in RUNS)
 }
+DRAWN = SPECS["looks"] + SPECS["unseen"] + SPECS["another_car"]
 
 
 def test_the_series_are_what_the_proof_asks_for():
@@ -30,16 +31,22 @@ def test_the_series_are_what_the_proof_asks_for():
     assert all(spec.looks_seed for spec in SPECS["looks"])
     assert len({spec.circuit for spec in SPECS["unseen"]}) == 20
     assert [spec.looks_seed for spec in SPECS["unseen"]] == list(range(101, 121))
-    assert len(RUNS) == 34
+    assert len({spec.circuit for spec in SPECS["another_car"] + SPECS["unseen"]}) == 40
+    assert len(set(SPECS["another_car"])) == len({s.seed for s in SPECS["another_car"]}) == 20
+    for delay in ("100", "200", "300"):
+        of_delay = SPECS[f"delay_{delay}"]
+        assert [spec.circuit for spec in of_delay] == circuit_names()
+        assert {spec.disturbance for spec in of_delay} == {f"latency={delay}"}
+    assert len(RUNS) == 81
     assert all(spec.start_arc_length == 0.0 for specs in SPECS.values() for spec in specs)
 
 
 def test_no_circuit_and_no_look_of_it_was_trained_on():
-    worlds = worlds_of(Recipe(40_000, 1)) + worlds_of(Recipe(4_000, 2, random_share=1.0))
-    specs = SPECS["looks"] + SPECS["unseen"]
-    assert all(is_held_out(spec.circuit) for spec in specs)
-    assert not {world.circuit for world in worlds} & {spec.circuit for spec in specs}
-    assert not {world.looks_seed for world in worlds} & {spec.looks_seed for spec in specs}
+    worlds = worlds_of(Recipe(48_000, 11)) + worlds_of(Recipe(4_000, 12, random_share=1.0))
+    worlds += worlds_of(Recipe(40_000, 14)) + worlds_of(Recipe(4_000, 15, random_share=1.0))
+    assert all(is_held_out(spec.circuit) for spec in DRAWN)
+    assert not {world.circuit for world in worlds} & {spec.circuit for spec in DRAWN}
+    assert not {world.looks_seed for world in worlds} & {spec.looks_seed for spec in DRAWN}
 
 
 def lap(series, circuit, looks=0, finished=True, speed=12.0, deviation=0.01, worst=0.1, **more):

@@ -94,6 +94,16 @@ def test_over_many_circuits_a_model_has_one_line():
     assert "| 20 | 20 of 20 |" in line and "10.50 ± 5.92" in line
 
 
+@pytest.mark.parametrize(
+    # Clopper and Pearson's interval: of n laps that all were finished (0.025)^(1/n) to 1.
+    ("finished", "said"),
+    [(100, "100 of 100 (96.4 to 100.0 %)"), (97, "97 of 100 (91.5 to 99.4 %)")],
+)
+def test_laps_of_many_circuits_have_an_interval(finished: int, said: str) -> None:
+    rows = [row(circuit=f"random-{n}", finished=n < finished) for n in range(100)]
+    assert f"| {said} |" in summary_table(summarize(rows, BY_MODEL)).markdown()
+
+
 def test_laps_of_different_circuits_have_no_common_lap_time(tmp_path: Path):
     rows = [row("qat", name, lap_times_s=[time]) for name, time in (("a", 30.0), ("b", 90.0))]
     (total,) = summarize(rows, BY_MODEL)

@@ -56,7 +56,7 @@ def test_all_disturbances_fit_into_a_small_file(tmp_path):
     ]
     path = draw_disturbances(rows, tmp_path / "all.png")
     height, width = imread(path).shape[:2]
-    assert 1000 < width < 1600 and 600 < height < 1600
+    assert 1000 < width < 1600 and 600 < height < 1900
     assert path.stat().st_size < 500_000
 
 

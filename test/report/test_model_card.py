@@ -59,8 +59,12 @@ def test_files_and_laps_are_the_manifests() -> None:
     assert "| `baseline.pt` | 6.47 | baseline | `pilotnet optimize baseline` |" in card
     assert "| `qat.pt` | 1.72 | trained on with its rounding |" in card
     assert "All together: 8.2 MB." in card
-    assert "| baseline | 13.25 m/s, 0.012 m | - | 20 of 20, 0.030 m |" in card
-    assert "| qat | not finished (42%) | - | - |" in card
+    assert "| model | montreal |" in card
+    assert "| baseline | 13.25 m/s, 0.012 m |" in card
+    assert "| qat | not finished (42%) |" in card
+    assert "| model | unseen random circuits |" in card
+    assert "| baseline | 20 of 20, 0.030 m |" in card
+    assert "| qat | - |" in card
     assert "Not evaluated yet." in card
 
 
