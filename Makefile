@@ -72,24 +72,24 @@ bench: $(RUN_STAMP) ## Time the package's hot path (MODEL, ARGS; benchmarks/benc
 # Each step resumes where it was cut off. Frames of the test set are never trained on.
 .PHONY: data
 data: $(RUN_STAMP) ## Collect the training, validation and test sets into datasets/
-	$(VENV)/bin/pilotnet data collect datasets/train --frames 40000 --seed 1
-	$(VENV)/bin/pilotnet data collect datasets/validation --frames 4000 --seed 2 --random-share 1
-	$(VENV)/bin/pilotnet data collect datasets/test --frames 5120 --seed 3 --random-share 0 \
+	$(VENV)/bin/pilotnet data collect datasets/train --frames 48000 --seed 11
+	$(VENV)/bin/pilotnet data collect datasets/validation --frames 4000 --seed 12 --random-share 1
+	$(VENV)/bin/pilotnet data collect datasets/test --frames 5120 --seed 13 --random-share 0 \
 	    --circuit simple_circuit --circuit montreal --circuit montmelo
 
 .PHONY: baseline
 baseline: data ## Collect the data and train the shipped baseline (under an hour on 2 cores)
-	$(VENV)/bin/pilotnet train datasets/train --validation datasets/validation --epochs 10 \
+	$(VENV)/bin/pilotnet train datasets/train --validation datasets/validation --epochs 7 \
 	    --threads 2 --out models/baseline.pt
 
-RACING := --max-speed 19 --lateral-acceleration 20
+RACING := --max-speed 22.5 --lateral-acceleration 28 --pursuit-time 0.14
 .PHONY: race
 race: $(RUN_STAMP) ## Collect a racing expert's data and train the shipped race model
-	$(VENV)/bin/pilotnet data collect datasets/race_train --frames 40000 --seed 4 $(RACING)
-	$(VENV)/bin/pilotnet data collect datasets/race_validation --frames 4000 --seed 5 \
+	$(VENV)/bin/pilotnet data collect datasets/race_train --frames 40000 --seed 14 $(RACING)
+	$(VENV)/bin/pilotnet data collect datasets/race_validation --frames 4000 --seed 15 \
 	    --random-share 1 $(RACING)
 	$(VENV)/bin/pilotnet train datasets/race_train --validation datasets/race_validation \
-	    --epochs 10 --threads 2 --out models/race.pt
+	    --epochs 7 --threads 2 --out models/race.pt
 
 .PHONY: optimize
 optimize: data ## Make all optimized models from the baseline (under 90 minutes on 2 cores)
@@ -101,11 +101,11 @@ benchmark: $(RUN_STAMP) ## Drive all models live on all circuits (70 minutes; AR
 	@exec $(VENV)/bin/pilotnet benchmark live --out runs/live $(ARGS)
 
 .PHONY: robustness
-robustness: $(RUN_STAMP) ## Drive four models on 100 random circuits in lock-step (under an hour)
+robustness: $(RUN_STAMP) ## Drive three models on 1,000 random circuits in lock-step (three hours)
 	@exec $(VENV)/bin/pilotnet benchmark robustness --out runs/robustness $(ARGS)
 
 .PHONY: proof
-proof: $(RUN_STAMP) ## Drive 34 laps of every model in lock-step, for the model card (20 minutes)
+proof: $(RUN_STAMP) ## Drive 81 laps of every model in lock-step, for the model card (an hour)
 	@exec $(VENV)/bin/pilotnet benchmark proof --out runs/proof $(ARGS)
 
 TESTS ?= test

@@ -101,9 +101,9 @@ def benchmark(
       disturbances: {latency: [50, 100]}              or all; lock-step only
       series: {plain: {looks: [0]}, unseen: {circuits: [random-101..120], looks: of_circuit}}
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, runtime, record,
-      reference_laps
+      reference_laps, disturbance (of every run, or of a series: latency=100)
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
-    published table), robustness (100 random circuits), disturbances, delay, proof (34 laps
+    published table), robustness (1,000 random circuits), disturbances, delay, proof (81 laps
     of each model, for the model card).
 
     \b
