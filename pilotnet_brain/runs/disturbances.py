@@ -28,6 +28,7 @@ from pilotnet_brain.simulation.car import (
 
 _MS = 1e-3
 _RED = (0.8, 0.04, 0.04)
+_BESIDE_M = 0.5
 _FIVE_DEGREES = math.radians(5.0)
 
 
@@ -192,6 +193,11 @@ def _brightness(given: Conditions, gain: float, seed: int) -> Conditions:
     return replace(given, sensor=expose)
 
 
+def _start_turned(given: Conditions, degrees: float, seed: int) -> Conditions:
+    lateral = math.copysign(_BESIDE_M, degrees) if degrees else 0.0
+    return replace(given, start_lateral=lateral, start_turn=math.radians(degrees))
+
+
 def _frame_rate(given: Conditions, rate_hz: float, seed: int) -> Conditions:
     return replace(given, camera_hz=rate_hz)
 
@@ -344,6 +350,13 @@ _ALL = (
         "each axis and 1.27 to 1.77 rad wide: drawn, and the model is told; times the share",
         0.0, 0.0, 2.0, (0.0, 1.0, 2.0),
         _another_car,
+    ),
+    Disturbance(
+        "start_turned",
+        "degrees",
+        f"the car starts {_BESIDE_M} m beside the line and turned away from it by so much",
+        0.0, -90.0, 90.0, (-60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0),
+        _start_turned,
     ),
     Disturbance(
         "frame_rate",

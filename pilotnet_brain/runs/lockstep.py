@@ -89,6 +89,8 @@ class Conditions:
     unknown_latency_s: float = 0.0  #: further seconds until then that the driver does not know of
     known_camera: Pose | None = None  #: where the camera sits, if the driver is told
     frame_size: tuple[int, int] = (CAMERA_WIDTH, CAMERA_HEIGHT)  #: what the sensor gives, pixels
+    start_lateral: float = 0.0  #: where the car starts, m to the left of the line
+    start_turn: float = 0.0  #: and how far it is turned to the left of the line's direction, rad
     camera_hz: float = CAMERA_HZ  #: how often the camera takes a frame
     sensor: Sensor = faithful  #: what the camera makes of its frames
     transport: Transport = prompt  #: how the frames reach the driver
@@ -116,7 +118,7 @@ def drive_lockstep(
     """
     brain = LockstepBrain(driver, conditions, metrics.add_frame, compensation)
     with MujocoSimulator(metrics.circuit, conditions.looks) as simulator:
-        state = simulator.reset(start_arc_length)
+        state = simulator.reset(start_arc_length, conditions.start_lateral, conditions.start_turn)
         camera = LockstepCamera(
             simulator, conditions.camera_hz, conditions.sensor, conditions.transport
         )

@@ -37,7 +37,7 @@ def test_the_series_are_what_the_proof_asks_for():
         of_delay = SPECS[f"delay_{delay}"]
         assert [spec.circuit for spec in of_delay] == circuit_names()
         assert {spec.disturbance for spec in of_delay} == {f"latency={delay}"}
-    assert len(RUNS) == 81
+    assert len(RUNS) == 83
     assert all(spec.start_arc_length == 0.0 for specs in SPECS.values() for spec in specs)
 
 

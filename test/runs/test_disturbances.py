@@ -188,6 +188,15 @@ def test_frames_are_as_small_as_asked_and_show_the_same(width, height):
     assert frame.mean() == pytest.approx(frame_of(PLAIN).mean(), abs=1.0)
 
 
+@pytest.mark.parametrize("degrees", [45.0, -30.0])
+def test_the_car_starts_beside_the_line_and_turned_away(degrees):
+    _, rows, _ = driven(disturb(PLAIN, "start_turned", degrees), seconds=0.1)
+    side = math.copysign(1.0, degrees)
+    assert rows[0].lateral_deviation == pytest.approx(0.5 * side, abs=1e-3)
+    turned = rows[0].yaw - CIRCUIT.centerline.heading(rows[0].arc_length)
+    assert math.remainder(turned, math.tau) == pytest.approx(math.radians(degrees), abs=1e-3)
+
+
 def test_of_another_car_all_that_is_drawn_is_told():
     looks = random_looks(3)
     cars = [disturb(Conditions(looks), "another_car", 1.0, seed) for seed in range(200)]
