@@ -105,7 +105,7 @@ robustness: $(RUN_STAMP) ## Drive three models on 1,000 random circuits in lock-
 	@exec $(VENV)/bin/pilotnet benchmark robustness --out runs/robustness $(ARGS)
 
 .PHONY: proof
-proof: $(RUN_STAMP) ## Drive 83 laps of every model in lock-step, for the model card (an hour)
+proof: $(RUN_STAMP) ## Drive 85 laps of every model in lock-step, for the model card (90 min)
 	@exec $(VENV)/bin/pilotnet benchmark proof --out runs/proof $(ARGS)
 
 TESTS ?= test

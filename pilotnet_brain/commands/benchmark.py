@@ -103,7 +103,7 @@ def benchmark(
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, runtime, record,
       reference_laps, disturbance (of every run, or of a series: latency=100)
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
-    published table), robustness (1,000 random circuits), disturbances, delay, proof (83 laps
+    published table), robustness (1,000 random circuits), disturbances, delay, proof (85 laps
     of each model, for the model card).
 
     \b

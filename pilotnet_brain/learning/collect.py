@@ -45,7 +45,7 @@ from pilotnet_brain.learning.dataset import (
 )
 from pilotnet_brain.learning.recipe import FRAMES_PER_WORLD, Recipe, draw_world
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION, CAR_WIDTH_M, CarState
-from pilotnet_brain.simulation.looks import Looks, looks_of_seed
+from pilotnet_brain.simulation.looks import PLAIN, Looks, random_looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
 
 LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
@@ -122,7 +122,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
         circuit = load_circuit(drawn.circuit)
     if drawn.reversed:
         circuit = reversed_circuit(circuit)
-    looks = looks_of_seed(drawn.looks_seed or 0)
+    looks = random_looks(drawn.looks_seed) if drawn.looks_seed else PLAIN
     first = world * FRAMES_PER_WORLD
     count = min(FRAMES_PER_WORLD, recipe.frames - first)
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")

@@ -31,6 +31,7 @@ _SERIES = {
     "yellow_line": "yellow line",
     "blue_line": "blue line",
     "no_line": "no line",
+    "no_line_unseen": "no line, drawn looks",
     "beside": "started beside the line, turned by 45 degrees",
 }
 """Of the proof, with their columns' heads."""

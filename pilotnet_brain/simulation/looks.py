@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,12 +71,20 @@ PLAIN = Looks()
 
 
 def looks_of_seed(seed: int) -> Looks:
-    """Return the looks that a user names by a seed: 0 is `PLAIN`, others are drawn at random."""
-    return random_looks(seed) if seed else PLAIN
+    """Return the looks that a user names by a seed: 0 is `PLAIN`, others are drawn, with a line."""
+    if seed == 0:
+        return PLAIN
+    looks = random_looks(seed)
+    if looks.line is None:
+        looks = replace(looks, line=_red(np.random.default_rng([seed, 0x11E])))
+    return looks
 
 
 def random_looks(seed: int) -> Looks:
-    """Return the random looks of a seed: the same for the same seed, on every machine."""
+    """Return the random looks of a seed: the same for the same seed, on every machine.
+
+    Some have no line: the model learns to stay in the middle of such a road.
+    """
     rng = np.random.default_rng([seed, 0x100C5])
     grey = _asphalt_shade(rng)
     asphalt = _tinted(rng, grey, 0.05)
