@@ -17,7 +17,7 @@ VERBS = {
     "world",
 }  # fmt: skip
 SUBCOMMANDS = {
-    "models": {"list", "inspect", "time", "export", "sign", "card"},
+    "models": {"list", "inspect", "time", "runtimes", "export", "adopt", "sign", "card"},
     "data": {"collect", "show"},
     "circuits": {"list", "show"},
 }
