@@ -91,7 +91,7 @@ need_browser() {
 
 say_size() {
     if [ "$purpose" = dev ] && [ -e "$venv/.made-run-$flavour" ]; then
-        say "adding the tests' tools to $venv: about 35 MB to download"
+        say "adding the tests' tools to $venv: about 95 MB to download"
         return
     fi
     local rest=215
