@@ -89,13 +89,13 @@ def adopt_model(
 def _pair(
     option: str, text: str, kind: Callable[[str], _Number], separator: str = ":"
 ) -> tuple[_Number, _Number]:
-    first, found, second = text.partition(separator)
+    first, _, second = text.partition(separator)
     try:
-        if found:
-            return kind(first), kind(second)
+        return kind(first), kind(second)
     except ValueError:
-        pass
-    raise UserError(f"--{option} {text}: two numbers with {separator!r} between them are needed")
+        raise UserError(
+            f"--{option} {text}: two numbers with {separator!r} between them are needed"
+        ) from None
 
 
 def _try(model: Path) -> None:

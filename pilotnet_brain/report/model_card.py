@@ -32,7 +32,7 @@ _SERIES = {
     "blue_line": "blue line",
     "no_line": "no line",
     "no_line_unseen": "no line, drawn looks",
-    "beside": "started beside the line, turned by 45 degrees",
+    "beside": "started 0.5 m off the line, turned by 45 degrees",
 }
 """Of the proof, with their columns' heads."""
 

@@ -354,7 +354,7 @@ _ALL = (
     Disturbance(
         "start_turned",
         "degrees",
-        f"the car starts {_BESIDE_M} m beside the line and turned away from it by so much",
+        f"the car starts {_BESIDE_M} m to the side of the line and turned away from it by so much",
         0.0, -90.0, 90.0, (-60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0),
         _start_turned,
     ),

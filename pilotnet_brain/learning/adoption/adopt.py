@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ def adopt(
         frames: uint8 (4, height, width, 3), input pixels for the self-test.
 
     Raises:
-        AdoptionError: it has a record, takes no such picture, or gives no commands.
+        AdoptionError: it has a record, takes no such picture, gives no commands, or cannot be
+            written.
         ModelError: it is neither TorchScript nor ONNX, or its outputs cannot be driven on.
     """
     archive = read_archive(source)
@@ -33,6 +35,12 @@ def adopt(
         raise AdoptionError(f"{source}: it has a record already: it can be driven with as it is")
     # Here, since the one needs torch, the other one onnx.
     if archive.kind == ONNX:
+        for package in ("onnx", "onnxruntime"):
+            if importlib.util.find_spec(package) is None:
+                raise AdoptionError(
+                    f"{source}: an ONNX file is adopted with {package}, which is not installed: "
+                    f"pip install {package}"
+                )
         from pilotnet_brain.learning.adoption.onnx_graph import adopt_onnx
 
         return adopt_onnx(source, out, record, meaning, frames)

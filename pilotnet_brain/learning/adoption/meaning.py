@@ -75,3 +75,8 @@ class Meaning:
         """Return the normalized output that stands for the fixed speed."""
         assert self.fixed_speed is not None
         return (self.fixed_speed - output_range.speed_min) / output_range.speed_span
+
+    def in_words(self, taken: str, numbers: tuple[Number | None, Number]) -> str:
+        """Return how a network's input is taken, and what its numbers are."""
+        speed = f"always {self.fixed_speed:g} m/s" if numbers[0] is None else str(numbers[0])
+        return f"takes {taken}; speed: {speed}, yaw rate: {numbers[1]}"

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.driving.model.archive import ONNX, ModelArchive, read_archive
-from pilotnet_brain.driving.model.network import error_line
+from pilotnet_brain.driving.model.network import NetworkFailure, error_line
 from pilotnet_brain.driving.model.onnx_archive import graph_of, metadata_of
 from pilotnet_brain.driving.model.onnx_file import OnnxNetwork
 from pilotnet_brain.driving.model.onnx_session import open_session
@@ -39,17 +39,7 @@ def adopt_onnx(
     frames: NDArray[np.uint8],
 ) -> str:
     """Write an ONNX network as a model file; returns in words how it was taken.
-
-    Args:
-        source: an ONNX file.
-        out: the model file.
-        record: of the new file.
-        meaning: of its input and outputs.
-        frames: uint8 (4, height, width, 3), for the self-test.
-
-    Raises:
-        AdoptionError: it takes no such picture, or gives something else than commands.
-        ModelError: the file is no ONNX model, or cannot be run.
+    Arguments and errors are those of ``adopt``.
     """
     model = onnx.load_from_string(read_archive(source).data)
     taken = _take_image(source, model, record, meaning)
@@ -62,10 +52,12 @@ def adopt_onnx(
     for key, value in metadata_of(graph, record.to_json(), strip_of(frames)).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, model.SerializeToString())
-    speed = f"always {meaning.fixed_speed:g} m/s" if numbers[0] is None else str(numbers[0])
-    return f"takes {taken}; speed: {speed}, yaw rate: {numbers[1]}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, model.SerializeToString())
+    except OSError as problem:
+        raise AdoptionError(f"{out}: cannot be written: {problem.strerror}") from problem
+    return meaning.in_words(taken, numbers)
 
 
 def _take_image(source: Path, model: Any, record: ModelRecord, meaning: Meaning) -> str:
@@ -190,11 +182,11 @@ def _self_test(
     archive = ModelArchive(source, data, "", record, None, ONNX)
     session = open_session(archive, "cpu", 1, "onnxruntime")
     network = OnnxNetwork(record.name, session, record.input_format)
-    outputs = []
-    for frame in frames:
-        network.fill(frame)
-        outputs.append(network.run())
     try:
+        outputs = []
+        for frame in frames:
+            network.fill(frame)
+            outputs.append(network.run())
         return SelfTest(tuple(outputs), FLOAT_TOLERANCE)
-    except ValueError as problem:
-        raise AdoptionError(f"{source}: {problem}") from problem
+    except (NetworkFailure, ValueError) as problem:
+        raise AdoptionError(f"{source}: unfit to drive with: {problem}") from problem

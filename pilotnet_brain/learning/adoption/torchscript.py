@@ -88,20 +88,13 @@ def adopt_torchscript(
 ) -> str:
     """Write a TorchScript network as a model file; returns in words how it was taken.
 
-    A device that is written into its code becomes the CPU.
-
-    Args:
-        source: a TorchScript file.
-        out: the model file.
-        record: of the new file.
-        meaning: of its input and outputs.
-        frames: uint8 (4, height, width, 3), for the self-test.
-
-    Raises:
-        AdoptionError: it takes no such picture, or gives something else than commands.
-        ModelError: the file is no TorchScript, or its outputs cannot be driven on.
+    A device that is written into its code becomes the CPU. Arguments and errors are
+    those of ``adopt``.
     """
-    network = load_bytes(read_archive(source).data)
+    try:
+        network = load_bytes(read_archive(source).data)
+    except RuntimeError as error:
+        raise AdoptionError(f"{source}: torch cannot load it: {error_line(error)}") from error
     written = devices_written_into(network) - {"cpu"}
     if written:
         frozen = freeze(network)
@@ -115,11 +108,7 @@ def adopt_torchscript(
     adopted = _Adopted(network, taken, numbers, fixed).eval()
     save_model(out, trace(adopted, record.input_format), record, frames)
     device = f", {', '.join(sorted(written))} in its code made cpu" if written else ""
-    return f"takes {taken}{device}; speed: {_said(numbers[0], meaning)}, yaw rate: {numbers[1]}"
-
-
-def _said(number: Number | None, meaning: Meaning) -> str:
-    return f"always {meaning.fixed_speed:g} m/s" if number is None else str(number)
+    return meaning.in_words(f"{taken}{device}", numbers)
 
 
 def _tried(

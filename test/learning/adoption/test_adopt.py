@@ -227,3 +227,18 @@ def test_an_onnx_graph_of_another_size_is_refused_with_the_option(tmp_path: Path
     theirs = onnx_means(tmp_path / "theirs.onnx", (1, 3, 30, 40), TensorProto.FLOAT)
     with pytest.raises(AdoptionError, match="input is 1x3x30x40: a picture of 40x20.*--size"):
         adopt(theirs, tmp_path / "ours.onnx", RECORD, Meaning(), FRAMES)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+    theirs = onnx_means(tmp_path / "theirs.onnx", (1, 3, 20, 40), TensorProto.FLOAT)
+    with pytest.raises(AdoptionError, match="ours.onnx: cannot be written: "):
+        adopt(theirs, theirs / "ours.onnx", RECORD, Meaning(), FRAMES)
+
+
+def test_without_the_onnx_package_the_fix_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = onnx_means(tmp_path / "theirs.onnx", (1, 3, 20, 40), TensorProto.FLOAT)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AdoptionError, match="pip install onnx"):
+        adopt(theirs, tmp_path / "ours.onnx", RECORD, Meaning(), FRAMES)

@@ -1,4 +1,4 @@
-"""Runtimes are compared on one model's numbers, each in its files and in processes of its own."""
+"""Runtimes are compared on one model's numbers, each in its files and in new processes."""
 
 from __future__ import annotations
 
