@@ -77,6 +77,9 @@ def test_of_two_types_the_one_that_is_published_is_taken(make_node: Make) -> Non
     kinds = {Image: came.append, CompressedImage: came.append}
     subscription = OfferedSubscription(taker, "image_raw", kinds, BEST_EFFORT)
     publisher = car.create_publisher(CompressedImage, "image_raw", BEST_EFFORT)
+    # Fast DDS loses one in twenty subscriptions that are replaced while two participants of one
+    # process discover each other; of separate processes it lost none of sixty.
+    until(lambda: car.get_subscriptions_info_by_topic("/image_raw"))
     follow_until_it_comes(taker, subscription, came, lambda: publisher.publish(CompressedImage()))
     assert isinstance(came[0], CompressedImage)
 
