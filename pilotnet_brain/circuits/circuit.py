@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.circuits.centerline import Centerline
 from pilotnet_brain.circuits.points_file import CircuitFileError, read_points_file
+from pilotnet_brain.errors import UserError
 
 _ORIGIN_STEP_M = 1000.0
 
@@ -57,6 +58,12 @@ class Circuit:
             return self
         return replace(self, centerline=Centerline(self.centerline.points - origin))
 
+    def reversed(self) -> Circuit:
+        """Return the circuit driven the other way round, from the same start line."""
+        return replace(
+            self, centerline=Centerline(np.roll(self.centerline.points[::-1], 1, axis=0))
+        )
+
 
 def circuit_fields(circuit: Circuit) -> dict[str, str | float]:
     """Return everything about a circuit but its centerline, as YAML and JSON can keep it."""
@@ -72,6 +79,21 @@ def write_centerline(path: Path, circuit: Circuit) -> None:
     # repr of a float is the shortest text that reads back as the same number.
     rows = [f"{x!r},{y!r}" for x, y in circuit.centerline.points.tolist()]
     write_atomically(path, "\n".join(["x,y", *rows]) + "\n")
+
+
+def write_lap(path: Path, circuit: Circuit) -> None:
+    """Write a circuit as a CSV that `load_circuit` reads: x, y and the road's half widths, m.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    half = circuit.asphalt_half_width
+    rows = [f"{x:.4f},{y:.4f},{half:g},{half:g}" for x, y in circuit.centerline.points.tolist()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, "\n".join(["x,y,w_tr_right_m,w_tr_left_m", *rows]) + "\n")
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be written: {problem.strerror}") from problem
 
 
 def circuit_of(centerline: Path | ArrayLike, fields: Mapping[str, Any]) -> Circuit:

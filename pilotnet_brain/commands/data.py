@@ -30,6 +30,10 @@ def collect(
     plain_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of worlds with the plain look.")
     ] = 0.15,
+    world: Annotated[
+        Path | None,
+        typer.Option(help="Gazebo world file that the circuits lie in: shows its road, not ours."),
+    ] = None,
     max_speed: Annotated[
         float, typer.Option(min=6.5, max=24.0, help="The expert's on straights, m/s.")
     ] = 16.0,
@@ -59,6 +63,7 @@ def collect(
     Examples:
       pilotnet data collect datasets/train --frames 40000
       pilotnet data collect datasets/validation --frames 4000 --seed 2 --random-share 1
+      pilotnet data collect datasets/mine --circuit lap.csv --world my.world --random-share 0
       pilotnet data collect datasets/png --frames 1000 --pictures
       pilotnet data collect datasets/fast --max-speed 19 --lateral-acceleration 20
     """
@@ -73,6 +78,7 @@ def collect(
         circuits=tuple(circuit) if circuit else TRAINING_CIRCUITS,
         random_share=random_share,
         plain_share=plain_share,
+        world="" if world is None else str(world.resolve()),
         style=DrivingStyle(
             max_speed=max_speed,
             lateral_acceleration=lateral_acceleration,

@@ -33,6 +33,10 @@ def train(
         Path | None,
         typer.Option(help="For the checkpoint and TensorBoard. [default: checkpoints/MODEL]"),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Float model to go on from, such as models/baseline.pt."),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="At the most.")] = 14,
     batch: Annotated[int, typer.Option(min=2, help="Frames in a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-7, help="Adam's, at its highest.")] = 1e-3,
@@ -44,17 +48,22 @@ def train(
 
     Started again after a stop, with the same plan, it resumes at the last finished epoch. Data sets
     of test circuits (see 'pilotnet circuits list') are refused. A manifest.json next to the model
-    file gets its checksum.
+    file gets its checksum. With --from a trained model learns further: with a data set of its old
+    worlds next to that of the new one, and a lower learning rate, it does not forget them.
 
     \b
     Examples:
       pilotnet train datasets/train --validation datasets/validation --out models/mine.pt
+      pilotnet train datasets/mine datasets/train --validation datasets/validation \\
+          --from models/baseline.pt --learning-rate 3e-4 --epochs 3 --out models/mine.pt
       tensorboard --logdir checkpoints
       pilotnet drive --model models/mine.pt
     """
     from pilotnet_brain.driving.model.catalogue import MANIFEST, sign
     from pilotnet_brain.driving.model.record import ModelRecord
     from pilotnet_brain.learning.export import export_torchscript, self_test_frames
+    from pilotnet_brain.learning.optimize import baseline_weights
+    from pilotnet_brain.learning.pilotnet import pilotnet_of
     from pilotnet_brain.learning.train import TrainingPlan, best_network
     from pilotnet_brain.learning.train import train as train_epochs
 
@@ -71,15 +80,22 @@ def train(
     folder = folder or Path("checkpoints") / out.stem
     learned, held_out = _data_sets(datasets, validation)
     typer.echo(f"{len(learned)} frames to learn from, {len(held_out)} to validate on")
-    plan = TrainingPlan(**settings)  # type: ignore[arg-type]  # int and float by name
-    for report in train_epochs(learned, held_out, plan, folder, show_step):
+    network, origin = None, ""
+    if start is not None:
+        weights, origin = baseline_weights(start)
+        network = pilotnet_of(weights)
+    plan = TrainingPlan(**settings, origin=origin)  # type: ignore[arg-type]  # by name
+    for report in train_epochs(learned, held_out, plan, folder, show_step, network):
         clear()
         typer.echo(epoch_line(report))
     sources = {"datasets": list(map(str, datasets)), "validation": list(map(str, validation))}
     options = {"validation": validation, "out": out, **settings}
+    if start is not None:
+        options["from"] = start
+        sources["from"] = [f"{start} sha256 {origin}"]
     record = ModelRecord(
         name=out.stem,
-        method="trained",
+        method="trained" if start is None else "fine-tuned",
         training={**sources, "seed": seed},
         rebuild=rebuild_command("train", datasets, options),
     )

@@ -47,6 +47,8 @@ from pilotnet_brain.learning.recipe import FRAMES_PER_WORLD, Recipe, draw_world
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION, CAR_WIDTH_M, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks, random_looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
+from pilotnet_brain.simulation.scene import Scenery
+from pilotnet_brain.simulation.scenery import read_scenery
 
 LABELS_FILE, DONE_FILE = "labels.npy", "done.npy"
 _STEPS_PER_FRAME = round(1.0 / (CAMERA_HZ * TIME_STEP_S))
@@ -67,9 +69,12 @@ def collect(folder: Path, recipe: Recipe, jobs: int = -1) -> Iterator[tuple[int,
     Raises:
         DataSetError: the folder holds another data set.
         UnknownCircuitError: a circuit that does not exist.
+        UserError: the world file cannot be read, or a circuit lies elsewhere.
     """
     for name in recipe.circuits:
-        load_circuit(name)
+        circuit = load_circuit(name)
+        if recipe.world:
+            read_scenery(recipe.world, circuit)
     frames, labels, done = _open_arrays(folder, recipe)
     waiting = np.flatnonzero(done == 0).tolist()
     finished = recipe.worlds - len(waiting)
@@ -121,8 +126,12 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     with input_warnings_told_before():
         circuit = load_circuit(drawn.circuit)
     if drawn.reversed:
-        circuit = reversed_circuit(circuit)
+        circuit = replace(circuit.reversed(), name=f"{circuit.name}-reversed")
     looks = random_looks(drawn.looks_seed) if drawn.looks_seed else PLAIN
+    scenery = None
+    if recipe.world and not drawn.circuit.startswith("random-"):
+        scenery = read_scenery(recipe.world, circuit)
+        looks = _in_scenery(scenery, looks)
     first = world * FRAMES_PER_WORLD
     count = min(FRAMES_PER_WORLD, recipe.frames - first)
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")
@@ -130,7 +139,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     camera, looks = _draw_camera(looks, rng)
     fmt = _WHOLE_FRAME if frames is None else JDEROBOT
     view = VirtualCamera(JDEROBOT_CAMERA, fmt, camera)
-    with MujocoSimulator(circuit, looks) as simulator:
+    with MujocoSimulator(circuit, looks, scenery) as simulator:
         expert = Expert(circuit, recipe.style)
         driven = _drive(simulator, expert, rng, count)
         for number, (frame, motion, label) in enumerate(driven, start=first):
@@ -146,15 +155,22 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     return world
 
 
-def reversed_circuit(circuit: Circuit) -> Circuit:
-    """Return the circuit driven the other way round, from the same start line."""
-    points = np.roll(circuit.centerline.points[::-1], 1, axis=0)
-    return replace(circuit, name=f"{circuit.name}-reversed", centerline=Centerline(points))
-
-
 Label = tuple[float, float, float, float, float]
 Sample = tuple[NDArray[np.uint8], Motion, Label]
 """A frame (480, 640, 3), the car's motion since, and the label of the pose that it led to."""
+
+
+def _in_scenery(scenery: Scenery, looks: Looks) -> Looks:
+    """Return looks in a scenery's light, brighter or darker as theirs differs from the plain one.
+
+    The camera's noise, blur and mounting are those of the looks.
+    """
+    own = scenery.lit(looks)
+    return replace(
+        own,
+        ambient=min(1.0, own.ambient * looks.ambient / PLAIN.ambient),
+        sun=min(1.0, own.sun * (0.5 + 0.5 * looks.sun / PLAIN.sun)),
+    )
 
 
 def _draw_camera(looks: Looks, rng: np.random.Generator) -> tuple[Camera, Looks]:

@@ -34,6 +34,8 @@ class Recipe:
     circuits: tuple[str, ...] = TRAINING_CIRCUITS
     random_share: float = 0.7  #: share of the worlds that are random circuits, 0..1
     plain_share: float = 0.15  #: share of the worlds with the plain look, 0..1
+    #: path of a Gazebo world file that the circuits named lie in; empty: they are drawn with looks
+    world: str = ""
     style: DrivingStyle = STANDARD  #: how hard the expert drives
     #: keep 640x480 pictures (JdeRobot's layout) instead of the compact array
     full_frames: bool = False

@@ -36,8 +36,8 @@ from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, profile_warning
 from pilotnet_brain.runs.signals import StopSignal
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
-from pilotnet_brain.simulation.looks import looks_of_seed
 from pilotnet_brain.simulation.pacing import Pacer
+from pilotnet_brain.simulation.scenery import looks_and_scenery
 
 _ODOM_HZ = 50.0
 
@@ -56,8 +56,9 @@ class SimulatorNode(Node):
         super().__init__("simulator")
         self.exit_status: int | None = None
         self._declare_parameters()
-        looks = looks_of_seed(self._looks_seed)
-        self._simulator = MujocoSimulator(load_circuit(self._circuit), looks)
+        circuit = load_circuit(self._circuit)
+        seen = looks_and_scenery(circuit, self._looks_seed, self._world)
+        self._simulator = MujocoSimulator(circuit, *seen)
         self._simulator.reset(self._start_m)
         self._steps = 0
         self._has_command = False
@@ -72,6 +73,9 @@ class SimulatorNode(Node):
         self._circuit: str = declare(self, "circuit", "simple_circuit", "Circuit: name or path")
         self._looks_seed: int = declare(
             self, "looks_seed", 0, "Seed of the world's looks; 0 is plain", between=(0, 2**31 - 1)
+        )
+        self._world: str = declare(
+            self, "world", "", "Gazebo world file to show instead of the circuit's own road"
         )
         self._rtf: float = declare(
             self, "rtf", 1.0, "Simulated seconds per real second to aim at", between=(0.01, 100.0)

@@ -22,7 +22,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.pose_filter import RESET_S
 from pilotnet_brain.metrics.trajectory import COLUMNS, TrajectoryRows
-from pilotnet_brain.report.run_data import looks_seed_of
+from pilotnet_brain.report.run_data import look_of
 from pilotnet_brain.runs.folder import RunFolder
 
 _CLOCK_ROUNDING_S = 1e-3
@@ -76,22 +76,24 @@ class RedrawnCamera:
     """The embedded simulator's camera, put where the car was.
 
     Args:
+        circuit: of the run.
         looks_seed: of the run; 0: the plain looks.
+        world: of the run; empty: the circuit's own.
 
     Raises:
-        UserError: there is no OpenGL to draw with.
+        UserError: there is no OpenGL to draw with, or the world cannot be read any more.
     """
 
     caption = "camera redrawn from the driven line"
 
-    def __init__(self, circuit: Circuit, looks_seed: int) -> None:
+    def __init__(self, circuit: Circuit, looks_seed: int, world: str = "") -> None:
         # Imported here: MuJoCo needs OpenGL, which recorded frames do not.
-        from pilotnet_brain.simulation.looks import PLAIN, random_looks
         from pilotnet_brain.simulation.mujoco.simulator import MujocoSimulator
+        from pilotnet_brain.simulation.scenery import looks_and_scenery
 
         self._line = circuit.centerline
-        looks = random_looks(looks_seed) if looks_seed else PLAIN
-        self._simulator = MujocoSimulator(circuit, looks)
+        seen = looks_and_scenery(circuit, looks_seed, world)
+        self._simulator = MujocoSimulator(circuit, *seen)
 
     def frame_at(self, pose: CarPose) -> NDArray[np.uint8]:
         """Return what the camera sees from a pose, RGB (H, W, 3)."""
@@ -126,7 +128,7 @@ def camera_of(
             newest = frame
     if newest is not None:
         return RecordedCamera(iter((newest,)))
-    return RedrawnCamera(circuit, looks_seed_of(folder))
+    return RedrawnCamera(circuit, *look_of(folder))
 
 
 @dataclass(frozen=True)
@@ -162,14 +164,16 @@ def worst_frame(folder: RunFolder, circuit: Circuit, rows: TrajectoryRows) -> Wo
 
 def _redrawn(folder: RunFolder, circuit: Circuit, pose: CarPose) -> tuple[str, str]:
     """Return the picture as a data: address, and its caption."""
-    seed = looks_seed_of(folder)
+    seed, world = look_of(folder)
     try:
-        camera = RedrawnCamera(circuit, seed)
+        camera = RedrawnCamera(circuit, seed, world)
     except UserError as problem:
         return "", f"The camera was not recorded, and cannot be drawn here: {problem}"
     with closing(camera):
         frame = camera.frame_at(pose)
     looks = f"with looks_seed {seed}" if seed else "in the plain looks"
+    if world:
+        looks = f"in {Path(world).name}"
     return _jpeg(frame), (
         "The camera was not recorded: redrawn by the embedded simulator at the car's pose, "
         f"{looks}."

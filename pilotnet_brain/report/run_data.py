@@ -28,12 +28,16 @@ def is_run(path: Path) -> bool:
     )
 
 
-def looks_seed_of(folder: RunFolder) -> int:
-    """Return the seed of the looks that a run was driven in; 0: the plain ones, or not known."""
+def look_of(folder: RunFolder) -> tuple[int, str]:
+    """Return the seed of the looks that a run was driven in, and its world file.
+
+    0 are the plain looks, the empty text is the circuit's own world; both where it is not known.
+    """
     try:
-        return folder.spec().looks_seed
+        spec = folder.spec()
+        return spec.looks_seed, spec.world
     except UserError:
-        return 0
+        return 0, ""
 
 
 def driven_rows(folder: RunFolder) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.model.archive import read_archive
 from pilotnet_brain.driving.model.catalogue import read_manifest, resolve_model
 from pilotnet_brain.driving.model.load import check_runtime, load_model
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import InputWarning, UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.ros_environment import check_ros_environment, check_text
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
@@ -47,8 +48,14 @@ def check_run(spec: RunSpec) -> None:
         find_disturbance(name).check(amount)
     if spec.pose_source == "model_states" and find_spec("gazebo_msgs") is None:
         raise UserError("pose_source model_states needs gazebo_msgs: install it, or use odom")
+    for argument in ("world", "car_file"):
+        path = getattr(spec, argument)
+        if path and not user_path(path).is_file():
+            raise UserError(f"{argument} {path}: there is no such file")
     if spec.simulator in ("gazebo", "gz"):
         _check_for_gazebo(spec, circuit)
+    elif spec.world and circuit is not None:
+        _check_scenery(spec.world, circuit)
     if spec.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if spec.device == "cuda" and not _has_cuda_driver():
@@ -93,10 +100,6 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
 
     if circuit is not None and not (spec.world or spec.attach):
         check_reach(circuit)
-    for argument in ("world", "car_file"):
-        path = getattr(spec, argument)
-        if path and not user_path(path).is_file():
-            raise UserError(f"{argument} {path}: there is no such file")
     if spec.simulator == "gz" and spec.pose_source != "odom":
         raise UserError(f"pose_source {spec.pose_source} is Gazebo Classic's: use odom for gz")
     if spec.attach:
@@ -108,6 +111,16 @@ def _check_for_gazebo(spec: RunSpec, circuit: Circuit | None) -> None:
             check_gz(spec.gui)
     except NotInstalled as problem:
         raise UserError(f"{problem}{_other_gazebo(spec.simulator)}") from None
+
+
+def _check_scenery(world: str, circuit: Circuit) -> None:
+    """Check that a world can be shown, with a road under the circuit; say what it lacks."""
+    from pilotnet_brain.simulation.scenery import read_scenery
+
+    missing = read_scenery(world, circuit).scene.missing
+    if missing:
+        text = f"{world}: not shown, since they were not found: {', '.join(missing)}"
+        warnings.warn(text, InputWarning, stacklevel=2)
 
 
 def _other_gazebo(simulator: str) -> str:

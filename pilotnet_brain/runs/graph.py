@@ -110,6 +110,7 @@ def _simulator(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         parameters = {
             "circuit": spec.circuit,
             "looks_seed": spec.looks_seed,
+            "world": spec.world,
             "start_arc_length": spec.start_arc_length,
             "rtf": spec.rtf,
             "wait_for": wait_for,

@@ -28,6 +28,7 @@ from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.simulation.car import CAMERA_HEIGHT, CAMERA_HZ, CAMERA_WIDTH, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks
 from pilotnet_brain.simulation.mujoco.simulator import TIME_STEP_S, MujocoSimulator
+from pilotnet_brain.simulation.scene import Scenery
 
 SIMULATOR = "mujoco, lock-step"
 """The figures' ``simulator``."""
@@ -84,6 +85,7 @@ class Conditions:
     """What a lock-step run is driven under."""
 
     looks: Looks = PLAIN  #: what the camera sees, and how it is mounted
+    scenery: Scenery | None = None  #: a world that others made, seen instead of the circuit's own
     #: from a frame's arrival at the driver to its command's effect, simulated seconds
     latency_s: float = LIVE_LATENCY_S
     unknown_latency_s: float = 0.0  #: further seconds until then that the driver does not know of
@@ -117,7 +119,7 @@ def drive_lockstep(
         context: further figures (model, device).
     """
     brain = LockstepBrain(driver, conditions, metrics.add_frame, compensation)
-    with MujocoSimulator(metrics.circuit, conditions.looks) as simulator:
+    with MujocoSimulator(metrics.circuit, conditions.looks, conditions.scenery) as simulator:
         state = simulator.reset(start_arc_length, conditions.start_lateral, conditions.start_turn)
         camera = LockstepCamera(
             simulator, conditions.camera_hz, conditions.sensor, conditions.transport

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 
+from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.camera import Camera
 from pilotnet_brain.driving.camera_pose import pose_of_text
 from pilotnet_brain.driving.car_camera import CarCamera
@@ -22,7 +23,9 @@ from pilotnet_brain.metrics.trajectory import TrajectoryRow
 from pilotnet_brain.runs.disturbances import disturb
 from pilotnet_brain.runs.lockstep import Conditions, drive_lockstep
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
-from pilotnet_brain.simulation.looks import looks_of_seed
+from pilotnet_brain.simulation.looks import Looks
+from pilotnet_brain.simulation.scene import Scenery
+from pilotnet_brain.simulation.scenery import looks_and_scenery
 
 
 def drive_spec(
@@ -43,7 +46,7 @@ def drive_spec(
     cv2.setNumThreads(1)
     path = resolve_model(spec.model, trust=spec.trust_model)
     pilot = _pilot(path, spec.runtime, path.stat().st_mtime_ns)
-    conditions = conditions_of(spec)
+    conditions = conditions_of(spec, metrics.circuit)
     camera = _camera(spec, conditions, pilot.model.record.frame_camera)
     pilot.look_through(camera)
     pilot.max_speed = spec.max_speed or math.inf
@@ -73,13 +76,22 @@ def _camera(spec: RunSpec, conditions: Conditions, trained: Camera) -> Camera:
     return car_camera.on_frames_of(*conditions.frame_size, trained)
 
 
-def conditions_of(spec: RunSpec) -> Conditions:
-    """Return what a spec is driven under: its looks, and its disturbance if it has one."""
-    conditions = Conditions(looks_of_seed(spec.looks_seed))
+def conditions_of(spec: RunSpec, circuit: Circuit) -> Conditions:
+    """Return what a spec is driven under: its looks or its world, and its disturbance.
+
+    Raises:
+        UserError: the world cannot be read, or has no road under the circuit.
+    """
+    conditions = Conditions(*_seen(circuit, spec.looks_seed, spec.world))
     if not spec.disturbance:
         return conditions
     name, amount = parse_disturbance(spec.disturbance)
     return disturb(conditions, name, amount, spec.seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _seen(circuit: Circuit, looks_seed: int, world: str) -> tuple[Looks, Scenery | None]:
+    return looks_and_scenery(circuit, looks_seed, world)
 
 
 @functools.lru_cache(maxsize=16)

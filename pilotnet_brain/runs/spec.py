@@ -180,7 +180,9 @@ class RunSpec:
         "jderobot_gz, or the path of a YAML file of your own",
     )
     world: str = _argument(
-        "", "Gazebo: path of a world file of your own; empty is a world made of the circuit"
+        "",
+        "Path of a Gazebo world file of your own (the embedded simulator shows it, too); empty: a "
+        "world made of the circuit",
     )
     attach: bool = _argument(
         False, "Gazebo: drive in one that already runs, and put its car at the start"
@@ -258,6 +260,10 @@ class RunSpec:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
 
     def _check_gazebo(self) -> None:
+        if self.world and self.simulator == "none":
+            raise UserError("world: with simulator none the world is there already; leave it out")
+        if self.world and self.simulator == "mujoco" and self.looks_seed:
+            raise UserError("world: it has its own looks; leave out looks_seed")
         if self.attach and self.simulator not in GAZEBOS:
             raise UserError(f"attach is for simulator {' and '.join(GAZEBOS)}: leave it out")
         if self.attach and (self.world or self.gui):

@@ -9,7 +9,7 @@ import pytest
 from pilotnet_brain.circuits.catalogue import UnknownCircuitError, load_circuit
 from pilotnet_brain.cli import main
 from pilotnet_brain.driving.expert import Expert
-from pilotnet_brain.learning.collect import collect, reversed_circuit
+from pilotnet_brain.learning.collect import collect
 from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSetError, load_dataset
 from pilotnet_brain.learning.recipe import (
     FRAMES_PER_WORLD,
@@ -114,7 +114,7 @@ def test_jderobots_layout_reads_as_the_same_frames(tmp_path):
 
 def test_the_reversed_circuit_is_driven_the_other_way():
     circuit = load_circuit("nurburgring")
-    back = reversed_circuit(circuit)
+    back = circuit.reversed()
     assert back.centerline.length == pytest.approx(circuit.centerline.length, rel=1e-6)
     x, y, yaw = back.start_pose()
     here = circuit.centerline.project(x, y)

@@ -354,7 +354,10 @@ def test_a_specs_disturbance_is_drawn_from_its_seed():
 
     def lost(seed):
         spec = RunSpec(lockstep=True, disturbance="dropped_frames=0.5", seed=seed)
-        return [conditions_of(spec).transport(number) is None for number in range(100)]
+        return [
+            conditions_of(spec, load_circuit(spec.circuit)).transport(number) is None
+            for number in range(100)
+        ]
 
     assert lost(0) == lost(0)
     assert lost(0) != lost(99)

@@ -29,16 +29,18 @@ except (RuntimeError, ImportError, AttributeError, OSError, ctypes.ArgumentError
         "MUJOCO_GL to 'osmesa' or 'glfw' where one of those is there"
     ) from problem
 
+from pilotnet_brain.simulation.mujoco.scene_geoms import PIECE
 from pilotnet_brain.simulation.mujoco.world import (
     CAMERA_NAME,
     HIDDEN_GROUP,
+    build_scenery,
     build_world,
 )
-from pilotnet_brain.simulation.road import chunk_count
+from pilotnet_brain.simulation.scene import Scenery
 
 __all__ = ["TIME_STEP_S", "MujocoSimulator"]
 
-# The camera sees 15 m; it sits half a metre ahead, and the road may bend out of a chunk and back.
+# The camera sees 15 m; it sits half a metre ahead.
 _DRAWN_AHEAD_M = car.CAMERA_FAR_M + 2.0
 
 
@@ -48,28 +50,37 @@ class MujocoSimulator:
     The car follows its last command at once: its velocity is set before every step, and only walls
     change it. Nothing here knows real time.
 
+    Args:
+        circuit: the road; with a scenery, only where the car starts.
+        looks: what is seen; of a scenery's, the light, the sky and the camera.
+        scenery: a world that others made, drawn instead of the circuit's road.
+
     Raises:
         UserError: there is no EGL to render with; names the packages.
     """
 
-    def __init__(self, circuit: Circuit, looks: Looks = PLAIN) -> None:
+    def __init__(
+        self, circuit: Circuit, looks: Looks = PLAIN, scenery: Scenery | None = None
+    ) -> None:
         self.circuit = circuit
         self.looks = looks
         self._origin = circuit.local_origin
         local = circuit.about(self._origin)
-        self._model = build_world(local, looks)
+        if scenery is None:
+            self._model = build_world(local, looks)
+        else:
+            self._model = build_scenery(local, looks, scenery, self._origin)
         self._data = mujoco.MjData(self._model)
         try:
-            self._renderer = mujoco.Renderer(self._model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH)
+            self._renderer = mujoco.Renderer(
+                self._model, car.CAMERA_HEIGHT, car.CAMERA_WIDTH, max_geom=self._model.ngeom + 100
+            )
         except Exception as problem:  # PyOpenGL and MuJoCo raise a dozen kinds here.
             raise UserError(
                 f"no off-screen OpenGL ({problem}): install it with "
                 "'apt-get install libegl1 libopengl0 libgl1-mesa-dri' (Debian, Ubuntu)"
             ) from problem
-        self._chunks = _geoms_by_chunk(self._model, chunk_count(circuit))
-        self._chunk_middles = local.centerline.position(
-            (np.arange(len(self._chunks)) + 0.5) * local.centerline.length / len(self._chunks)
-        )
+        self._pieces = _pieces(self._model)
         self._noise = np.random.default_rng([looks.texture_seed, 2])
         self._speed = self._yaw_rate = 0.0
         self.reset()
@@ -151,22 +162,16 @@ class MujocoSimulator:
         self.close()
 
     def _draw_only_what_is_near(self) -> None:
-        x, y = self._data.qpos[:2]
-        length = self.circuit.centerline.length / len(self._chunks)
-        reach = _DRAWN_AHEAD_M + 0.5 * length
-        distances = np.hypot(self._chunk_middles[:, 0] - x, self._chunk_middles[:, 1] - y)
-        for geoms, distance in zip(self._chunks, distances.tolist(), strict=True):
-            self._model.geom_group[geoms] = 0 if distance < reach else HIDDEN_GROUP
+        away = self._data.geom_xpos[self._pieces, :2] - self._data.qpos[:2]
+        # Pieces do not move; a geom's bounding radius is about its middle.
+        near = np.hypot(*away.T) - self._model.geom_rbound[self._pieces] < _DRAWN_AHEAD_M
+        self._model.geom_group[self._pieces] = np.where(near, 0, HIDDEN_GROUP)
 
 
-def _geoms_by_chunk(model: mujoco.MjModel, count: int) -> list[NDArray[np.int64]]:
-    """Return the ids of the drawn geoms of every piece of the road."""
-    chunks: list[list[int]] = [[] for _ in range(count)]
-    for geom in range(model.ngeom):
-        name = model.geom(geom).name
-        if name.startswith("chunk-"):
-            chunks[int(name.split("-")[1])].append(geom)
-    return [np.array(geoms, dtype=np.int64) for geoms in chunks]
+def _pieces(model: mujoco.MjModel) -> NDArray[np.int64]:
+    """Return the ids of the geoms that are drawn only near the car."""
+    named = [geom for geom in range(model.ngeom) if model.geom(geom).name.startswith(PIECE)]
+    return np.array(named, dtype=np.int64)
 
 
 def _add_noise(frame: NDArray[np.uint8], sigma: float, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.simulation import car
 from pilotnet_brain.simulation.car import TIME_STEP_S
 from pilotnet_brain.simulation.looks import Looks
+from pilotnet_brain.simulation.mujoco.scene_geoms import PIECE, add_scene
 from pilotnet_brain.simulation.road import (
     WALL_THICKNESS_M,
     Surface,
@@ -21,6 +22,7 @@ from pilotnet_brain.simulation.road import (
     surface_pictures,
     wall_boxes,
 )
+from pilotnet_brain.simulation.scene import Scenery
 
 HIDDEN_GROUP = 5
 """Geom group that is never drawn: what collides, and what is out of sight."""
@@ -42,12 +44,10 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
     """Return the compiled model: road, line, verge, walls, sky, light, and the car on it.
 
     The car is a body with two slides and a hinge in the world frame, so its generalized position
-    is x (m), y (m), yaw (rad). Drawn pieces of the road are geoms named ``chunk-K-...``, K counted
-    from the start line every `CHUNK_M`, so that only those near the car are sent to draw.
+    is x (m), y (m), yaw (rad). Drawn pieces are geoms whose names begin with `PIECE`, so that only
+    those near the car are sent to draw.
     """
-    spec = mujoco.MjSpec.from_string(_settings_and_sun(looks))
-    spec.modelname = circuit.name
-    spec.visual.headlight.active = 1
+    spec = _empty_world(circuit, looks)
     _add_materials(spec, looks)
     # Geoms are drawn in this order. What lies on top comes first, so that what it hides is not
     # shaded: a software renderer pays by the pixel.
@@ -58,6 +58,33 @@ def build_world(circuit: Circuit, looks: Looks) -> mujoco.MjModel:
         _add_wall_collisions(spec, circuit, looks)
     _add_car(spec, looks)
     return spec.compile()
+
+
+def build_scenery(
+    circuit: Circuit, looks: Looks, scenery: Scenery, origin: tuple[float, float]
+) -> mujoco.MjModel:
+    """Return the compiled model of a world that others made, with the car in it.
+
+    Of the looks count the light, the sky and the camera. Nothing collides: the car drives through
+    walls.
+
+    Args:
+        circuit: in coordinates that count from `origin`.
+        looks: light and camera.
+        scenery: what is seen.
+        origin: x and y of the model's origin in the scene, m.
+    """
+    spec = _empty_world(circuit, looks)
+    add_scene(spec, scenery.scene.meshes, (*origin, scenery.road_height))
+    _add_car(spec, looks)
+    return spec.compile()
+
+
+def _empty_world(circuit: Circuit, looks: Looks) -> mujoco.MjSpec:
+    spec = mujoco.MjSpec.from_string(_settings_and_sun(looks))
+    spec.modelname = circuit.name
+    spec.visual.headlight.active = 1
+    return spec
 
 
 def _settings_and_sun(looks: Looks) -> str:
@@ -111,7 +138,7 @@ def _add_ground(spec: mujoco.MjSpec, circuit: Circuit) -> None:
 
 
 def _add_surface(spec: mujoco.MjSpec, surface: Surface) -> None:
-    name = f"chunk-{surface.chunk}-{surface.material}{surface.part and '-' + surface.part}"
+    name = f"{PIECE}{surface.chunk}-{surface.material}{surface.part and '-' + surface.part}"
     strip = surface.strip
     mesh = spec.add_mesh(name=name)
     mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL

@@ -137,8 +137,7 @@ def test_drawing_only_what_is_near_loses_nothing():
             simulator.reset(station)
             frame = simulator.render()
             simulator._draw_only_what_is_near = lambda: None
-            for geoms in simulator._chunks:
-                simulator._model.geom_group[geoms] = 0
+            simulator._model.geom_group[simulator._pieces] = 0
             assert np.array_equal(frame, simulator.render())
             del simulator._draw_only_what_is_near
 
