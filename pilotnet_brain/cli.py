@@ -18,6 +18,7 @@ from pilotnet_brain.commands import (
     circuits,
     data,
     drive,
+    learn,
     models,
     report,
     swap,
@@ -97,10 +98,15 @@ app.add_typer(data.app, name="data", short_help="Data sets: collect one, show wh
 app.command("train", short_help="Train PilotNet on data sets; writes a TorchScript model.")(
     train.train
 )
+app.command("learn", short_help="From a Gazebo world to a model that drives it, in one command.")(
+    learn.learn
+)
 app.command("optimize", short_help="Make quantized, pruned and smaller models from the baseline.")(
     train.optimize
 )
-app.add_typer(circuits.app, name="circuits", short_help="The circuits: list them, show one.")
+app.add_typer(
+    circuits.app, name="circuits", short_help="The circuits: list, show, trace one in a world."
+)
 app.command("world", short_help="Write a circuit and the car as a Gazebo world.")(world.world)
 
 

@@ -254,9 +254,24 @@ def _one_line(problem: Exception) -> str:
     return " ".join(str(problem).split()) or type(problem).__name__
 
 
+_ACKERMANN = {
+    "ackermann_msgs/msg/AckermannDrive": (
+        "float32 steering_angle\nfloat32 steering_angle_velocity\nfloat32 speed\n"
+        "float32 acceleration\nfloat32 jerk"
+    ),
+    "ackermann_msgs/msg/AckermannDriveStamped": (
+        "std_msgs/Header header\nackermann_msgs/AckermannDrive drive"
+    ),
+}
+"""Messages that are none of ROS' common ones, by their fields."""
+
+
 @cache
 def _typestore(encoding: str) -> Any:
     """The common message definitions; those we read are the same in every ROS 2 (and ROS 1)."""
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-    return get_typestore(Stores.ROS1_NOETIC if encoding == "ros1" else Stores.ROS2_JAZZY)
+    store = get_typestore(Stores.ROS1_NOETIC if encoding == "ros1" else Stores.ROS2_JAZZY)
+    for name, fields in _ACKERMANN.items():
+        store.register(get_types_from_msg(fields, name))
+    return store

@@ -33,6 +33,7 @@ def check_plan(plan: BenchmarkPlan) -> None:
     for circuit in plan.circuits:
         if not _MADE_OF_A_SEED.fullmatch(circuit):
             load_circuit(circuit)
+    _check_worlds(plan)
     _check_disturbances(plan)
     if plan.mode == "live":
         _check_startable(plan)
@@ -62,6 +63,18 @@ def _check_startable(plan: BenchmarkPlan) -> None:
         else:
             return
     raise problems[0]
+
+
+def _check_worlds(plan: BenchmarkPlan) -> None:
+    for series in plan.series.values():
+        if not series.world or plan.simulator != "mujoco":
+            continue
+        if series.looks != (0,):
+            raise UserError(f"looks: the world {series.world} has its own: looks must be [0]")
+        from pilotnet_brain.simulation.scenery import read_scenery
+
+        for circuit in series.circuits:
+            read_scenery(series.world, load_circuit(circuit))
 
 
 def _check_disturbances(plan: BenchmarkPlan) -> None:

@@ -38,6 +38,7 @@ class Series:
     #: where the repetitions start in turn, m from the start line, or "drawn"
     start_points: tuple[float, ...] | str
     disturbance: str = ""  #: of every run, NAME=AMOUNT; empty: the plan's
+    world: str = ""  #: path of a world file that the circuits lie in; empty: made of each circuit
 
 
 class PlannedRun(NamedTuple):
@@ -147,6 +148,7 @@ class BenchmarkPlan:
             stall_limit=0.0 if lockstep else _STALLED_S,
             record=self.record,
             reference_lap=self.reference_lap(circuit),
+            world=series.world,
         )
 
     def _seed(self, circuit: str, repetition: int) -> int:

@@ -63,6 +63,7 @@ class _SeriesKeys(BaseModel):
     looks: _Looks | None = None
     start_points: _Starts | None = None
     disturbance: Literal[""] | _Name | None = None
+    world: Literal[""] | _Name | None = None
 
 
 class _PlanFile(_SeriesKeys):
@@ -179,6 +180,7 @@ def _series_of(keys: _SeriesKeys, file: _PlanFile) -> Series:
         looks if isinstance(looks, str) else tuple(looks),
         starts if isinstance(starts, str) else tuple(starts),
         keys.disturbance or file.disturbance or "",
+        keys.world or file.world or "",
     )
 
 

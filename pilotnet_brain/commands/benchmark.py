@@ -51,6 +51,9 @@ def benchmark(
         list[str] | None,
         typer.Option(help="NAME, or NAME=AMOUNT,AMOUNT...; more than once; lockstep."),
     ] = None,
+    world: Annotated[
+        str | None, typer.Option(help="Gazebo world file that the circuits lie in.")
+    ] = None,
     laps: Annotated[int | None, typer.Option(help="Of every run.")] = None,
     time_limit: Annotated[
         float | None, typer.Option(help="Simulated seconds that end a run.")
@@ -101,7 +104,7 @@ def benchmark(
       disturbances: {latency: [50, 100]}              or all; lock-step only
       series: {plain: {looks: [0]}, unseen: {circuits: [random-101..120], looks: of_circuit}}
       mode, simulator, repetitions, start_points, seed, laps, time_limit, device, runtime, record,
-      reference_laps, disturbance (of every run, or of a series: latency=100)
+      reference_laps, disturbance (of every run, or of a series: latency=100), world (likewise)
     Circuits random-1001..1100 are a hundred. Plans that come with the package: live (the
     published table), robustness (1,000 random circuits), disturbances, delay, proof (85 laps
     of each model, for the model card).
@@ -141,6 +144,7 @@ def benchmark(
         "start_points": listed(start_points),
         "seed": seed,
         "disturbances": amounts_by_disturbance(disturbance),
+        "world": world,
         "laps": laps,
         "time_limit": time_limit,
         "device": device,

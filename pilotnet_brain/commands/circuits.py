@@ -89,6 +89,9 @@ def trace(
     reverse: Annotated[
         bool, typer.Option("--reverse", help="The lap runs the other way round.")
     ] = False,
+    against: Annotated[
+        str, typer.Option(help="Circuit whose line the traced one is compared with.")
+    ] = "",
 ) -> None:
     """Find the closed centerline of a circuit, check it, and write it as a CSV with its picture.
 
@@ -113,6 +116,20 @@ def trace(
         _trace_world(source, path, picture, car, colour, reverse)
     else:
         _trace_lap(source, path, picture, reverse)
+    if against:
+        typer.echo(_distances(path, against))
+
+
+def _distances(path: Path, against: str) -> str:
+    """Return in words how far a circuit's points lie from another's line."""
+    import numpy as np
+
+    from pilotnet_brain.circuits.catalogue import load_circuit
+
+    line = load_circuit(against).centerline
+    points = load_circuit(path).centerline.points.tolist()
+    away = np.array([abs(line.project(x, y).lateral_deviation) for x, y in points])
+    return f"{away.mean():.3f} m from {against} on average, {away.max():.3f} m at most"
 
 
 def _is_table(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""``pilotnet data``: collect a data set, and show what is in one."""
+"""``pilotnet data``: collect a data set, make one from rosbags, and show what is in one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pilotnet_brain.commands.progress import clear, show
+from pilotnet_brain.errors import UserError
 
 if TYPE_CHECKING:
     from pilotnet_brain.learning.recipe import DataSetSummary
 
-app = typer.Typer(help="Data sets: collect one, show what is in one.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Data sets: collect one, make one from bags, show what is in one.", rich_markup_mode=None
+)
 
 
 @app.command("collect")
@@ -93,6 +96,78 @@ def collect(
         f"{frames} frames are in {out}; next: "
         f"{pilotnet_command()} train {out} --validation OTHER --out models/mine.pt"
     )
+
+
+@app.command("from-bag")
+def from_bag(
+    bags: Annotated[list[Path], typer.Argument(help="ROS 2 or ROS 1 bags of drives.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set; new or empty.")],
+    circuit: Annotated[
+        str, typer.Option(help="Label by the expert on this circuit, with the bag's odometry.")
+    ] = "",
+    delay: Annotated[
+        float,
+        typer.Option(min=-2.0, max=2.0, help="The driver's command so long after a frame, s."),
+    ] = 0.0,
+    min_speed: Annotated[
+        float, typer.Option(min=0.0, help="Leave out frames of a slower driver, m/s.")
+    ] = 0.1,
+    wheelbase: Annotated[
+        float, typer.Option(min=0.0, help="Of a car with Ackermann commands, m.")
+    ] = 0.0,
+    image_topic: Annotated[str, typer.Option(help="Of the frames; raw or compressed.")] = "",
+    command_topic: Annotated[
+        str, typer.Option(help="Twist, TwistStamped or AckermannDriveStamped.")
+    ] = "",
+    odom_topic: Annotated[str, typer.Option(help="Of the true pose, for --circuit.")] = "",
+    camera_pose: Annotated[
+        str, typer.Option(help="Where the camera sat: 'X Y Z ROLL PITCH YAW' (m, rad).")
+    ] = "",
+    camera_fov: Annotated[
+        float,
+        typer.Option(min=0.0, max=3.1, help="Horizontal, rad, where there is no camera_info."),
+    ] = 0.0,
+) -> None:
+    """Make a data set from rosbags of drives.
+
+    Each frame is labelled with the driver's command in force when it was recorded, or, with
+    --circuit, with what the expert does at that pose, which makes good data of bad driving. Left
+    out, and counted, are frames of a standing car, without a command for half a second, without a
+    pose, off the road, and broken ones. Frames of any size and camera are warped to the model's
+    camera, as the brain does it.
+
+    \b
+    Examples:
+      pilotnet data from-bag lap1.bag lap2.bag --out datasets/laps
+      pilotnet data from-bag runs/latest/bag --out datasets/expert --circuit montreal
+      pilotnet data from-bag drive.mcap --out datasets/mine --image-topic /camera/image_raw
+    """
+    from pilotnet_brain.driving.camera_pose import pose_of_text
+    from pilotnet_brain.driving.command import JDEROBOT_RANGE
+    from pilotnet_brain.learning.from_bag import BagCounts, BagLabels, dataset_from_bags
+    from pilotnet_brain.package_share import pilotnet_command
+
+    try:
+        pose = pose_of_text(camera_pose) if camera_pose else None
+    except ValueError as problem:
+        raise UserError(f"--camera-pose: {problem}") from None
+    labels = BagLabels(
+        circuit, delay, min_speed, wheelbase, image_topic, command_topic, odom_topic, pose,
+        camera_fov,
+    )  # fmt: skip
+    counts = BagCounts()
+    for counts in dataset_from_bags(out, bags, labels):
+        show(f"{counts.kept} frames")
+    clear()
+    typer.echo(f"{counts.kept} frames are in {out}")
+    for reason, count in counts.left_out.most_common():
+        typer.echo(f"  {count} left out: {reason}")
+    if counts.below_range:
+        typer.echo(
+            f"  {counts.below_range} are slower than the {JDEROBOT_RANGE.speed_min:g} m/s at which "
+            "the network's range begins: its output is then below 0"
+        )
+    typer.echo(f"next: {pilotnet_command()} data show {out}")
 
 
 @app.command("show")

@@ -110,13 +110,20 @@ def optimize(
     baseline: Annotated[Path, typer.Option(help="The trained model to start from.")] = Path(
         "models/baseline.pt"
     ),
-    data: Annotated[Path, typer.Option(help="Data set to calibrate with and learn from.")] = Path(
-        "datasets/train"
-    ),
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Data set to calibrate with and learn from. [default: datasets/train]"),
+    ] = None,
     validation: Annotated[
-        Path, typer.Option(help="Data set of other circuits; chooses the best epoch.")
-    ] = Path("datasets/validation"),
-    out: Annotated[Path, typer.Option(help="Folder of the model files.")] = Path("models"),
+        list[Path] | None,
+        typer.Option(
+            help="Data set of other circuits; chooses the best epoch. "
+            "[default: datasets/validation]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the model files; of one method, a file x.pt, too.")
+    ] = Path("models"),
     folder: Annotated[Path, typer.Option(help="For checkpoints, by method.")] = Path("checkpoints"),
     seed: _Seed = 1,
     threads: _Threads = 2,
@@ -152,15 +159,19 @@ def optimize(
             known = ", ".join(METHODS)
             raise UserError(f"unknown method {name!r}; methods: {known}, or {_ALL} of them")
     chosen = list(METHODS) if _ALL in method else method
+    if out.suffix == ".pt" and len(chosen) > 1:
+        raise UserError(f"--out is {out}: of {len(chosen)} methods it must name a folder")
     weights, origin = baseline_weights(baseline)
-    learned, held_out = _data_sets([data], [validation])
+    data = data or [Path("datasets/train")]
+    validation = validation or [Path("datasets/validation")]
+    learned, held_out = _data_sets(data, validation)
     task = OptimizationTask(
         weights=weights,
         origin=origin,
         training=learned,
         validation=held_out,
         folder=folder,
-        sources={"datasets": [str(data)], "validation": [str(validation)]},
+        sources={"datasets": [*map(str, data)], "validation": [*map(str, validation)]},
         seed=seed,
         threads=threads,
         reported=_report,
@@ -170,11 +181,11 @@ def optimize(
     for number, name in enumerate(chosen, start=1):
         start = time.monotonic()
         typer.echo(f"{name} ({number} of {len(chosen)}): {METHODS[name].description}")
-        path = out / f"{name}.pt"
-        make_model(name, task, out, rebuild_command("optimize", [name], {**options, "out": out}))
+        path = out if out.suffix == ".pt" else out / f"{name}.pt"
+        make_model(name, task, path, rebuild_command("optimize", [name], {**options, "out": out}))
         took = time.monotonic() - start
         typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
-    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(out / chosen[-1]))}.pt")
+    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(path))}")
 
 
 def _report(method: str, report: EpochReport) -> None:

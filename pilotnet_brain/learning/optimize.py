@@ -205,8 +205,8 @@ METHODS = {
 """In the order in which the set is made."""
 
 
-def optimize(method: str, task: OptimizationTask, folder: Path, rebuild: str = "") -> ModelRecord:
-    """Make a method's model, write it to ``folder/METHOD.pt`` and enter it in the manifest there.
+def optimize(method: str, task: OptimizationTask, path: Path, rebuild: str = "") -> ModelRecord:
+    """Make a method's model, write it to a file and enter it in the manifest next to it.
 
     The method is a key of `METHODS`; ``rebuild`` is the command that makes the file again. Returns
     the record as written.
@@ -221,9 +221,8 @@ def optimize(method: str, task: OptimizationTask, folder: Path, rebuild: str = "
     engines: tuple[str, ...] = ()
     if holds_quantized_kernels(scripted):
         engines = engines_by_speed(scripted, images_of(task.validation.frames, slice(0, 1)))
-    path = folder / f"{method}.pt"
     record = ModelRecord(
-        name=method,
+        name=path.stem,
         method=method,
         engines=engines,
         training={"baseline": task.origin, "seed": task.seed, **task.sources},

@@ -57,7 +57,7 @@ def made(tmp_path_factory, striped_training, striped_validation):
 @pytest.fixture(scope="module")
 def records(made):
     folder, task = made
-    return {name: optimize(name, task, folder, f"make {name}") for name in METHODS}
+    return {name: optimize(name, task, folder / f"{name}.pt", f"make {name}") for name in METHODS}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -127,7 +127,7 @@ def test_quantization_keeps_every_zero_of_the_pruned_network(made, records):
 def test_the_same_seed_makes_the_same_network(made, records, tmp_path):
     _, task = made
     again = replace(task, folder=tmp_path / "checkpoints")
-    optimize("prune_quant", again, tmp_path)
+    optimize("prune_quant", again, tmp_path / "prune_quant.pt")
     for one, other in zip(
         layers_of(made[0], "prune_quant"), layers_of(tmp_path, "prune_quant"), strict=True
     ):
@@ -138,7 +138,7 @@ def test_finished_training_is_taken_up_and_not_done_again(made, records, tmp_pat
     folder, task = made
     reports = []
     task = replace(task, reported=lambda method, report: reports.append(method))
-    again = optimize("qat", task, tmp_path)
+    again = optimize("qat", task, tmp_path / "qat.pt")
     assert reports == []
     assert again.self_test == records["qat"].self_test
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_of_another_baseline_or_of_other_data_is_refused(
 ):
     _, task = made
     with pytest.raises(UserError, match="another plan"):
-        optimize("qat", replace(task, **other), tmp_path)
+        optimize("qat", replace(task, **other), tmp_path / "qat.pt")
     assert not (tmp_path / "qat.pt").exists()
 
 

@@ -64,9 +64,13 @@ def test_the_embedded_simulator_shows_a_world_as_it_shows_the_circuit(world: Pat
             assert (differences.max(axis=2) > 60).mean() < 0.05
 
 
-def test_a_model_drives_in_a_world_of_others(world: Path, tmp_path: Path) -> None:
+def test_a_model_drives_in_a_world_of_others(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lap, runs = tmp_path / "lap.csv", tmp_path / "runs"
-    assert main(["circuits", "trace", str(world), "--out", str(lap)]) == 0
+    asked = ["circuits", "trace", str(world), "--out", str(lap), "--against", "random-3"]
+    assert main(asked) == 0
+    assert " m from random-3 on average" in capsys.readouterr().out
     assert lap.with_suffix(".png").is_file()
     arguments = ["--circuit", str(lap), "--world", str(world), "--model", "tiny_quant"]
     status = main(["drive", *arguments, "--lockstep", "--time-limit", "6", "--output", str(runs)])

@@ -1,0 +1,185 @@
+"""``pilotnet learn``: from a Gazebo world to a model that drives it: the other verbs in a row."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+import yaml
+
+from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.errors import UserError
+
+_SETTINGS = "learn.yaml"
+_LEARNING_RATE = 3e-4
+"""Less than a third of training's: what was learned before is to stay."""
+_OLD_CIRCUITS = ("simple_circuit", "montmelo")
+
+
+class Step(NamedTuple):
+    """One command of several."""
+
+    title: str
+    arguments: tuple[str, ...]  #: of pilotnet
+    #: the file that it ends with; one that is there is not made again. None: the command resumes
+    made: Path | None
+
+
+def learn(
+    world: Annotated[Path, typer.Argument(help="Gazebo world file (Classic or Sim).")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of everything made. [default: worlds/NAME]")
+    ] = None,
+    circuit: Annotated[
+        Path | None, typer.Option(help="Its line as a CSV or bag, where it is not to be traced.")
+    ] = None,
+    car: Annotated[str, typer.Option(help="The model at which the lap starts, by name.")] = "",
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Float model to go on from. [default: the shipped baseline]"),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=160, help="To collect in the world.")] = 4_000,
+    keep: Annotated[
+        int, typer.Option(min=160, help="Frames of the shipped training data, against forgetting.")
+    ] = 8_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Of training.")] = 3,
+    laps: Annotated[
+        int, typer.Option(min=0, help="In the world with each model, from drawn starts; 0: none.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 1,
+) -> None:
+    """Make a model that drives a Gazebo world, and prove it in laps.
+
+    Traces the line, collects frames in the embedded simulator, which shows the world's own meshes,
+    trains the shipped baseline further on them and on a part of the shipped training data, makes
+    the int8 model, and drives laps with the models before and after: in the world, and on two
+    circuits that were driven before. Each step is a command, which is printed; started again
+    after a stop, it goes on.
+
+    \b
+    Examples:
+      pilotnet learn my_circuit.world
+      pilotnet learn my_circuit.world --circuit lap.csv --out worlds/mine --frames 8000
+    """
+    from pilotnet_brain.driving.model.catalogue import models_dir
+    from pilotnet_brain.package_share import pilotnet_command
+
+    if not world.is_file():
+        raise UserError(f"{world}: there is no such file")
+    folder = Path("worlds") / world.stem if out is None else out
+    settings = {
+        "world": str(world.resolve()),
+        "circuit": "" if circuit is None else str(circuit.resolve()),
+        "car": car,
+        "from": str(models_dir() / "baseline.pt" if start is None else start.resolve()),
+        "frames": frames,
+        "keep": keep,
+        "epochs": epochs,
+        "laps": laps,
+        "seed": seed,
+    }
+    _take_up(folder, settings)
+    began = time.monotonic()
+    steps = list(_steps(folder, world.stem, settings))
+    for number, step in enumerate(steps, start=1):
+        typer.echo(f"\n[{number}/{len(steps)}] {step.title}")
+        if step.made is not None and step.made.exists():
+            typer.echo(f"{step.made} is there already")
+            continue
+        typer.echo(f"  {pilotnet_command()} {shlex.join(step.arguments)}")
+        status = _run(step)
+        if status:
+            raise typer.Exit(status)
+    minutes = (time.monotonic() - began) / 60.0
+    model, line = folder / f"{world.stem}_int8.pt", folder / "circuit.csv"
+    report = f"{folder / 'laps' / 'report.html'}; " if laps else ""
+    typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
+    typer.echo(f"  {pilotnet_command()} drive --circuit {line} --world {world} --model {model}")
+
+
+def _run(step: Step) -> int:
+    from pilotnet_brain.cli import main
+
+    return main(step.arguments)
+
+
+def _take_up(folder: Path, settings: dict[str, object]) -> None:
+    """Make the folder, or check that what is in it was made with the same settings."""
+    path = folder / _SETTINGS
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"{folder}: was made with other arguments ({path}): name another folder with "
+                "--out, or remove it"
+            )
+        write_atomically(path, text)
+    except OSError as problem:
+        raise UserError(f"{folder}: cannot be written: {problem.strerror}") from problem
+
+
+def _steps(folder: Path, name: str, settings: dict[str, object]) -> Iterator[Step]:
+    world, line = str(settings["world"]), folder / "circuit.csv"
+    source = str(settings["circuit"] or world)
+    car = ("--car", str(settings["car"])) if settings["car"] else ()
+    yield Step("the circuit's line", ("circuits", "trace", source, *car, "--out", str(line)), line)
+    data = {part: folder / "data" / part for part in ("world", "old", "check_world", "check_old")}
+    seed, frames, keep = (int(str(settings[key])) for key in ("seed", "frames", "keep"))
+    here = ("--circuit", str(line), "--world", world, "--random-share", "0")
+    for number, (part, count, more) in enumerate(
+        [
+            ("world", frames, here),
+            ("old", keep, ()),
+            ("check_world", max(160, frames // 6), here),
+            ("check_old", max(160, keep // 6), ("--random-share", "1")),
+        ]
+    ):
+        arguments = ("--frames", str(count), "--seed", str(4 * seed + number), *more)
+        yield Step(
+            f"frames: {part.replace('_', ', ')}",
+            ("data", "collect", str(data[part]), *arguments),
+            data[part] / "data.csv",
+        )
+    model = folder / f"{name}.pt"
+    checked = [word for part in ("check_world", "check_old")
+               for word in ("--validation", str(data[part]))]  # fmt: skip
+    yield Step(
+        "the model, trained further",
+        ("train", str(data["world"]), str(data["old"]), *checked, "--from", str(settings["from"]),
+         "--learning-rate", str(_LEARNING_RATE), "--epochs", str(settings["epochs"]),
+         "--out", str(model), "--folder", str(folder / "checkpoints" / name)),
+        model,
+    )  # fmt: skip
+    yield Step("its checksum", ("models", "sign", str(model)), None)
+    int8 = folder / f"{name}_int8.pt"
+    yield Step(
+        "its int8 model",
+        ("optimize", "static_quant", "--baseline", str(model), "--data", str(data["world"]),
+         "--data", str(data["old"]), *checked, "--out", str(int8),
+         "--folder", str(folder / "checkpoints")),
+        int8,
+    )  # fmt: skip
+    if laps := int(str(settings["laps"])):
+        plan, models = folder / "laps.yaml", [str(settings["from"]), "static_quant"]
+        _write_plan(plan, line, world, laps, [*models, str(model), str(int8)])
+        yield Step("laps", ("benchmark", str(plan), "--out", str(folder / "laps")), None)
+
+
+def _write_plan(path: Path, line: Path, world: str, laps: int, models: list[str]) -> None:
+    """Write the benchmark of the models before and after, in the world and on old circuits."""
+    plan = {
+        "mode": "lockstep",
+        "models": models,
+        "series": {
+            "world": {"circuits": {str(line): laps}, "world": world, "start_points": "drawn"},
+            "before": {"circuits": list(_OLD_CIRCUITS), "start_points": [0.0]},
+        },
+        "looks": [0],
+        "time_limit": 240.0,
+    }
+    write_atomically(path, yaml.safe_dump(plan, sort_keys=False, allow_unicode=True))

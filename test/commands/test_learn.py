@@ -1,0 +1,64 @@
+"""``pilotnet learn``: the steps in their order, taken up where they stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pilotnet_brain.benchmark.plan_file import plan_of, read_values
+from pilotnet_brain.circuits.catalogue import load_circuit
+from pilotnet_brain.circuits.circuit import write_lap
+from pilotnet_brain.cli import main
+from pilotnet_brain.commands.learn import _steps
+from pilotnet_brain.driving.model.archive import read_record
+from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
+from pilotnet_brain.simulation.looks import PLAIN
+
+SMALL = ["--frames", "160", "--keep", "160", "--epochs", "1", "--laps", "0"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bare_world(load_circuit("random-3"), PLAIN, tmp_path_factory.mktemp("world")).world
+
+
+def test_from_a_world_to_models_and_their_laps(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine"
+    assert main(["learn", str(world), "--out", str(out), *SMALL]) == 0
+    assert "[8/8] its int8 model" in capsys.readouterr().out
+    for made in ("circuit.csv", "circuit.png", f"{world.stem}.pt", f"{world.stem}_int8.pt"):
+        assert (out / made).is_file(), made
+    assert read_record(out / f"{world.stem}.pt").method == "fine-tuned"
+
+    # Again: nothing is made twice, and other arguments do not mix with what is there.
+    changed = {path: path.stat().st_mtime_ns for path in out.glob("*.pt")}
+    assert main(["learn", str(world), "--out", str(out), *SMALL]) == 0
+    assert changed == {path: path.stat().st_mtime_ns for path in out.glob("*.pt")}
+    assert main(["learn", str(world), "--out", str(out), *SMALL, "--seed", "2"]) == 2
+    assert "was made with other arguments" in capsys.readouterr().err
+
+
+def test_the_laps_are_a_plan_of_the_models_before_and_after(tmp_path: Path) -> None:
+    write_lap(tmp_path / "circuit.csv", load_circuit("random-3"))
+    settings = {"world": "their.world", "circuit": "", "car": "", "from": "baseline.pt",
+                "frames": 320, "keep": 320, "epochs": 1, "laps": 2, "seed": 1}  # fmt: skip
+    *_, last = _steps(tmp_path, "their", settings)
+    assert last.arguments[:2] == ("benchmark", str(tmp_path / "laps.yaml"))
+    plan = plan_of(read_values(tmp_path / "laps.yaml"))
+    assert [Path(model).stem for model in plan.models] == [
+        "baseline", "static_quant", "their", "their_int8",
+    ]  # fmt: skip
+    assert plan.series["world"].world == "their.world"
+    assert len(plan.runs()) == 4 * (2 + 2)
+
+
+def test_a_step_that_fails_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.world"
+    empty.write_text("<sdf version='1.6'><world name='w'/></sdf>")
+    assert main(["learn", str(empty), "--out", str(tmp_path / "mine")]) == 2
+    assert "nothing in it is drawn" in capsys.readouterr().err
+    assert main(["learn", str(tmp_path / "none.world")]) == 2
+    assert "there is no such file" in capsys.readouterr().err
