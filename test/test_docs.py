@@ -13,13 +13,13 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = {
-    "drive", "swap", "benchmark", "report", "models", "data", "train", "optimize", "circuits",
-    "world",
+    "drive", "swap", "benchmark", "report", "models", "data", "train", "optimize", "learn",
+    "circuits", "world",
 }  # fmt: skip
 SUBCOMMANDS = {
     "models": {"list", "inspect", "time", "runtimes", "export", "adopt", "sign", "card"},
-    "data": {"collect", "show"},
-    "circuits": {"list", "show"},
+    "data": {"collect", "from-bag", "show"},
+    "circuits": {"list", "show", "trace"},
 }
 FIGURES = {
     "average speed, m/s": ("average_speed", 1.0, 2),
@@ -45,7 +45,7 @@ def anchors(page: Path) -> set[str]:
 
 def named_in(page: Path, verb: str) -> list[str]:
     """Return the word after each `pilotnet VERB` of a page."""
-    return re.findall(rf"\bpilotnet {verb} ([a-z]+)\b", page.read_text())
+    return re.findall(rf"\bpilotnet {verb} ([a-z-]+)\b", page.read_text())
 
 
 def readme_table() -> list[dict[str, str]]:
