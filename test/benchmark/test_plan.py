@@ -177,3 +177,13 @@ def test_reference_laps_are_found_by_the_circuits_name(tmp_path: Path):
     lap.rename(tmp_path / "montreal.csv")
     with pytest.raises(UserError, match="another circuit"):
         check_plan(plan)
+
+
+def test_a_world_is_that_of_its_series_and_has_its_own_looks() -> None:
+    series = {"theirs": {"world": "their.world", "circuits": ["montreal"]}, "ours": {}}
+    values = {"mode": "lockstep", "models": ["baseline"], "series": series, "start_points": [0]}
+    plan = plan_of({**values, "looks": [0]})
+    assert {run.spec.world for run in plan.runs() if run.series == "theirs"} == {"their.world"}
+    assert {run.spec.world for run in plan.runs() if run.series == "ours"} == {""}
+    with pytest.raises(UserError, match=r"looks: the world their.world has its own"):
+        check_plan(plan_of(values | {"series": {"theirs": {**series["theirs"], "looks": [1]}}}))

@@ -132,10 +132,33 @@ def test_where_only_the_other_gazebo_is_installed_the_message_says_so(
         check_run(RunSpec(simulator=simulator))
 
 
-@pytest.mark.parametrize("simulator", ["gazebo", "gz"])
+@pytest.mark.parametrize("simulator", ["mujoco", "gazebo", "gz"])
 def test_a_missing_world_file_is_named(simulator: str) -> None:
     with pytest.raises(UserError, match=r"world no\.world: there is no such file"):
         check_run(RunSpec(simulator=simulator, world="no.world"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"simulator": "none"}, "with simulator none the world is there already"),
+        ({"looks_seed": 3}, "it has its own looks"),
+    ],
+)
+def test_a_world_where_it_means_nothing_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError, match=f"world: .*{reason}"):
+        RunSpec(world="their.world", **arguments)
+
+
+def test_a_world_without_a_road_under_the_circuit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "small.world"
+    path.write_text(
+        "<sdf version='1.6'><world name='w'><model name='g'><static>1</static><link name='l'>"
+        "<visual name='v'><geometry><plane><size>5 5</size></plane></geometry></visual></link>"
+        "</model></world></sdf>"
+    )
+    with pytest.raises(UserError, match="nothing lies under 100% of the circuit montreal"):
+        check_run(RunSpec(circuit="montreal", world=str(path)))
 
 
 @pytest.mark.parametrize(
