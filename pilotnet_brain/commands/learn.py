@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -20,6 +21,21 @@ _LEARNING_RATE = 3e-4
 _OLD_CIRCUITS = ("simple_circuit", "montmelo")
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for; learn.yaml keeps it."""
+
+    world: str  #: path of the world file
+    circuit: str  #: path of the circuit's line; empty: traced in the world
+    car: str
+    start: str  #: path of the model to go on from
+    frames: int
+    keep: int
+    epochs: int
+    laps: int
+    seed: int
+
+
 class Step(NamedTuple):
     """One command of several."""
 
@@ -30,6 +46,7 @@ class Step(NamedTuple):
 
 
 def learn(
+    context: typer.Context,
     world: Annotated[Path, typer.Argument(help="Gazebo world file (Classic or Sim).")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of everything made. [default: worlds/NAME]")
@@ -71,17 +88,17 @@ def learn(
     if not world.is_file():
         raise UserError(f"{world}: there is no such file")
     folder = Path("worlds") / world.stem if out is None else out
-    settings = {
-        "world": str(world.resolve()),
-        "circuit": "" if circuit is None else str(circuit.resolve()),
-        "car": car,
-        "from": str(models_dir() / "baseline.pt" if start is None else start.resolve()),
-        "frames": frames,
-        "keep": keep,
-        "epochs": epochs,
-        "laps": laps,
-        "seed": seed,
-    }
+    settings = Settings(
+        world=str(world.resolve()),
+        circuit="" if circuit is None else str(circuit.resolve()),
+        car=car,
+        start=str(models_dir() / "baseline.pt" if start is None else start.resolve()),
+        frames=frames,
+        keep=keep,
+        epochs=epochs,
+        laps=laps,
+        seed=seed,
+    )
     _take_up(folder, settings)
     began = time.monotonic()
     steps = list(_steps(folder, world.stem, settings))
@@ -91,7 +108,8 @@ def learn(
             typer.echo(f"{step.made} is there already")
             continue
         typer.echo(f"  {pilotnet_command()} {shlex.join(step.arguments)}")
-        status = _run(step)
+        pilotnet = context.find_root().command
+        status = pilotnet(list(step.arguments), prog_name="pilotnet", standalone_mode=False)
         if status:
             raise typer.Exit(status)
     minutes = (time.monotonic() - began) / 60.0
@@ -101,16 +119,10 @@ def learn(
     typer.echo(f"  {pilotnet_command()} drive --circuit {line} --world {world} --model {model}")
 
 
-def _run(step: Step) -> int:
-    from pilotnet_brain.cli import main
-
-    return main(step.arguments)
-
-
-def _take_up(folder: Path, settings: dict[str, object]) -> None:
+def _take_up(folder: Path, settings: Settings) -> None:
     """Make the folder, or check that what is in it was made with the same settings."""
     path = folder / _SETTINGS
-    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_text(encoding="utf-8") != text:
@@ -123,23 +135,22 @@ def _take_up(folder: Path, settings: dict[str, object]) -> None:
         raise UserError(f"{folder}: cannot be written: {problem.strerror}") from problem
 
 
-def _steps(folder: Path, name: str, settings: dict[str, object]) -> Iterator[Step]:
-    world, line = str(settings["world"]), folder / "circuit.csv"
-    source = str(settings["circuit"] or world)
-    car = ("--car", str(settings["car"])) if settings["car"] else ()
+def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
+    world, line = settings.world, folder / "circuit.csv"
+    source = settings.circuit or world
+    car = ("--car", settings.car) if settings.car else ()
     yield Step("the circuit's line", ("circuits", "trace", source, *car, "--out", str(line)), line)
     data = {part: folder / "data" / part for part in ("world", "old", "check_world", "check_old")}
-    seed, frames, keep = (int(str(settings[key])) for key in ("seed", "frames", "keep"))
     here = ("--circuit", str(line), "--world", world, "--random-share", "0")
     for number, (part, count, more) in enumerate(
         [
-            ("world", frames, here),
-            ("old", keep, ()),
-            ("check_world", max(160, frames // 6), here),
-            ("check_old", max(160, keep // 6), ("--random-share", "1")),
+            ("world", settings.frames, here),
+            ("old", settings.keep, ()),
+            ("check_world", max(160, settings.frames // 6), here),
+            ("check_old", max(160, settings.keep // 6), ("--random-share", "1")),
         ]
     ):
-        arguments = ("--frames", str(count), "--seed", str(4 * seed + number), *more)
+        arguments = ("--frames", str(count), "--seed", str(4 * settings.seed + number), *more)
         yield Step(
             f"frames: {part.replace('_', ', ')}",
             ("data", "collect", str(data[part]), *arguments),
@@ -150,8 +161,8 @@ def _steps(folder: Path, name: str, settings: dict[str, object]) -> Iterator[Ste
                for word in ("--validation", str(data[part]))]  # fmt: skip
     yield Step(
         "the model, trained further",
-        ("train", str(data["world"]), str(data["old"]), *checked, "--from", str(settings["from"]),
-         "--learning-rate", str(_LEARNING_RATE), "--epochs", str(settings["epochs"]),
+        ("train", str(data["world"]), str(data["old"]), *checked, "--from", settings.start,
+         "--learning-rate", str(_LEARNING_RATE), "--epochs", str(settings.epochs),
          "--out", str(model), "--folder", str(folder / "checkpoints" / name)),
         model,
     )  # fmt: skip
@@ -164,9 +175,9 @@ def _steps(folder: Path, name: str, settings: dict[str, object]) -> Iterator[Ste
          "--folder", str(folder / "checkpoints")),
         int8,
     )  # fmt: skip
-    if laps := int(str(settings["laps"])):
-        plan, models = folder / "laps.yaml", [str(settings["from"]), "static_quant"]
-        _write_plan(plan, line, world, laps, [*models, str(model), str(int8)])
+    if settings.laps:
+        plan, models = folder / "laps.yaml", [settings.start, "static_quant"]
+        _write_plan(plan, line, world, settings.laps, [*models, str(model), str(int8)])
         yield Step("laps", ("benchmark", str(plan), "--out", str(folder / "laps")), None)
 
 

@@ -10,7 +10,7 @@ from pilotnet_brain.benchmark.plan_file import plan_of, read_values
 from pilotnet_brain.circuits.catalogue import load_circuit
 from pilotnet_brain.circuits.circuit import write_lap
 from pilotnet_brain.cli import main
-from pilotnet_brain.commands.learn import _steps
+from pilotnet_brain.commands.learn import Settings, _steps
 from pilotnet_brain.driving.model.archive import read_record
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 from pilotnet_brain.simulation.looks import PLAIN
@@ -43,8 +43,7 @@ def test_from_a_world_to_models_and_their_laps(
 
 def test_the_laps_are_a_plan_of_the_models_before_and_after(tmp_path: Path) -> None:
     write_lap(tmp_path / "circuit.csv", load_circuit("random-3"))
-    settings = {"world": "their.world", "circuit": "", "car": "", "from": "baseline.pt",
-                "frames": 320, "keep": 320, "epochs": 1, "laps": 2, "seed": 1}  # fmt: skip
+    settings = Settings("their.world", "", "", "baseline.pt", 320, 320, epochs=1, laps=2, seed=1)
     *_, last = _steps(tmp_path, "their", settings)
     assert last.arguments[:2] == ("benchmark", str(tmp_path / "laps.yaml"))
     plan = plan_of(read_values(tmp_path / "laps.yaml"))
