@@ -18,6 +18,7 @@ from pilotnet_brain.errors import UserError
 _SETTINGS = "learn.yaml"
 _LEARNING_RATE = 3e-4
 """Less than a third of training's: what was learned before is to stay."""
+_STOPPED = 130
 _OLD_CIRCUITS = ("simple_circuit", "montmelo")
 
 
@@ -83,6 +84,7 @@ def learn(
       pilotnet learn my_circuit.world --circuit lap.csv --out worlds/mine --frames 8000
     """
     from pilotnet_brain.driving.model.catalogue import models_dir
+    from pilotnet_brain.learning.optimize import baseline_weights
     from pilotnet_brain.package_share import pilotnet_command
 
     if not world.is_file():
@@ -99,6 +101,7 @@ def learn(
         laps=laps,
         seed=seed,
     )
+    baseline_weights(Path(settings.start))  # refused here, not after minutes of collecting
     _take_up(folder, settings)
     began = time.monotonic()
     steps = list(_steps(folder, world.stem, settings))
@@ -110,6 +113,8 @@ def learn(
         typer.echo(f"  {pilotnet_command()} {shlex.join(step.arguments)}")
         pilotnet = context.find_root().command
         status = pilotnet(list(step.arguments), prog_name="pilotnet", standalone_mode=False)
+        if status == _STOPPED:
+            typer.echo("stopped; the same command goes on where it was", err=True)
         if status:
             raise typer.Exit(status)
     minutes = (time.monotonic() - began) / 60.0

@@ -12,6 +12,7 @@ from pilotnet_brain.circuits.circuit import write_lap
 from pilotnet_brain.cli import main
 from pilotnet_brain.commands.learn import Settings, _steps
 from pilotnet_brain.driving.model.archive import read_record
+from pilotnet_brain.driving.model.catalogue import models_dir
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 from pilotnet_brain.simulation.looks import PLAIN
 
@@ -59,5 +60,9 @@ def test_a_step_that_fails_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture
     empty.write_text("<sdf version='1.6'><world name='w'/></sdf>")
     assert main(["learn", str(empty), "--out", str(tmp_path / "mine")]) == 2
     assert "nothing in it is drawn" in capsys.readouterr().err
+    int8 = str(models_dir() / "static_quant.pt")
+    assert main(["learn", str(empty), "--out", str(tmp_path / "b"), "--from", int8]) == 2
+    assert "give the trained baseline" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
     assert main(["learn", str(tmp_path / "none.world")]) == 2
     assert "there is no such file" in capsys.readouterr().err
