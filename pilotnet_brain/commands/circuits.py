@@ -162,7 +162,7 @@ def _trace_world(
     typer.echo(describe(traced.circuit))
     if start is not None:
         away = traced.circuit.centerline.project(start.x, start.y).lateral_deviation
-        typer.echo(f"starts at {start.name}, which stands {abs(away):.2f} m beside it")
+        typer.echo(f"starts at {start.name}, which stands {abs(away):.2f} m from the line")
     if traced.missing:
         typer.echo(f"not found, and so not seen: {', '.join(traced.missing)}", err=True)
     write_lap(path, traced.circuit)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.simulation.gazebo.car import Flavour
-from pilotnet_brain.simulation.gazebo.sdf import read_xml, row, write_xml
+from pilotnet_brain.simulation.gazebo.sdf import read_world, row, write_xml
 from pilotnet_brain.simulation.gazebo.world import WorldFiles, include_car, physics, write_car
 from pilotnet_brain.simulation.looks import PLAIN, Looks
 
@@ -42,13 +42,7 @@ def write_world_with_our_car(
         UserError: the file cannot be read, holds no world or no such car, its car stands far from
             the circuit, or the folder cannot be written.
     """
-    try:
-        root = read_xml(scenery)
-    except (OSError, ParseError, ValueError) as problem:
-        raise UserError(f"{scenery}: cannot be read as a world file: {problem}") from problem
-    world = root.find("world")
-    if world is None:
-        raise UserError(f"{scenery}: not a Gazebo world file: it has no <world>")
+    root, world = read_world(scenery)
     place = _remove_car(world, replaced, scenery)
     if start is None and place is not None:
         _check_place(place, circuit, f"{scenery}: its car {replaced}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from pilotnet_brain.atomic_file import write_atomically
+from pilotnet_brain.errors import UserError
 
 _TAG = re.compile(rb"""<!--.*?-->|<!\[CDATA\[.*?]]>|<\w(?:"[^"]*"|'[^']*'|[^"'<>])*>""", re.DOTALL)
 _VALUE = re.compile(rb""""[^"]*"|'[^']*'|(=\s*)([^\s"'<>]+?)(?=\s|/?>)""")
@@ -38,6 +39,22 @@ def read_xml(path: Path) -> Element:
         return ElementTree.fromstring(data)
     except ElementTree.ParseError:
         return ElementTree.fromstring(_TAG.sub(_with_quotes, data))
+
+
+def read_world(path: Path) -> tuple[Element, Element]:
+    """Return a world file's root element, and its <world>.
+
+    Raises:
+        UserError: the file cannot be read, or holds no world.
+    """
+    try:
+        root = read_xml(path)
+    except (OSError, ElementTree.ParseError, ValueError) as problem:
+        raise UserError(f"{path}: cannot be read as a world file: {problem}") from problem
+    world = root.find("world")
+    if world is None:
+        raise UserError(f"{path}: not a Gazebo world file: it has no <world>")
+    return root, world
 
 
 def _with_quotes(tag_found: re.Match[bytes]) -> bytes:

@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 from trimesh.visual import TextureVisuals
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.simulation.gazebo.sdf import read_xml
+from pilotnet_brain.simulation.gazebo.sdf import read_world, read_xml
 from pilotnet_brain.simulation.scene import Placed, Scene, SceneMesh
 
 _PATH_VARIABLES = (
@@ -64,13 +64,7 @@ def read_scene(world: Path) -> Scene:
     Raises:
         UserError: the file cannot be read, holds no world, or nothing of it is drawn.
     """
-    try:
-        root = read_xml(world)
-    except (OSError, ParseError, ValueError) as problem:
-        raise UserError(f"{world}: cannot be read as a world file: {problem}") from problem
-    element = root.find("world")
-    if element is None:
-        raise UserError(f"{world}: not a Gazebo world file: it has no <world>")
+    _, element = read_world(world)
     reading = _Reading(_model_folders(world))
     _read_models(element, np.eye(4), world.parent, reading, 0)
     reading.lights.extend(element.findall("light"))
