@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -142,7 +143,11 @@ def _write(
         write_atomically(folder / SOURCE_FILE, json.dumps(source, indent=2) + "\n")
         write_atomically(folder / TABLE_FILE, table.to_csv(index=False))
     except OSError as problem:
-        raise DataSetError(f"{folder}: cannot be written: {problem.strerror}") from problem
+        # Nothing of it is a data set; left there, it would be in the way of the next try.
+        shutil.rmtree(folder, ignore_errors=True)
+        # numpy gives a full disk's no error number.
+        reason = problem.strerror or problem
+        raise DataSetError(f"{folder}: cannot be written: {reason}") from problem
 
 
 def _read_drive(bag: Path, labels: BagLabels) -> _Drive:

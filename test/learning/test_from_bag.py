@@ -275,6 +275,21 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         made(tmp_path / "set", driven().write(tmp_path / "drive"))
 
 
+def test_a_full_disk_is_told_and_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, frames: Any) -> None:
+        path.write_bytes(b"begun")
+        raise OSError("34800 requested and 0 written")
+
+    bag = driven().write(tmp_path / "drive")
+    with monkeypatch.context() as patched:
+        patched.setattr("pilotnet_brain.learning.from_bag.np.save", full)
+        with pytest.raises(DataSetError, match="set: cannot be written: 34800 requested"):
+            made(tmp_path / "set", bag)
+    assert made(tmp_path / "set", bag).kept == 10
+
+
 def test_the_command_says_what_it_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bag = driven()
     bag.frame(3.0, grey(1))
