@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -143,8 +142,9 @@ def _write(
         write_atomically(folder / SOURCE_FILE, json.dumps(source, indent=2) + "\n")
         write_atomically(folder / TABLE_FILE, table.to_csv(index=False))
     except OSError as problem:
-        # Nothing of it is a data set; left there, it would be in the way of the next try.
-        shutil.rmtree(folder, ignore_errors=True)
+        # What was begun is no data set, and would be in the way of the next try.
+        for name in (FRAMES_FILE, SOURCE_FILE, TABLE_FILE):
+            (folder / name).unlink(missing_ok=True)
         # numpy gives a full disk's no error number.
         reason = problem.strerror or problem
         raise DataSetError(f"{folder}: cannot be written: {reason}") from problem
