@@ -29,7 +29,7 @@ from pilotnet_brain.simulation.gazebo.classic_world import (
 from pilotnet_brain.simulation.gazebo.sim import write_gz_world
 from pilotnet_brain.simulation.gazebo.transport.client import GazeboClient
 from pilotnet_brain.simulation.gazebo.transport.messages import parse
-from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at, ask
+from pilotnet_brain.simulation.gazebo.transport.world import aim_world_at, ask, await_running
 from pilotnet_brain.simulation.looks import PLAIN
 
 pytestmark = pytest.mark.gazebo
@@ -166,6 +166,7 @@ def test_a_world_aims_at_the_speed_that_is_asked_for_whatever_its_steps(tmp_path
             return float(physics.real_time_update_rate)
 
         assert client.poll_until(lambda: client.world is not None, PATIENCE_S)
+        assert await_running(client, PATIENCE_S)
         assert rate() == 200.0  # as written
         aim_world_at(client, 0.5)
         assert client.poll_until(lambda: rate() == 250.0, PATIENCE_S)

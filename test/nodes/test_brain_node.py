@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -431,7 +432,9 @@ def test_frames_are_driven_while_another_model_is_loaded(
     # Longer by the simulated clock than a frame may be ahead of the brain's, or old.
     assert len(records) >= (20 if suffix == ".pt" else 1)
     assert {record.problem for record in records} == {""}
-    assert {record.model for record in records[:-1]} == {"brightness"}
+    # The answer may come a few frames after the change; the old model never drives again.
+    models = [model for model, _ in groupby(record.model for record in records)]
+    assert models in (["brightness"], ["brightness", "slow"])
     driven = world.drive_frame(grey_image(51))
     assert (driven.model, driven.driven) == ("slow", True)
     assert driven.speed == pytest.approx(speed_of(51, 0.2), abs=1e-3)
