@@ -46,6 +46,7 @@ setup(
             f"gazebo_bridge = {PACKAGE}.executables:gazebo_bridge",
             f"guard = {PACKAGE}.executables:guard",
             f"recorder = {PACKAGE}.executables:recorder",
+            f"teleop = {PACKAGE}.executables:teleop",
             f"pilotnet = {PACKAGE}.cli:main",
         ],
     },

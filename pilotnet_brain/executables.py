@@ -41,6 +41,7 @@ recorder = partial(_start, "nodes.recorder_node")
 gazebo_server = partial(_start, "runs.gazebo_classic")
 gz_bridge = partial(_start, "nodes.gz_bridge_node")
 gazebo_bridge = partial(_start, "nodes.gazebo_bridge_node")
+teleop = partial(_start, "nodes.teleop_node")
 gz_server = partial(_start, "runs.gazebo_sim")
 
 

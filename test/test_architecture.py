@@ -20,7 +20,7 @@ FLOORS = (
     {"bags"},
     {"circuits"},
     {"simulation", "driving", "metrics"},
-    {"learning"},
+    {"learning", "teleop"},
     {"runs"},
     {"benchmark"},
     {"report"},

@@ -109,6 +109,10 @@ def from_bag(
         float,
         typer.Option(min=-2.0, max=2.0, help="The driver's command so long after a frame, s."),
     ] = 0.0,
+    takeovers: Annotated[
+        bool,
+        typer.Option("--takeovers", help="Only frames on which a person had taken over."),
+    ] = False,
     min_speed: Annotated[
         float, typer.Option(min=0.0, help="Leave out frames of a slower driver, m/s.")
     ] = 0.1,
@@ -140,6 +144,7 @@ def from_bag(
     Examples:
       pilotnet data from-bag lap1.bag lap2.bag --out datasets/laps
       pilotnet data from-bag runs/latest/bag --out datasets/expert --circuit montreal
+      pilotnet data from-bag runs/latest/bag --out datasets/corrections --takeovers
       pilotnet data from-bag drive.mcap --out datasets/mine --image-topic /camera/image_raw
     """
     from pilotnet_brain.driving.camera_pose import pose_of_text
@@ -152,8 +157,8 @@ def from_bag(
     except ValueError as problem:
         raise UserError(f"--camera-pose: {problem}") from None
     labels = BagLabels(
-        circuit, delay, min_speed, wheelbase, image_topic, command_topic, odom_topic, pose,
-        camera_fov,
+        circuit, delay, takeovers, min_speed, wheelbase, image_topic, command_topic, odom_topic,
+        pose, camera_fov,
     )  # fmt: skip
     counts = BagCounts()
     for counts in dataset_from_bags(out, bags, labels):

@@ -9,6 +9,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from pilotnet_brain.atomic_file import write_atomically
 from pilotnet_brain.bags.images import COMPRESSED_TYPE, IMAGE_TYPE, BrokenFrame, rgb_frame
-from pilotnet_brain.bags.messages import seconds, yaw_of
+from pilotnet_brain.bags.messages import nanoseconds, seconds, yaw_of
 from pilotnet_brain.bags.reader import (
     DEFAULT_ODOMETRY_TOPIC,
     ODOMETRY_TYPE,
@@ -37,7 +38,9 @@ from pilotnet_brain.driving.car_camera import CarCamera
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, BadFrame, network_input
+from pilotnet_brain.driving.takeover import TELEOP_TOPICS
 from pilotnet_brain.learning.dataset import FRAMES_FILE, TABLE_FILE, DataSetError
+from pilotnet_brain.metrics.frame_record import FrameRecordError, frame_record
 
 TWIST, TWIST_STAMPED, ACKERMANN = (
     "geometry_msgs/msg/Twist",
@@ -48,11 +51,15 @@ SOURCE_FILE = "bags.json"
 """What the data set was made of."""
 _COMMANDS = (TWIST, TWIST_STAMPED, ACKERMANN)
 _IMAGES = (IMAGE_TYPE, COMPRESSED_TYPE)
+FRAMES_TYPE = "sensor_msgs/msg/JointState"
+FRAMES_TOPIC = "brain/frames"
 _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _DEFAULT_IMAGES = ("/F1ROS/cameraL/image_raw", "/F1ROS/cameraL/image_raw/compressed")
 _DEFAULT_COMMANDS = ("/F1ROS/cmd_vel", "/cmd_vel")
 _IN_FORCE_S = 0.5
 """An older command is nobody's any more: whoever gave it is gone."""
+_PERSON_IN_FORCE_S = 0.25
+"""A person whose command is older is letting go: it stays in force only until that is sure."""
 _POSES_APART_S = 0.5
 _PROGRESS_EVERY = 50
 
@@ -63,6 +70,7 @@ class BagLabels:
 
     circuit: str = ""  #: label by the expert on this circuit; empty: by the driver's command
     delay_s: float = 0.0  #: the driver's command this long after a frame is its label
+    takeovers: bool = False  #: only the frames on which a person had taken over from the brain
     min_speed: float = 0.1  #: frames of a slower driver are left out, m/s
     wheelbase: float = 0.0  #: of a car that is driven by Ackermann commands, m
     image_topic: str = ""  #: empty: JdeRobot's, or the only one; so for the others
@@ -88,6 +96,7 @@ class _Drive(NamedTuple):
     commands: NDArray[np.float64]  #: (N, 3): s of the recording, m/s, rad/s
     poses: NDArray[np.float64]  #: (M, 4): s, x, y, yaw
     poses_have_stamps: bool  #: their times are stamps, not the recording's
+    taken_over: frozenset[int] | None  #: stamps (ns) of a person's frames; None: all are taken
 
 
 def dataset_from_bags(folder: Path, bags: Sequence[Path], labels: BagLabels) -> Iterator[BagCounts]:
@@ -151,14 +160,16 @@ def _write(
 
 
 def _read_drive(bag: Path, labels: BagLabels) -> _Drive:
-    contents = read_bag(bag, lambda _, kind: kind in (*_COMMANDS, ODOMETRY_TYPE))
+    kinds = (*_COMMANDS, ODOMETRY_TYPE, *((FRAMES_TYPE,) if labels.takeovers else ()))
+    contents = read_bag(bag, lambda _, kind: kind in kinds)
+    taken_over = _taken_over(bag, contents) if labels.takeovers else None
     images = _topic(bag, contents.topics, _IMAGES, labels.image_topic, _DEFAULT_IMAGES)
     if labels.circuit:
         odometry = choose_topic(
             bag, contents.topics, ODOMETRY_TYPE, labels.odometry_topic or None,
             DEFAULT_ODOMETRY_TOPIC,
         )  # fmt: skip
-        return _Drive(images, np.empty((0, 3)), *_poses(contents, odometry))
+        return _Drive(images, np.empty((0, 3)), *_poses(contents, odometry), taken_over)
     topic = _topic(bag, contents.topics, _COMMANDS, labels.command_topic, _DEFAULT_COMMANDS)
     if contents.topics[topic] == ACKERMANN and labels.wheelbase <= 0.0:
         raise BagError(
@@ -169,7 +180,26 @@ def _read_drive(bag: Path, labels: BagLabels) -> _Drive:
         for message in contents.messages
         if message.topic == topic
     ]
-    return _Drive(images, _finite_in_order(rows, 3), np.empty((0, 4)), False)
+    return _Drive(images, _finite_in_order(rows, 3), np.empty((0, 4)), False, taken_over)
+
+
+def _taken_over(bag: Path, contents: BagContents) -> frozenset[int]:
+    """Return the stamps of the frames on which a person had taken over, ns.
+
+    Raises:
+        BagError: there is none.
+    """
+    found: set[int] = set()
+    for message in contents.messages:
+        if message.type == FRAMES_TYPE and message.topic.endswith(FRAMES_TOPIC):
+            with suppress(FrameRecordError):
+                if frame_record(message.message).taken_over:
+                    found.add(nanoseconds(message.message.header.stamp))
+    if not found:
+        raise BagError(
+            f"{bag}: nobody took over on this drive, as far as the bag's {FRAMES_TOPIC} says"
+        )
+    return frozenset(found)
 
 
 def _poses(contents: BagContents, topic: str) -> tuple[NDArray[np.float64], bool]:
@@ -206,6 +236,8 @@ def _topic(
 ) -> str:
     """Return the topic asked for, else a usual one, else the only one of the kinds."""
     fitting = sorted(name for name, kind in topics.items() if kind in kinds)
+    # A person's commands are among those that the car was given.
+    fitting = [name for name in fitting if name == asked or not name.endswith(TELEOP_TOPICS)]
     known = ", ".join(fitting) or "none"
     if asked:
         if asked in fitting:
@@ -242,11 +274,14 @@ def _labelled(
         if message.type == _CAMERA_INFO:
             view.tell(message.message)
             continue
+        stamp = message.message.header.stamp
+        if drive.taken_over is not None and nanoseconds(stamp) not in drive.taken_over:
+            counts.left_out["driven by the brain"] += 1
+            continue
         if expert is None:
             label: Label | str = _driver_label(drive, message.log_time_ns * 1e-9, labels)
         else:
-            stamp_s = seconds(message.message.header.stamp)
-            time_s = stamp_s if drive.poses_have_stamps else message.log_time_ns * 1e-9
+            time_s = seconds(stamp) if drive.poses_have_stamps else message.log_time_ns * 1e-9
             label = expert.label(drive.poses, time_s)
         if isinstance(label, str):
             counts.left_out[label] += 1
@@ -264,8 +299,9 @@ def _driver_label(drive: _Drive, time_s: float, labels: BagLabels) -> Label | st
     if newest < 0:
         return "before the first command"
     given_s, speed, yaw_rate = drive.commands[newest].tolist()
-    if when - given_s > _IN_FORCE_S:
-        return f"without a command for {_IN_FORCE_S:g} s"
+    in_force_s = _PERSON_IN_FORCE_S if labels.takeovers else _IN_FORCE_S
+    if when - given_s > in_force_s:
+        return f"without a command for {in_force_s:g} s"
     if speed < labels.min_speed:
         return f"slower than {labels.min_speed:g} m/s"
     return speed, yaw_rate

@@ -26,12 +26,12 @@ DEVICES = ("cpu", "cuda")
 _DURATIONS = (
     "preprocess_s", "inference_s", "callback_s", "age_s", "stamp_to_command_s", "compensated_s",
 )  # fmt: skip
-_LATER = ("compensated_s",)
+_LATER = ("compensated_s", "taken_over")
 """Numbers that the first messages of this kind do not have."""
 _COMMAND = ("speed", "yaw_rate")
 _OUTPUTS = ("output_0", "output_1")
 _COUNTERS = ("frames_received", "frames_late", "frames_broken", "frames_failed", "epoch")
-NUMBERS = (*_DURATIONS, *_COMMAND, *_OUTPUTS, "outcome", "device", *_COUNTERS)
+NUMBERS = (*_DURATIONS, *_COMMAND, *_OUTPUTS, "outcome", "device", *_COUNTERS, "taken_over")
 """Names of a frame's numbers on ``brain/frames``: SI units, the fields of `FrameRecord`."""
 _NAN = math.nan
 _LARGEST_COUNT = 2**53
@@ -67,15 +67,17 @@ class FrameRecord:
     compensated_s: float | None = None
     """Simulated time from the frame's stamp to the pose from which the model saw the road."""
     speed: float | None = None
-    """The command, m/s."""
+    """The network's command, m/s."""
     yaw_rate: float | None = None
-    """The command, rad/s."""
+    """The network's command, rad/s."""
     outputs: tuple[float, float] | None = None
     """The network's two normalized outputs."""
     model: str = ""
     device: str = ""
     driven: bool = False
-    """True when the command published for this frame is the network's own."""
+    """True when the frame led to a command; it went to the car unless `taken_over`."""
+    taken_over: bool = False
+    """True when a person's command, or the stop that they asked for, was in force instead."""
     problem: str = ""
     """Why the frame was not driven; begins with ``late``, ``broken`` or ``failed``. On
     ``brain/frames`` that word is all that travels, ``brain/status`` has the text."""
@@ -97,6 +99,7 @@ class FrameRecord:
             _place(outcome, OUTCOMES),
             _place(self.device, DEVICES),
             *(float(getattr(self, name)) for name in _COUNTERS),
+            float(self.taken_over),
         ]
 
 
@@ -121,6 +124,7 @@ def frame_record(message: Any) -> FrameRecord:
         device=_word(numbers, "device", DEVICES),
         driven=outcome == "driven",
         problem="" if outcome == "driven" else outcome,
+        taken_over=bool(_number(numbers, "taken_over")),
     )
 
 

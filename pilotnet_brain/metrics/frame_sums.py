@@ -123,6 +123,21 @@ class StampGaps:
         return sum(count * max(0, round(gap / period) - 1) for gap, count in self._gaps.items())
 
 
+class Takeovers:
+    """How often and for how long a person had taken over, in a row of frames."""
+
+    def __init__(self) -> None:
+        self.count, self.time_s = 0, 0.0
+        self._before: FrameRecord | None = None
+
+    def add(self, record: FrameRecord) -> None:
+        """Take the next driven frame, in order."""
+        before, self._before = self._before, record
+        if before is not None and before.taken_over:
+            self.time_s += max(0.0, min(record.stamp_s - before.stamp_s, _LONGEST_GAP_MS * 1e-3))
+        self.count += record.taken_over and not (before is not None and before.taken_over)
+
+
 class ModelStretch:
     """What one model did while no other drove; the mean times are those of `FrameSums`."""
 
@@ -166,6 +181,7 @@ class FrameSums:
         self._ages, self._stamps_to_commands = DurationHistogram(), DurationHistogram()
         self._compensated = DurationHistogram()
         self._suddenness = Suddenness()
+        self._takeovers = Takeovers()
         self._gaps = StampGaps()
         self._stretches: list[ModelStretch] = []
 
@@ -191,6 +207,7 @@ class FrameSums:
         self._stamps_to_commands.add(measured(record.stamp_to_command_s))
         self._compensated.add(measured(record.compensated_s))
         self._suddenness.add(record.outputs)
+        self._takeovers.add(record)
 
     def _add_to_stretch(self, record: FrameRecord) -> None:
         """A swap of the model while driving starts a stretch.
@@ -238,6 +255,8 @@ class FrameSums:
             "stamp_to_command_p99": self._stamps_to_commands.percentile(99),
             "delay_compensated_p50": self._compensated.percentile(50),
             "suddenness": self._suddenness.value,
+            "takeovers": self._takeovers.count if self.count else None,
+            "taken_over_s": self._takeovers.time_s if self.count else None,
             "model": self._model or None,
             "device": self._device or None,
             "models": [stretch.figures() for stretch in self._stretches] or None,

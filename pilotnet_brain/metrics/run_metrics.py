@@ -30,6 +30,8 @@ Figure = (
 Figures = dict[str, Figure]
 _SETTLE_S = 10.0
 """Records of frames may come this much simulated time late without a loss."""
+_INTERVENTION_S = 6.0
+"""What an intervention counts for in `autonomy`, as in the PilotNet paper."""
 _LATE_COMMAND_S = 0.06
 """A car that acts later on its frames drives visibly worse: one frame's period, and a little."""
 
@@ -116,7 +118,8 @@ class RunMetrics:
     def add_frame(self, record: FrameRecord) -> None:
         """Take the brain's record of one frame."""
         self._frames.add(record)
-        if record.driven and None not in (record.stamp_to_command_s, record.yaw_rate):
+        given = record.driven and not record.taken_over
+        if given and None not in (record.stamp_to_command_s, record.yaw_rate):
             published_s = record.stamp_s + record.stamp_to_command_s  # type: ignore[operator]
             self._response.add_command(published_s, record.yaw_rate)  # type: ignore[arg-type]
 
@@ -224,6 +227,7 @@ class RunMetrics:
             "ending": self._why(frames["frames_driven"], frames["frames_received"]),
             "laps_asked": self._rules.laps,
             **frames,
+            "autonomy": _autonomy(frames["takeovers"], stint.elapsed_s if stint else None),
             "command_to_motion": self._response.lag_s(),
             "epoch": self.epoch,
             "poses_ignored": asdict(self._filter.ignored),
@@ -300,6 +304,17 @@ def _stint_figures(stint: Stint | None) -> Figures:
 
 def _ratio(numerator: float, denominator: float | None) -> float | None:
     return numerator / denominator if denominator else None
+
+
+def _autonomy(takeovers: object, elapsed_s: float | None) -> float | None:
+    """Return the share of the time that the brain drove by itself, 0..1, as the paper has it.
+
+    1 - (interventions * 6 s) / elapsed time, at least 0: M. Bojarski et al., "End to End Learning
+    for Self-Driving Cars", 2016, section 7.1.
+    """
+    if not isinstance(takeovers, int) or not elapsed_s:
+        return None
+    return max(0.0, 1.0 - takeovers * _INTERVENTION_S / elapsed_s)
 
 
 def _late_commands(frames: FrameFigures) -> list[str]:

@@ -11,6 +11,7 @@ Subscribes to
                                               newest frame only; best effort, reliable by parameter
   camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones, and
                                               says what the camera is
+  joy_vel, key_vel    geometry_msgs/Twist     with teleop: of a person who takes over
 Publishes
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
   brain/frames        sensor_msgs/JointState  every frame: durations, command, outputs, counters
@@ -71,6 +72,7 @@ from pilotnet_brain.nodes.ros.images import frame_of
 from pilotnet_brain.nodes.ros.offers import OfferedSubscription, taking_problem
 from pilotnet_brain.nodes.ros.parameters import check_command_line, declare
 from pilotnet_brain.nodes.ros.process import refuse, run
+from pilotnet_brain.nodes.ros.teleoperation import Teleoperation
 from pilotnet_brain.nodes.ros.view import View
 from pilotnet_brain.nodes.ros.wake_ahead import WakeAhead
 from pilotnet_brain.runs.fast_dds import profile_warning
@@ -129,6 +131,7 @@ class BrainNode(LifecycleNode):
             self._waker = WakeAhead(
                 self, self._wake_ahead, self._wake, self._steady, self._frames_group
             )
+        self._teleop.start(self._frames_group, self._on_person)
         self.create_timer(1.0, self._on_second, clock=self._steady)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         cv2.setNumThreads(self._threads)
@@ -170,6 +173,7 @@ class BrainNode(LifecycleNode):
             "caches; 0: never",
             between=(0.0, 0.1),
         )  # fmt: skip
+        self._teleop = Teleoperation(self)
         self._wait_for: list[str] = declare(
             self, "wait_for", [""],
             "Nodes that must take the commands before the first frame is driven; [''] is nobody",
@@ -224,6 +228,10 @@ class BrainNode(LifecycleNode):
             elif parameter.name == "max_speed" and self._pilot is not None:
                 with self._lock:
                     self._pilot.max_speed = parameter.value or math.inf
+            elif parameter.name == "teleop_release":
+                wrong = self._teleop.set_release(parameter.value)
+                if wrong:
+                    return SetParametersResult(successful=False, reason=wrong)
         return SetParametersResult(successful=True)
 
     def _take(self, pilot: Pilot) -> None:
@@ -318,7 +326,7 @@ class BrainNode(LifecycleNode):
         with self._lock:
             if self._commands is None:
                 return
-            self._command(STOP)
+            self._send(STOP)
             self._alive.publish(Bool(data=False))
             self._commands.wait_for_all_acked(Duration(seconds=0.3))
             self.destroy_timer(self._timer)
@@ -351,11 +359,10 @@ class BrainNode(LifecycleNode):
             stamp_ns = nanoseconds(message.header.stamp)
             self._gaps.arrived(stamp_ns)
             drive, conversion_s, problem = self._drive(message, stamp_ns * 1e-9)
-            if drive is not None:
-                self._command(drive.command)
+            given = drive is not None and self._command(drive.command)
             callback_s = (time.perf_counter_ns() - start_ns) * 1e-9
             self._publish_frame(
-                message.header.stamp, drive, conversion_s, problem, callback_s, queued_s
+                message.header.stamp, drive, given, conversion_s, problem, callback_s, queued_s
             )
         if self._waker is not None and drive is not None:
             self._waker.on_frame(start_ns * 1e-9)
@@ -394,7 +401,19 @@ class BrainNode(LifecycleNode):
         self._stopped_for = ""
         return drive, conversion_s, ""
 
-    def _command(self, command: Command) -> None:
+    def _command(self, command: Command) -> bool:
+        """Give the car the brain's command, unless a person has taken over; return whether."""
+        instead = self._teleop.instead_of(command)
+        if instead is not None:
+            self._send(instead)
+        return instead is command
+
+    def _on_person(self, command: Command) -> None:
+        with self._lock:
+            if self._commands is not None:
+                self._send(command)
+
+    def _send(self, command: Command) -> None:
         self._view.sent(command, self._now_s())
         message = Twist()
         message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)
@@ -451,7 +470,7 @@ class BrainNode(LifecycleNode):
     # Publish
 
     def _publish_frame(
-        self, stamp: Any, drive: Drive | None, conversion_s: float, problem: str,
+        self, stamp: Any, drive: Drive | None, given: bool, conversion_s: float, problem: str,
         callback_s: float, queued_s: float,
     ) -> None:  # fmt: skip
         """Publish a frame's numbers, and with them the text of brain/status where it changed."""
@@ -470,6 +489,7 @@ class BrainNode(LifecycleNode):
                 "speed": drive.command.speed,
                 "yaw_rate": drive.command.yaw_rate,
                 "outputs": drive.outputs,
+                "taken_over": not given,
             }
         record = FrameRecord(
             stamp_s=stamp_s,
@@ -530,6 +550,8 @@ class BrainNode(LifecycleNode):
                 self.get_logger().warning(text)
         elif active and self._camera is None:
             text = f"waiting for {', '.join(self._wait_for)} to take {topic}"
+        elif active and (driver := self._teleop.driver):
+            text = f"{driver} has taken over"
         elif active and self._stopped_for:
             level, text = diagnostics.WARN, f"car stopped: {self._stopped_for}"
         self._others = others

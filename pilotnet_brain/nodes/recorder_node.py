@@ -3,6 +3,7 @@
 Subscribes to
   odom, cmd_vel, /clock, camera/camera_info, brain/frames, brain/status, /diagnostics
   camera/image_raw  where the parameter camera says so: 18 MB/s at 20 Hz
+  joy_vel, key_vel  where the parameter teleop says so: a person's commands
 Publishes
   /diagnostics      diagnostic_msgs/DiagnosticArray  1 Hz
 Example
@@ -29,6 +30,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from pilotnet_brain.bags.writer import BagWriter, OfferedQos
+from pilotnet_brain.driving.takeover import TELEOP_TOPICS
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.nodes.ros import diagnostics
 from pilotnet_brain.nodes.ros.brain_topics import FRAMES_QOS, STATUS_QOS
@@ -50,6 +52,7 @@ _TOPICS: dict[str, tuple[tuple[Any, ...], QoSProfile]] = {
     "odom": ((Odometry,), _ALL),
 }
 _CAMERA = {"camera/image_raw": ((Image, CompressedImage), _FRAMES)}
+_TELEOP = dict.fromkeys(TELEOP_TOPICS, ((Twist,), _BEST_EFFORT))
 
 
 class RecorderNode(Node):
@@ -65,7 +68,9 @@ class RecorderNode(Node):
         self._declare_parameters()
         if not self._directory:
             raise UserError("recorder: the parameter bag (a directory to make) is missing")
-        topics = _CAMERA | _TOPICS if self._camera else _TOPICS
+        topics = {
+            **(_CAMERA if self._camera else {}), **(_TELEOP if self._teleop else {}), **_TOPICS
+        }  # fmt: skip
         resolved = {topic: self.resolve_topic_name(topic) for topic in topics}
         self._bag = BagWriter(
             Path(self._directory),
@@ -84,6 +89,7 @@ class RecorderNode(Node):
     def _declare_parameters(self) -> None:
         self._directory: str = declare(self, "bag", "", "Directory of the bag; must not exist yet")
         self._camera: bool = declare(self, "camera", False, "Record the camera frames too")
+        self._teleop: bool = declare(self, "teleop", False, "Record a person's commands too")
 
     def on_stop(self, reason: str) -> None:
         """Complete the bag."""

@@ -97,6 +97,9 @@ FIGURES = (
     FigureText("frames_late", "frames late", digits=0),
     FigureText("frames_broken", "frames broken", digits=0),
     FigureText("suddenness", "suddenness", digits=4),
+    FigureText("takeovers", "takeovers by a person", digits=0),
+    FigureText("taken_over_s", "driven by a person", "s", digits=1),
+    FigureText("autonomy", "autonomy", "%", 100.0, 1),
     FigureText("real_time_factor", "real-time factor", digits=3),
     FigureText("simulated_time_s", "simulated time", "s"),
     FigureText("real_time_s", "real time", "s"),
@@ -114,6 +117,7 @@ TILES = (
 )
 """The figures at the head of a run's picture and page, with their short names."""
 _BY_KEY = {text.key: text for text in FIGURES}
+_OF_TAKEOVERS = {"takeovers", "taken_over_s", "autonomy"}
 _RUN_BY = ("circuit", "model", "device", "simulator")
 _BOLD = {"average_speed", "position_deviation_mae", "brain_iteration_frequency"}
 
@@ -159,6 +163,8 @@ def run_table(figures: Figures) -> RichTable:
     table.add_column("value", justify="right", overflow="fold")
     for text in FIGURES:
         if text.key in _RUN_BY or text.key == "ending":
+            continue
+        if text.key in _OF_TAKEOVERS and not figures.get("takeovers"):
             continue
         value = text.of(figures)
         style = "dim" if value == NOT_MEASURED else "bold" if text.key in _BOLD else ""

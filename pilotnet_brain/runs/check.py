@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from contextlib import suppress
@@ -18,6 +19,8 @@ from pilotnet_brain.errors import InputWarning, UserError
 from pilotnet_brain.metrics.reference_lap import read_reference_lap_of
 from pilotnet_brain.runs.ros_environment import check_ros_environment, check_text
 from pilotnet_brain.runs.spec import RunSpec, parse_disturbance
+from pilotnet_brain.teleop.joystick import find_joystick
+from pilotnet_brain.teleop.terminal_keys import open_terminal
 from pilotnet_brain.user_path import user_path
 
 
@@ -29,7 +32,8 @@ def check_run(spec: RunSpec) -> None:
             a circuit too far away for Gazebo; a model file that is damaged, unfit to drive with, or
             differs from the manifest's; a reference lap that does not exist or is of another
             circuit; a device, an RViz, a Gazebo or a gazebo_msgs that this machine does not have;
-            another Gazebo on the port; an argument that the simulator does not take.
+            another Gazebo on the port; a missing keyboard or joystick; an argument that the
+            simulator does not take.
     """
     if not spec.in_process:
         check_ros_environment()
@@ -56,6 +60,10 @@ def check_run(spec: RunSpec) -> None:
         _check_for_gazebo(spec, circuit)
     elif spec.world and circuit is not None:
         _check_scenery(spec.world, circuit)
+    if spec.teleop == "keyboard":
+        os.close(open_terminal())
+    elif spec.teleop == "joy":
+        find_joystick()
     if spec.rviz and shutil.which("rviz2") is None:
         raise UserError("rviz: rviz2 is not installed; install ROS's rviz2 or leave rviz out")
     if spec.device == "cuda" and not _has_cuda_driver():

@@ -46,6 +46,8 @@ class NodeSpec:
     """Command-line arguments before ``--ros-args``."""
     ends_run: bool = True
     """Whether the run ends when this node does."""
+    takes_keys: bool = False
+    """Whether it reads the terminal's keys."""
 
 
 def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
@@ -63,13 +65,17 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
             reliable=spec.reliable,
             trust_model=spec.trust_model,
             wait_for=_takers(spec),
+            teleop=spec.teleop != "none",
+            teleop_release=spec.teleop_release,
             **{name: getattr(spec, name) for name in _OF_THE_BRAIN},
         ),
         # All else that it needs is in the folder's run.yaml.
         _node(spec, "metrics", run_dir=str(run_dir)),
     ]
     if spec.record:
-        nodes.append(_node(spec, "recorder", bag=str(run_dir / "bag"), camera=spec.record_camera))
+        bag = str(run_dir / "bag")
+        teleop = spec.teleop != "none"
+        nodes.append(_node(spec, "recorder", bag=bag, camera=spec.record_camera, teleop=teleop))
     if spec.guard:
         # Gazebo's own processes say nothing once a second; the simulator waits for the others, so
         # it is named last.
@@ -81,9 +87,17 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         rtf = 1.0 if spec.lockstep else spec.rtf
         guard = _node(spec, "guard", use_sim_time=False, rtf=rtf, watch=watch, start_up=start_up)
         nodes.append(replace(guard, name="command_guard"))
+    if spec.teleop in ("keyboard", "joy"):
+        nodes.append(_teleop(spec))
     if spec.rviz:
         nodes.append(_rviz(spec))
     return nodes
+
+
+def _teleop(spec: RunSpec) -> NodeSpec:
+    """Return the node that a person drives with; the run goes on without it."""
+    node = _node(spec, "teleop", use_sim_time=False, device=spec.teleop)
+    return replace(node, ends_run=False, takes_keys=spec.teleop == "keyboard")
 
 
 def _takers(spec: RunSpec) -> list[str]:

@@ -32,8 +32,8 @@ class RunProcesses:
     """The processes of one run.
 
     They are started all at once (on two cores their imports overlap), each in a process group of
-    its own, so that Ctrl-C reaches this process only; should this process be killed, the kernel
-    ends them.
+    its own, so that Ctrl-C reaches this process only (and who reads the keys); should this process
+    be killed, the kernel ends them.
 
     Args:
         specs: what to start.
@@ -131,7 +131,7 @@ def start_node(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start one node in its own process group.
+    """Start one node in its own process group, or in this one's if it reads the terminal.
 
     Args:
         spec: what to start.
@@ -144,10 +144,11 @@ def start_node(
     return subprocess.Popen(
         command_line(spec),
         env={**os.environ, "PYTHONPATH": _python_path(), **spec.environment, **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        stdin=None if spec.takes_keys else subprocess.DEVNULL,
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
-        preexec_fn=_own_group_ended_with_parent,
+        # A terminal's keys go to the processes of its foreground group only.
+        preexec_fn=end_with_parent if spec.takes_keys else _own_group_ended_with_parent,
     )
 
 

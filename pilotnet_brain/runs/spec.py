@@ -15,6 +15,7 @@ from typing import Any
 
 from pilotnet_brain.driving.camera_pose import BY_TF, pose_of_text
 from pilotnet_brain.driving.model import DEVICES, RUNTIMES
+from pilotnet_brain.driving.takeover import RELEASES, TELEOP_TOPICS
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.metrics.rules import Rules
 from pilotnet_brain.user_path import user_path
@@ -23,6 +24,7 @@ SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 POSE_SOURCES = ("odom", "model_states")
 LARGEST_SEED = 2**31 - 1
 GAZEBOS = ("gazebo", "gz")
+TELEOPS = ("none", "keyboard", "joy", "topic")
 _WAITS_FOR_THE_BRAIN = ("mujoco",)
 """Simulators that do not start the clock before the brain has answered a frame."""
 _DEFAULT_TOPICS = {
@@ -34,7 +36,7 @@ _DEFAULT_TOPICS = {
 _TOPIC_NAME = re.compile(r"(?!.*__)/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _OTHER_TOPICS = (
     "brain/frames", "brain/status", "centerline", "driven_line", "/clock", "/diagnostics",
-    "/rosout", "/parameter_events", "/tf", "/tf_static",
+    "/rosout", "/parameter_events", "/tf", "/tf_static", *TELEOP_TOPICS,
 )  # fmt: skip
 """Of a run's nodes and of ROS 2."""
 _PATHS = ("circuit", "model", "reference_lap", "world", "car_file", "preset")
@@ -96,7 +98,7 @@ class RunSpec:
     waiting_limit: float = _argument(
         0.0,
         "Simulated seconds that the car may stand before it sets off; 0: 10, or 60 with a "
-        "simulator that does not wait for the brain to load",
+        "simulator that does not wait for the brain to load, or with teleop_release stop",
     )
     standing_limit: float = _argument(
         10.0, "Simulated seconds of standing still that end the run once the car has driven"
@@ -171,6 +173,14 @@ class RunSpec:
         0.0,
         "Real seconds before the next frame at which the network runs once to be in the caches",
     )
+    teleop: str = _argument(
+        "none",
+        "How a person drives, or takes over from the brain: keyboard (of this terminal), joy (a "
+        f"joystick), topic (somebody else publishes on {' or '.join(TELEOP_TOPICS)}) or none",
+    )
+    teleop_release: str = _argument(
+        "brain", "Who drives once the person lets go, and before: the brain, or stop: nobody"
+    )
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
     )
@@ -199,6 +209,8 @@ class RunSpec:
         _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("simulator", self.simulator, SIMULATORS)
         _one_of("pose_source", self.pose_source, POSE_SOURCES)
+        _one_of("teleop", self.teleop, TELEOPS)
+        _one_of("teleop_release", self.teleop_release, RELEASES)
         for topic, (plain, relative) in _DEFAULT_TOPICS.items():
             if not getattr(self, topic):
                 object.__setattr__(self, topic, relative if self.namespace else plain)
@@ -215,7 +227,7 @@ class RunSpec:
                 raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more")
         self._check_camera_and_car()
         if self.waiting_limit == 0.0:
-            waits = self.simulator in _WAITS_FOR_THE_BRAIN
+            waits = self.simulator in _WAITS_FOR_THE_BRAIN and self.teleop_release == "brain"
             object.__setattr__(self, "waiting_limit", 10.0 if waits else 60.0)
         self._check_together()
 
@@ -256,6 +268,10 @@ class RunSpec:
                 raise UserError("disturbance: needs simulator mujoco with lockstep")
         if self.in_process and self.device == "cuda":
             raise UserError("device cuda: a lock-step run drives on the CPU; leave device out")
+        if self.in_process and self.teleop != "none":
+            raise UserError("teleop: a lock-step run waits for no person; leave out lockstep")
+        if self.teleop == "none" and self.teleop_release != "brain":
+            raise UserError("teleop_release stop: name how a person drives, with teleop")
         if self.in_process and self.record_camera:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pilotnet_brain.driving.takeover import TELEOP_TOPICS
 from pilotnet_brain.runs.spec import RunSpec, camera_info_topic
 
 TOPICS = (
     "camera/image_raw", "camera/camera_info", "cmd_vel", "odom", "brain/frames", "brain/status",
-    "centerline", "driven_line",
+    "centerline", "driven_line", *TELEOP_TOPICS,
 )  # fmt: skip
 """Relative names, as the nodes use them."""
 

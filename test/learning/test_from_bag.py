@@ -29,6 +29,7 @@ from pilotnet_brain.learning.from_bag import (
     BagLabels,
     dataset_from_bags,
 )
+from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 
 BEGIN_NS = 1_700_000_000 * 10**9
 IMAGES, COMMANDS, ODOM = "/camera/image_raw", "/cmd_vel", "/odom"
@@ -157,6 +158,47 @@ def test_stamped_and_ackermann_commands_are_read(tmp_path: Path) -> None:
     made(tmp_path / "b", steered, replace(WORDS, wheelbase=0.5))
     expected = 11.0 * math.tan(0.3) / 0.5
     assert load_dataset(tmp_path / "b").table["w"].iloc[3] == pytest.approx(expected, rel=1e-5)
+
+
+def taken_over(bag: Bag, time_s: float, by_a_person: bool) -> None:
+    """The brain's record of the frame of a stamp."""
+    record = FrameRecord(time_s, driven=True, device="cpu", taken_over=by_a_person)
+    kind, none = "sensor_msgs/msg/JointState", np.empty(0)
+    values = np.array(record.to_numbers())
+    message = bag.store.types[kind](bag.header(time_s), list(NUMBERS), values, none, none)
+    bag.messages.append((time_s, "/brain/frames", kind, message))
+
+
+def test_of_takeovers_only_the_persons_frames_are_kept(tmp_path: Path) -> None:
+    """The person drives on the third to sixth of ten frames, and lets go before the sixth."""
+    bag = Bag()
+    for k in range(10):
+        if k != 5:
+            bag.command(0.2 * k - 0.01, 8.0 + k, 0.1 * k)
+        if k in (2, 3, 4):
+            bag.messages.append((0.2 * k - 0.02, "/key_vel", TWIST, bag.twist(8.0 + k, 0.1 * k)))
+        bag.frame(0.2 * k, grey(10 * k), stamp_s=0.2 * k)
+        taken_over(bag, 0.2 * k, by_a_person=2 <= k <= 5)
+    counts = made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
+    assert load_dataset(tmp_path / "set").table["v"].tolist() == [10.0, 11.0, 12.0, 12.0]
+    assert counts.left_out == {"driven by the brain": 6}
+
+
+def test_who_lets_go_gives_no_label(tmp_path: Path) -> None:
+    bag = Bag()
+    bag.command(0.0, 9.0, 0.0)
+    for k in range(1, 5):
+        bag.frame(0.1 * k, grey(10 * k), stamp_s=0.1 * k)
+        taken_over(bag, 0.1 * k, by_a_person=True)
+    counts = made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
+    assert counts.left_out == {"without a command for 0.25 s": 2}
+
+
+def test_a_drive_that_nobody_took_over_is_told(tmp_path: Path) -> None:
+    bag = driven()
+    taken_over(bag, 0.1, by_a_person=False)
+    with pytest.raises(BagError, match=r"drive: nobody took over on this drive"):
+        made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -129,6 +129,8 @@ def frame_figures(
         "stamp_to_command_p99": _percentile((r.stamp_to_command_s for r in driven), 99),
         "delay_compensated_p50": _percentile((r.compensated_s for r in driven), 50),
         "suddenness": suddenness(r.outputs for r in driven),
+        "takeovers": takeovers(driven) if records else None,
+        "taken_over_s": taken_over_s(driven) if records else None,
         "model": next((r.model for r in reversed(records) if r.model), None),
         "device": next((r.device for r in reversed(records) if r.device), None),
         "models": model_figures(records) or None,
@@ -139,6 +141,18 @@ def frame_figures(
         "frames_failed": _counted(records, "failed"),
         **_published_and_dropped(log, records, begin_s, end_s),
     }
+
+
+def takeovers(driven: list[FrameRecord]) -> int:
+    """Return how many stretches of frames a person had taken over."""
+    return sum(1 for taken_over, _ in groupby(record.taken_over for record in driven) if taken_over)
+
+
+def taken_over_s(driven: list[FrameRecord]) -> float:
+    """Return how long a person had taken over: from each such frame to the next one."""
+    return sum(
+        max(0.0, min(b.stamp_s - a.stamp_s, 1.0)) for a, b in pairwise(driven) if a.taken_over
+    )
 
 
 def model_figures(records: Iterable[FrameRecord]) -> list[ModelFigures]:

@@ -49,6 +49,14 @@ def test_rates_and_frequency():
     assert figures["frames_received"] == 100
 
 
+def test_takeovers_are_counted_and_timed():
+    taken = {*range(10, 30), 50}  # 1 s and one frame
+    records = [record(i, taken_over=i in taken) for i in range(100)]
+    figures = frame_figures(log_of(records), 0.0, 4.95, None)
+    assert figures["takeovers"] == 2
+    assert figures["taken_over_s"] == pytest.approx(21 * 0.05)
+
+
 def test_only_the_frames_of_the_run_count():
     # The run goes from 1.01 s to 2 s: frames 20 (it set the car off) to 40.
     figures = frame_figures(log_of([record(i) for i in range(100)]), 1.01, 2.0, None)

@@ -18,6 +18,8 @@ from pilotnet_brain.metrics.frame_record import (
     problem_of,
 )
 
+LATER = {"compensated_s": 0.03, "taken_over": True}
+"""Numbers that the first bags of this kind do not have, with a value."""
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 OPTIONAL = st.none() | NUMBER
 COUNTS = st.integers(0, 2**40)
@@ -44,6 +46,7 @@ RECORDS = st.builds(
     frames_broken=COUNTS,
     frames_failed=COUNTS,
     epoch=COUNTS,
+    taken_over=st.booleans(),
 )
 
 
@@ -72,7 +75,7 @@ def old_texts(record):
         return "" if value is None else str(value) if isinstance(value, str | int) else repr(value)
 
     first, second = record.outputs or (None, None)
-    left_out = ("outputs", "frames_failed", "compensated_s")
+    left_out = ("outputs", "frames_failed", *LATER)
     plain = {
         f.name: text(getattr(record, f.name)) for f in fields(record) if f.name not in left_out
     }
@@ -120,13 +123,14 @@ def test_unknown_numbers_are_left_alone():
     assert frame_record(changed(colour=3.0)) == frame_record(changed())
 
 
-def test_bags_from_before_delay_compensation_are_read():
-    names = ["other" if name == "compensated_s" else name for name in NUMBERS]
-    record = FrameRecord(0.0, compensated_s=0.03)
+@pytest.mark.parametrize("later", LATER)
+def test_bags_from_before_a_number_was_added_are_read(later):
+    names = ["other" if name == later else name for name in NUMBERS]
+    record = FrameRecord(0.0, **{later: LATER[later]})
     assert frame_record(numbers_message(record, names)) == FrameRecord(0.0)
 
 
-@pytest.mark.parametrize("name", [name for name in NUMBERS if name != "compensated_s"])
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name not in LATER])
 def test_a_missing_number_is_named(name):
     message = numbers_message(FrameRecord(0.0), ["other" if n == name else n for n in NUMBERS])
     with pytest.raises(FrameRecordError, match=f"{name} is missing"):
@@ -162,7 +166,8 @@ def test_names_without_values_are_no_record():
 @given(RECORDS)
 def test_a_record_of_an_older_bag_is_read_with_every_digit(record):
     returned = frame_record(texts_message(old_texts(record)))
-    assert vars(returned) == vars(record) | {"frames_failed": 0, "compensated_s": None}
+    unknown = {"frames_failed": 0, "compensated_s": None, "taken_over": False}
+    assert vars(returned) == vars(record) | unknown
 
 
 def test_unknown_keys_of_an_older_bag_are_left_alone():

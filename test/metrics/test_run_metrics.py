@@ -436,6 +436,20 @@ def test_commands_that_come_long_after_their_frames_are_told(delay_s, warned):
     assert any("commands come 99 ms of simulated time" in line for line in warnings) == warned
 
 
+@pytest.mark.parametrize(("takeovers", "autonomy"), [(0, 1.0), (1, 0.7), (5, 0.0)])
+def test_each_takeover_costs_six_seconds_of_autonomy(takeovers, autonomy):
+    """As in the PilotNet paper: 1 - interventions * 6 s / elapsed time, here 20 s."""
+    metrics = drive(RunMetrics(circle(), Rules(laps=0)), lambda t: 10.0 * t, ticks(20.0, 20.0))
+    for tick in range(400):
+        metrics.add_frame(
+            FrameRecord(
+                0.05 * tick, driven=True, taken_over=tick % 60 < 5 and tick < 60 * takeovers
+            )
+        )
+    assert metrics.figures()["takeovers"] == takeovers
+    assert metrics.figures()["autonomy"] == pytest.approx(autonomy, abs=0.01)
+
+
 def test_what_is_compensated_for_is_told_with_the_delay():
     metrics = drive(RunMetrics(circle(), Rules(laps=0)), lambda t: 10.0 * t, ticks(5.0, 20.0))
     for tick in range(100):

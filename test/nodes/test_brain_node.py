@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import importlib.util
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -319,6 +321,62 @@ def test_the_road_is_seen_from_where_the_car_will_be(
     finally:
         brain.terminate()
         brain.communicate(timeout=PATIENCE_S)
+
+
+def test_a_person_takes_over_and_hands_back(
+    world: FakeWorld, model: Path, running: list[subprocess.Popen[str]]
+) -> None:
+    for process in running:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    brain = start_brain(model, "-p", "teleop:=true")
+    keys = world.node.create_publisher(Twist, "key_vel", 10)
+    stick = world.node.create_publisher(Twist, "joy_vel", 10)
+
+    def ask(publisher: Any, speed: float, yaw_rate: float) -> FrameRecord:
+        """A person's command, then a frame on which it is in force."""
+        message = Twist()
+        message.linear.x, message.angular.z = speed, yaw_rate
+        publisher.publish(message)
+        world.until(lambda: world.commands[-1] == (speed, yaw_rate), "the person's command")
+        return world.drive_frame(grey_image(102))
+
+    try:
+        world.wait_for_brain()
+        world.until(lambda: keys.get_subscription_count() > 0, "the brain to listen")
+        own = world.drive_frame(grey_image(102))
+        assert not own.taken_over
+        by_keys = ask(keys, 3.0, -0.5)
+        assert by_keys.taken_over
+        # The network's command is in the record, and not given to the car.
+        assert (by_keys.driven, by_keys.speed) == (True, own.speed)
+        assert world.commands[-1] == (3.0, -0.5)
+        assert ask(stick, 2.0, 0.5).taken_over
+        said = [text for name, _, text, _ in world.diagnostics if name == "brain: driving"]
+        assert all("multiple publishers" not in text for text in said)
+        wrong = Twist()
+        wrong.linear.x = math.nan
+        keys.publish(wrong)
+
+        def handed_back() -> bool:
+            return not world.drive_frame(grey_image(102)).taken_over
+
+        world.until(handed_back, "the brain to drive on")
+        world.until(lambda: world.commands[-1] == (own.speed, own.yaw_rate), "its command")
+        taken, reason = world.set_parameter("brain", "teleop_release", "pause")
+        assert not taken
+        assert "use one of brain, stop" in reason
+        assert world.set_parameter("brain", "teleop_release", "stop") == (True, "")
+        assert world.drive_frame(grey_image(102)).taken_over
+        world.until(lambda: world.commands[-1] == STOP, "the car to stand")
+        assert all(math.isfinite(speed) for speed, _ in world.commands)
+    finally:
+        brain.terminate()
+        log = brain.communicate(timeout=PATIENCE_S)[1]
+    told = [line.partition("]: ")[2].strip("\x1b[0m") for line in log.splitlines()]
+    story = [text for text in told if "taken over" in text or "handed back" in text]
+    assert story == ["key_vel has taken over", "joy_vel has taken over",
+                     "handed back: the brain drives"]  # fmt: skip
 
 
 @pytest.mark.skipif(HAS_TF2_MSGS, reason="tf2_msgs is installed")

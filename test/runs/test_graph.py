@@ -55,6 +55,20 @@ def test_the_brain_is_told_what_is_known_of_camera_and_car(tmp_path: Path) -> No
     assert parameters["delay_compensation"] is False
 
 
+def test_a_person_drives_by_a_node_that_gets_the_terminals_keys(tmp_path: Path) -> None:
+    assert "teleop" not in graph(tmp_path)
+    nodes = graph(tmp_path, teleop="keyboard", teleop_release="stop")
+    assert nodes["teleop"].parameters["device"] == "keyboard"
+    assert nodes["teleop"].takes_keys
+    assert nodes["brain"].parameters["teleop"] is True
+    assert nodes["brain"].parameters["teleop_release"] == "stop"
+    assert nodes["recorder"].parameters["teleop"] is True
+    assert not graph(tmp_path, teleop="joy")["teleop"].takes_keys
+    others = graph(tmp_path, teleop="topic")
+    assert "teleop" not in others
+    assert others["brain"].parameters["teleop"] is True
+
+
 def test_every_node_speaks_on_the_same_topics(tmp_path: Path) -> None:
     nodes = graph(tmp_path, camera_topic="/car/camera/image_raw", cmd_vel_topic="/car/cmd")
     for spec in nodes.values():

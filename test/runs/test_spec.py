@@ -83,6 +83,9 @@ def test_paths_are_made_absolute_and_names_are_left_alone(
         {"camera_pose": "0 0 -1 0 0 0"},
         {"camera_fov": 4.0},
         {"max_speed": -1.0},
+        {"teleop": "mouse"},
+        {"teleop_release": "pause", "teleop": "topic"},
+        {"teleop_release": "stop"},
     ],
 )
 def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:
@@ -218,6 +221,11 @@ def test_a_bag_that_only_the_nodes_can_read_is_left_to_them(
     check_run(RunSpec(circuit=str(tmp_path / "lap.bag")))
 
 
+def test_a_car_that_waits_for_a_person_may_wait_longer() -> None:
+    assert RunSpec(teleop="topic").waiting_limit == 10.0
+    assert RunSpec(teleop="topic", teleop_release="stop").waiting_limit == 60.0
+
+
 def test_the_rules_of_a_run_follow_from_its_spec() -> None:
     assert RunSpec(laps=3).rules() == Rules(laps=3, waiting_s=10.0)
     # A car in Gazebo stands while the brain is still loading.
@@ -251,7 +259,8 @@ def test_a_disturbance_has_a_name_and_an_amount() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"device": "cuda"}, {"record_camera": True}, {"camera_pose": "tf"}]
+    "arguments",
+    [{"device": "cuda"}, {"record_camera": True}, {"camera_pose": "tf"}, {"teleop": "topic"}],
 )
 def test_what_a_run_in_one_process_cannot_have_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(arguments))}.*lock-step"):
@@ -294,6 +303,7 @@ def test_a_runtime_that_is_not_for_the_models_file_is_refused_before_anything_st
         ({"camera_topic": "/car/camera_info"}, ("camera_info", "camera_topic")),
         ({"cmd_vel_topic": "/clock"}, ("cmd_vel_topic", "/clock")),
         ({"odom_topic": "brain/frames"}, ("odom_topic", "brain/frames")),
+        ({"cmd_vel_topic": "/key_vel"}, ("cmd_vel_topic", "/key_vel")),
     ],
 )
 def test_two_roles_on_one_topic_are_refused(

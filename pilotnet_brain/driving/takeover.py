@@ -1,0 +1,44 @@
+"""Who drives: the brain, or a person who has taken over. Pure logic, times are given.
+
+The rule is twist_mux's (github.com/ros-teleop/twist_mux), with the topics, priorities and timeout
+of the configuration that comes with it: a joystick wins over a keyboard, either wins over the
+brain, and a command counts for half a second. The brain applies it itself, because it must know
+the commands that act: its delay compensation goes by them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pilotnet_brain.driving.command import Command
+
+TELEOP_TOPICS = ("joy_vel", "key_vel")
+"""Topics of a person's commands, the one with the higher priority first."""
+TIMEOUT_S = 0.5
+"""A person's command counts for so long, real seconds."""
+RELEASES = ("brain", "stop")
+"""What happens once the person lets go: the brain drives on, or the car stands."""
+
+
+class Takeover:
+    """Which person's commands are in force. All times are of a steady clock, s."""
+
+    def __init__(self) -> None:
+        self._heard_s = dict.fromkeys(TELEOP_TOPICS, -math.inf)
+
+    def hear(self, topic: str, command: Command, now_s: float) -> bool:
+        """Note a person's command; return whether it is to be given to the car.
+
+        A command that is not finite is nobody's.
+        """
+        if not (math.isfinite(command.speed) and math.isfinite(command.yaw_rate)):
+            return False
+        self._heard_s[topic] = now_s
+        return self.driver(now_s) == topic
+
+    def driver(self, now_s: float) -> str | None:
+        """Return the topic of the person who drives; None: nobody has taken over."""
+        for topic in TELEOP_TOPICS:
+            if now_s - self._heard_s[topic] < TIMEOUT_S:
+                return topic
+        return None
