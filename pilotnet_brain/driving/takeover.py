@@ -9,8 +9,10 @@ the commands that act: its delay compensation goes by them.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from pilotnet_brain.driving.command import Command
+if TYPE_CHECKING:  # it brings numpy along, which a command line need not wait for
+    from pilotnet_brain.driving.command import Command
 
 TELEOP_TOPICS = ("joy_vel", "key_vel")
 """Topics of a person's commands, the one with the higher priority first."""
