@@ -45,6 +45,7 @@ setup(
             f"gz_bridge = {PACKAGE}.executables:gz_bridge",
             f"gazebo_bridge = {PACKAGE}.executables:gazebo_bridge",
             f"guard = {PACKAGE}.executables:guard",
+            f"expert = {PACKAGE}.executables:expert",
             f"recorder = {PACKAGE}.executables:recorder",
             f"teleop = {PACKAGE}.executables:teleop",
             f"pilotnet = {PACKAGE}.cli:main",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pilotnet_brain.commands.progress import clear, show
-from pilotnet_brain.errors import UserError
+from pilotnet_brain.errors import USER_ERROR, UserError
 
 if TYPE_CHECKING:
+    from pilotnet_brain.learning.from_bag import BagCounts
     from pilotnet_brain.learning.recipe import DataSetSummary
 
 app = typer.Typer(
@@ -56,6 +57,16 @@ def collect(
         ),
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; -1 is one a core.")] = -1,
+    simulator: Annotated[
+        str,
+        typer.Option(
+            help="Collect live, over ROS topics, in gazebo, gz or none (one that runs already): "
+            "frames, seed, one circuit and world count."
+        ),
+    ] = "",
+    preset: Annotated[
+        str, typer.Option(help="Of a live run: somebody else's car, as drive takes it.")
+    ] = "",
 ) -> None:
     """Collect a data set: frames, labelled by the expert who drives.
 
@@ -67,9 +78,23 @@ def collect(
       pilotnet data collect datasets/train --frames 40000
       pilotnet data collect datasets/validation --frames 4000 --seed 2 --random-share 1
       pilotnet data collect datasets/mine --circuit lap.csv --world my.world --random-share 0
+      pilotnet data collect datasets/gazebo --simulator gazebo --circuit montreal --frames 2000
       pilotnet data collect datasets/png --frames 1000 --pictures
       pilotnet data collect datasets/fast --max-speed 19 --lateral-acceleration 20
     """
+    if simulator or preset:
+        _collect_live(
+            out,
+            frames,
+            {
+                "simulator": simulator or "none",
+                "preset": preset,
+                "seed": seed,
+                "circuit": _one_circuit(circuit),
+                "world": "" if world is None else str(world),
+            },
+        )
+        return
     from pilotnet_brain.driving.expert import DrivingStyle
     from pilotnet_brain.learning.collect import collect as collect_worlds
     from pilotnet_brain.learning.recipe import TRAINING_CIRCUITS, Recipe
@@ -96,6 +121,34 @@ def collect(
         f"{frames} frames are in {out}; next: "
         f"{pilotnet_command()} train {out} --validation OTHER --out models/mine.pt"
     )
+
+
+def _one_circuit(circuits: list[str] | None) -> str:
+    if circuits is None or len(circuits) != 1:
+        raise UserError("--simulator: name the circuit that is driven, with one --circuit")
+    return circuits[0]
+
+
+def _collect_live(out: Path, frames: int, arguments: dict[str, Any]) -> None:
+    """Collect over a live run's topics."""
+    from pilotnet_brain.learning.from_bag import BagCounts
+    from pilotnet_brain.runs.collect_live import collect_live, collecting_arguments
+    from pilotnet_brain.runs.drive import RunInterrupted, RunRefused
+    from pilotnet_brain.runs.preset import spec_of
+
+    spec = spec_of(arguments | collecting_arguments(frames))
+    counts = BagCounts()
+    try:
+        for counts in collect_live(out, spec, frames):
+            show(f"{counts.kept} frames")
+    except RunRefused:
+        raise typer.Exit(USER_ERROR) from None
+    except RunInterrupted as stopped:
+        _tell_counts(out, counts)
+        raise typer.Exit(128 + stopped.number) from None
+    _tell_counts(out, counts)
+    if counts.kept < frames:
+        typer.echo(f"{frames - counts.kept} frames fewer than asked for: the drive ended before")
 
 
 @app.command("from-bag")
@@ -148,21 +201,27 @@ def from_bag(
       pilotnet data from-bag drive.mcap --out datasets/mine --image-topic /camera/image_raw
     """
     from pilotnet_brain.driving.camera_pose import pose_of_text
-    from pilotnet_brain.driving.command import JDEROBOT_RANGE
     from pilotnet_brain.learning.from_bag import BagCounts, BagLabels, dataset_from_bags
-    from pilotnet_brain.package_share import pilotnet_command
 
     try:
         pose = pose_of_text(camera_pose) if camera_pose else None
     except ValueError as problem:
         raise UserError(f"--camera-pose: {problem}") from None
     labels = BagLabels(
-        circuit, delay, takeovers, min_speed, wheelbase, image_topic, command_topic, odom_topic,
+        circuit, delay, 0, takeovers, min_speed, wheelbase, image_topic, command_topic, odom_topic,
         pose, camera_fov,
     )  # fmt: skip
     counts = BagCounts()
     for counts in dataset_from_bags(out, bags, labels):
         show(f"{counts.kept} frames")
+    _tell_counts(out, counts)
+
+
+def _tell_counts(out: Path, counts: BagCounts) -> None:
+    """Say what became of the frames."""
+    from pilotnet_brain.driving.command import JDEROBOT_RANGE
+    from pilotnet_brain.package_share import pilotnet_command
+
     clear()
     typer.echo(f"{counts.kept} frames are in {out}")
     for reason, count in counts.left_out.most_common():

@@ -70,6 +70,7 @@ class BagLabels:
 
     circuit: str = ""  #: label by the expert on this circuit; empty: by the driver's command
     delay_s: float = 0.0  #: the driver's command this long after a frame is its label
+    most: int = 0  #: frames that are kept; 0: all
     takeovers: bool = False  #: only the frames on which a person had taken over from the brain
     min_speed: float = 0.1  #: frames of a slower driver are left out, m/s
     wheelbase: float = 0.0  #: of a car that is driven by Ackermann commands, m
@@ -122,6 +123,8 @@ def dataset_from_bags(folder: Path, bags: Sequence[Path], labels: BagLabels) -> 
             counts.below_range += label[0] < JDEROBOT_RANGE.speed_min
             if counts.kept % _PROGRESS_EVERY == 0:
                 yield counts
+            if counts.kept == labels.most:
+                break
     if not frames:
         why = ", ".join(f"{count} {reason}" for reason, count in counts.left_out.most_common())
         raise DataSetError(f"{', '.join(map(str, bags))}: no frame is left ({why or 'no frames'})")
@@ -170,17 +173,21 @@ def _read_drive(bag: Path, labels: BagLabels) -> _Drive:
             DEFAULT_ODOMETRY_TOPIC,
         )  # fmt: skip
         return _Drive(images, np.empty((0, 3)), *_poses(contents, odometry), taken_over)
+    if labels.takeovers:
+        rows = _rows([m for m in contents.messages if m.topic.endswith(TELEOP_TOPICS)], labels)
+        return _Drive(images, rows, np.empty((0, 4)), False, taken_over)
     topic = _topic(bag, contents.topics, _COMMANDS, labels.command_topic, _DEFAULT_COMMANDS)
     if contents.topics[topic] == ACKERMANN and labels.wheelbase <= 0.0:
         raise BagError(
             f"{bag}: {topic} carries steering angles: the yaw rate needs the car's --wheelbase"
         )
-    rows = [
-        (message.log_time_ns * 1e-9, *_command_of(message, labels.wheelbase))
-        for message in contents.messages
-        if message.topic == topic
-    ]
-    return _Drive(images, _finite_in_order(rows, 3), np.empty((0, 4)), False, taken_over)
+    rows = _rows([m for m in contents.messages if m.topic == topic], labels)
+    return _Drive(images, rows, np.empty((0, 4)), False, taken_over)
+
+
+def _rows(messages: Sequence[BagMessage], labels: BagLabels) -> NDArray[np.float64]:
+    rows = [(m.log_time_ns * 1e-9, *_command_of(m, labels.wheelbase)) for m in messages]
+    return _finite_in_order(rows, 3)
 
 
 def _taken_over(bag: Path, contents: BagContents) -> frozenset[int]:

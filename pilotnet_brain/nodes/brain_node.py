@@ -11,7 +11,8 @@ Subscribes to
                                               newest frame only; best effort, reliable by parameter
   camera/camera_info  sensor_msgs/CameraInfo  one a published frame: counts the dropped ones, and
                                               says what the camera is
-  joy_vel, key_vel    geometry_msgs/Twist     with teleop: of a person who takes over
+  joy_vel, key_vel, expert_vel
+                      geometry_msgs/Twist     with teleop: of who takes over, a person or the expert
 Publishes
   cmd_vel             geometry_msgs/Twist     linear.x m/s, angular.z rad/s
   brain/frames        sensor_msgs/JointState  every frame: durations, command, outputs, counters
@@ -403,10 +404,9 @@ class BrainNode(LifecycleNode):
 
     def _command(self, command: Command) -> bool:
         """Give the car the brain's command, unless a person has taken over; return whether."""
-        instead = self._teleop.instead_of(command)
-        if instead is not None:
-            self._send(instead)
-        return instead is command
+        given = self._teleop.instead_of(command)
+        self._send(given)
+        return given is command
 
     def _on_person(self, command: Command) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 Subscribes to
   odom, cmd_vel, /clock, camera/camera_info, brain/frames, brain/status, /diagnostics
   camera/image_raw  where the parameter camera says so: 18 MB/s at 20 Hz
-  joy_vel, key_vel  where the parameter teleop says so: a person's commands
+  joy_vel, key_vel, expert_vel  where the parameter teleop says so: a person's commands
 Publishes
   /diagnostics      diagnostic_msgs/DiagnosticArray  1 Hz
 Example

@@ -87,7 +87,17 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
         rtf = 1.0 if spec.lockstep else spec.rtf
         guard = _node(spec, "guard", use_sim_time=False, rtf=rtf, watch=watch, start_up=start_up)
         nodes.append(replace(guard, name="command_guard"))
-    if spec.teleop in ("keyboard", "joy"):
+    if spec.teleop == "expert":
+        nodes.append(
+            _node(
+                spec,
+                "expert",
+                circuit=spec.circuit,
+                takeover_deviation=spec.takeover_deviation,
+                seed=spec.seed,
+            )
+        )
+    elif spec.teleop in ("keyboard", "joy"):
         nodes.append(_teleop(spec))
     if spec.rviz:
         nodes.append(_rviz(spec))
@@ -95,9 +105,8 @@ def run_graph(spec: RunSpec, run_dir: Path) -> list[NodeSpec]:
 
 
 def _teleop(spec: RunSpec) -> NodeSpec:
-    """Return the node that a person drives with; the run goes on without it."""
     node = _node(spec, "teleop", use_sim_time=False, device=spec.teleop)
-    return replace(node, ends_run=False, takes_keys=spec.teleop == "keyboard")
+    return replace(node, takes_keys=spec.teleop == "keyboard")
 
 
 def _takers(spec: RunSpec) -> list[str]:

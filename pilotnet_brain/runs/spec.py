@@ -24,7 +24,7 @@ SIMULATORS = ("mujoco", "gazebo", "gz", "none")
 POSE_SOURCES = ("odom", "model_states")
 LARGEST_SEED = 2**31 - 1
 GAZEBOS = ("gazebo", "gz")
-TELEOPS = ("none", "keyboard", "joy", "topic")
+TELEOPS = ("none", "keyboard", "joy", "topic", "expert")
 _WAITS_FOR_THE_BRAIN = ("mujoco",)
 """Simulators that do not start the clock before the brain has answered a frame."""
 _DEFAULT_TOPICS = {
@@ -176,10 +176,16 @@ class RunSpec:
     teleop: str = _argument(
         "none",
         "How a person drives, or takes over from the brain: keyboard (of this terminal), joy (a "
-        f"joystick), topic (somebody else publishes on {' or '.join(TELEOP_TOPICS)}) or none",
+        "joystick), topic (somebody else publishes on joy_vel or key_vel), expert (by the true "
+        "pose, instead of a person) or none",
     )
     teleop_release: str = _argument(
         "brain", "Who drives once the person lets go, and before: the brain, or stop: nobody"
+    )
+    takeover_deviation: float = _argument(
+        0.0,
+        "With teleop expert: distance from the line, m, beyond which it takes over until the car "
+        "is back; 0: it drives all the way, and is pushed off the line now and then",
     )
     trust_model: bool = _argument(
         False, "Drive with a model whose sha256 differs from the manifest's"
@@ -222,7 +228,7 @@ class RunSpec:
         _in_range("looks_seed", self.looks_seed, 0, LARGEST_SEED)
         _in_range("seed", self.seed, 0, LARGEST_SEED)
         for name in ("time_limit", "start_arc_length", "waiting_limit", "standing_limit",
-                     "off_road_limit", "stall_limit"):  # fmt: skip
+                     "off_road_limit", "stall_limit", "takeover_deviation"):  # fmt: skip
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} is {getattr(self, name)}: it must be 0 or more")
         self._check_camera_and_car()
@@ -272,6 +278,8 @@ class RunSpec:
             raise UserError("teleop: a lock-step run waits for no person; leave out lockstep")
         if self.teleop == "none" and self.teleop_release != "brain":
             raise UserError("teleop_release stop: name how a person drives, with teleop")
+        if self.takeover_deviation and self.teleop != "expert":
+            raise UserError("takeover_deviation is for teleop expert: leave it out")
         if self.in_process and self.record_camera:
             raise UserError("record_camera: a lock-step run records no bag; leave it out")
 

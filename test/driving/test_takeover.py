@@ -23,7 +23,8 @@ def test_the_joystick_wins_then_the_keyboard_then_nobody(
     for topic, heard_s in sorted(messages, key=lambda message: message[1]):
         takeover.hear(topic, GO, heard_s)
     in_force = {topic for topic, heard_s in messages if now_s - heard_s < TIMEOUT_S}
-    wins = next((topic for topic in ("joy_vel", "key_vel") if topic in in_force), None)
+    order = ("joy_vel", "key_vel", "expert_vel")
+    wins = next((topic for topic in order if topic in in_force), None)
     assert takeover.driver(now_s) == wins
 
 
@@ -34,6 +35,17 @@ def test_only_who_drives_gives_commands() -> None:
     assert takeover.hear("joy_vel", GO, 1.1)
     assert not takeover.hear("key_vel", GO, 1.2)
     assert takeover.hear("key_vel", GO, 1.7)
+
+
+def test_the_drivers_last_command_is_in_force() -> None:
+    takeover = Takeover()
+    assert takeover.command(0.0) is None
+    takeover.hear("key_vel", GO, 1.0)
+    takeover.hear("key_vel", Command(3.0, 0.0), 1.1)
+    assert takeover.command(1.5) == Command(3.0, 0.0)
+    takeover.hear("joy_vel", GO, 1.55)
+    assert takeover.command(1.56) == GO
+    assert takeover.command(2.1) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

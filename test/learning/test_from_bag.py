@@ -170,28 +170,33 @@ def taken_over(bag: Bag, time_s: float, by_a_person: bool) -> None:
 
 
 def test_of_takeovers_only_the_persons_frames_are_kept(tmp_path: Path) -> None:
-    """The person drives on the third to sixth of ten frames, and lets go before the sixth."""
+    """The person drives on the third to sixth of ten frames; the brain says it again later."""
     bag = Bag()
     for k in range(10):
-        if k != 5:
-            bag.command(0.2 * k - 0.01, 8.0 + k, 0.1 * k)
-        if k in (2, 3, 4):
-            bag.messages.append((0.2 * k - 0.02, "/key_vel", TWIST, bag.twist(8.0 + k, 0.1 * k)))
+        bag.command(0.2 * k - 0.01, 8.0 + k, 0.1 * k)
+        if k in (2, 3, 4, 5):
+            bag.messages.append((0.2 * k - 0.02, "/key_vel", TWIST, bag.twist(9.0 + k, 0.1 * k)))
         bag.frame(0.2 * k, grey(10 * k), stamp_s=0.2 * k)
         taken_over(bag, 0.2 * k, by_a_person=2 <= k <= 5)
     counts = made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
-    assert load_dataset(tmp_path / "set").table["v"].tolist() == [10.0, 11.0, 12.0, 12.0]
+    assert load_dataset(tmp_path / "set").table["v"].tolist() == [11.0, 12.0, 13.0, 14.0]
     assert counts.left_out == {"driven by the brain": 6}
 
 
 def test_who_lets_go_gives_no_label(tmp_path: Path) -> None:
     bag = Bag()
-    bag.command(0.0, 9.0, 0.0)
+    bag.messages.append((0.0, "/joy_vel", TWIST, bag.twist(9.0, 0.0)))
     for k in range(1, 5):
+        bag.command(0.1 * k - 0.01, 9.0, 0.0)  # the brain repeats it
         bag.frame(0.1 * k, grey(10 * k), stamp_s=0.1 * k)
         taken_over(bag, 0.1 * k, by_a_person=True)
     counts = made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
     assert counts.left_out == {"without a command for 0.25 s": 2}
+
+
+def test_no_more_than_the_most_frames_are_kept(tmp_path: Path) -> None:
+    counts = made(tmp_path / "set", driven().write(tmp_path / "drive"), replace(WORDS, most=4))
+    assert counts.kept == len(load_dataset(tmp_path / "set")) == 4
 
 
 def test_a_drive_that_nobody_took_over_is_told(tmp_path: Path) -> None:

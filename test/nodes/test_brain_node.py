@@ -346,7 +346,10 @@ def test_a_person_takes_over_and_hands_back(
         world.until(lambda: keys.get_subscription_count() > 0, "the brain to listen")
         own = world.drive_frame(grey_image(102))
         assert not own.taken_over
+        before = len(world.commands)
         by_keys = ask(keys, 3.0, -0.5)
+        # Each frame is answered, with the person's command.
+        world.until(lambda: world.commands[before:].count((3.0, -0.5)) >= 2, "the answer")
         assert by_keys.taken_over
         # The network's command is in the record, and not given to the car.
         assert (by_keys.driven, by_keys.speed) == (True, own.speed)

@@ -63,6 +63,9 @@ def test_a_person_drives_by_a_node_that_gets_the_terminals_keys(tmp_path: Path) 
     assert nodes["brain"].parameters["teleop"] is True
     assert nodes["brain"].parameters["teleop_release"] == "stop"
     assert nodes["recorder"].parameters["teleop"] is True
+    expert = graph(tmp_path, teleop="expert", takeover_deviation=0.4, seed=7)["expert"]
+    assert expert.parameters["circuit"] == "simple_circuit"
+    assert (expert.parameters["takeover_deviation"], expert.parameters["seed"]) == (0.4, 7)
     assert not graph(tmp_path, teleop="joy")["teleop"].takes_keys
     others = graph(tmp_path, teleop="topic")
     assert "teleop" not in others

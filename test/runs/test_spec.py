@@ -86,6 +86,8 @@ def test_paths_are_made_absolute_and_names_are_left_alone(
         {"teleop": "mouse"},
         {"teleop_release": "pause", "teleop": "topic"},
         {"teleop_release": "stop"},
+        {"takeover_deviation": 0.4},
+        {"takeover_deviation": -0.4, "teleop": "expert"},
     ],
 )
 def test_an_argument_that_cannot_be_is_refused_by_name(arguments: dict[str, object]) -> None:

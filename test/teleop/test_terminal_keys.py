@@ -48,8 +48,7 @@ def test_single_keys_come_unechoed_and_the_terminal_is_given_back() -> None:
         assert not termios.tcgetattr(terminal)[3] & (termios.ICANON | termios.ECHO)
         assert termios.tcgetattr(terminal)[3] & termios.ISIG
         os.write(terminal, b"w\x1b[A.")
-        shown = lines_of(terminal, b"'")
-        assert b"b'w\\x1b[A.'" in shown + lines_of(terminal, b"\n")
+        lines_of(terminal, b"b'w\\x1b[A.'")
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert termios.tcgetattr(terminal)[3] == before[3]
     finally:

@@ -70,12 +70,16 @@ class Teleoperation:
         """The topic of the person who drives; None: nobody has taken over."""
         return self._takeover.driver(time.monotonic())
 
-    def instead_of(self, command: Command) -> Command | None:
-        """Return what the car gets where the brain has a command; None: a person's is in force."""
-        driver = self.driver
-        self._tell(driver)
-        if driver is not None:
-            return None
+    def instead_of(self, command: Command) -> Command:
+        """Return what the car gets where the brain has a command: that, or a person's again.
+
+        A simulator that holds the physics for the answer to a frame gets one in any case.
+        """
+        now_s = time.monotonic()
+        self._tell(self._takeover.driver(now_s))
+        asked = self._takeover.command(now_s)
+        if asked is not None:
+            return asked
         return STOP if self._on and self._release == "stop" else command
 
     def _on_twist(self, topic: str, give: Callable[[Command], object], message: Twist) -> None:
