@@ -136,7 +136,7 @@ def _collect_live(out: Path, frames: int, arguments: dict[str, Any]) -> None:
     from pilotnet_brain.runs.drive import RunInterrupted, RunRefused
     from pilotnet_brain.runs.preset import spec_of
 
-    spec = spec_of(arguments | collecting_arguments(frames))
+    spec = spec_of(arguments | collecting_arguments(frames, arguments["simulator"]))
     counts = BagCounts()
     try:
         for counts in collect_live(out, spec, frames):

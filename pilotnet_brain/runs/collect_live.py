@@ -11,7 +11,7 @@ from typing import Any
 from pilotnet_brain.errors import UserError
 from pilotnet_brain.learning.from_bag import BagCounts, BagLabels, dataset_from_bags
 from pilotnet_brain.runs.drive import RunInterrupted, drive
-from pilotnet_brain.runs.spec import RunSpec
+from pilotnet_brain.runs.spec import GAZEBOS, RunSpec
 from pilotnet_brain.simulation.car import CAMERA_HZ
 
 _MORE = 1.2
@@ -19,9 +19,11 @@ _MORE = 1.2
 _STARTS_S = 5.0
 
 
-def collecting_arguments(frames: int) -> dict[str, Any]:
+def collecting_arguments(frames: int, simulator: str) -> dict[str, Any]:
     """Return the arguments with which a run's expert drives for this many frames."""
     return {
+        # A Gazebo that draws slowly gives every frame.
+        "lockstep": simulator in GAZEBOS,
         "teleop": "expert",
         "teleop_release": "stop",
         "record_camera": True,

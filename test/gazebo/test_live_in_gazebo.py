@@ -19,6 +19,7 @@ from live_process import DOMAIN_ID, Run, refusal, still_alive, wait_for  # noqa:
 
 from pilotnet_brain.circuits.catalogue import load_circuit  # noqa: E402
 from pilotnet_brain.errors import UserError  # noqa: E402
+from pilotnet_brain.learning.dataset import load_dataset  # noqa: E402
 from pilotnet_brain.metrics.trajectory import read_trajectory  # noqa: E402
 from pilotnet_brain.runs.check import check_run  # noqa: E402
 from pilotnet_brain.runs.fast_dds import IMAGE_PUBLISHER, dds_environment  # noqa: E402
@@ -94,6 +95,23 @@ def bridge(tmp_path: Path, port: int) -> Iterator[Callable[..., subprocess.Popen
     for process in started:
         process.terminate()
         process.wait(PATIENCE_S)
+
+
+def test_the_expert_collects_a_data_set(tmp_path: Path, port: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "pilotnet_brain.cli", "data", "collect", "set",
+         "--simulator", "gazebo", "--circuit", CIRCUIT, "--frames", "60"],
+        cwd=tmp_path, env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    data = load_dataset(tmp_path / "set")
+    assert len(data) == 60
+    assert data.table["lateral_deviation"].abs().max() < 1.0
+    assert data.table["v"].min() >= 6.0
+    # The road is seen: the line is red, the asphalt grey.
+    red, green = data.frames[-1, ..., 0].astype(int), data.frames[-1, ..., 1].astype(int)
+    assert np.count_nonzero(red - green > 60) > 20
 
 
 def test_the_baseline_drives_a_stretch(start: Callable[..., Run]) -> None:
