@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import string
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +20,23 @@ _SETTINGS = "learn.yaml"
 _LEARNING_RATE = 3e-4
 """Less than a third of training's: what was learned before is to stay."""
 _STOPPED = 130
+_CARD = """\
+# ${name}
+
+![The circuit, traced in its world](circuit.png)
+
+Trained further in `${world}` by `pilotnet learn`, with `learn.yaml`'s settings. The laps of all
+models, those before among them, are in [laps/report.html](laps/report.html). `pilotnet models card`
+writes this page; its words are in `card_template.md`.
+
+## Files
+
+$$files
+## Closed loop
+
+Laps in lock-step, finished of those driven, and the mean deviation from the line.
+
+$$laps"""
 _OLD_CIRCUITS = ("simple_circuit", "montmelo")
 
 
@@ -75,8 +93,8 @@ def learn(
     Traces the line, collects frames in the embedded simulator, which shows the world's own meshes,
     trains the shipped baseline further on them and on a part of the shipped training data, makes
     the int8 model, and drives laps with the models before and after: in the world, and on two
-    circuits that were driven before. Each step is a command, which is printed; started again
-    after a stop, it goes on.
+    circuits that were driven before, and writes the model card. Each step is a command, which is
+    printed; started again after a stop, it goes on.
 
     \b
     Examples:
@@ -119,7 +137,7 @@ def learn(
             raise typer.Exit(status)
     minutes = (time.monotonic() - began) / 60.0
     model, line = folder / f"{world.stem}_int8.pt", folder / "circuit.csv"
-    report = f"{folder / 'laps' / 'report.html'}; " if laps else ""
+    report = f"{folder / 'README.md'}, {folder / 'laps' / 'report.html'}; " if laps else ""
     typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
     typer.echo(f"  {pilotnet_command()} drive --circuit {line} --world {world} --model {model}")
 
@@ -184,6 +202,10 @@ def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
         plan, models = folder / "laps.yaml", [settings.start, "static_quant"]
         _write_plan(plan, line, world, settings.laps, [*models, str(model), str(int8)])
         yield Step("laps", ("benchmark", str(plan), "--out", str(folder / "laps")), None)
+        words = string.Template(_CARD).substitute(name=name, world=Path(world).name)
+        write_atomically(folder / "card_template.md", words)
+        card = ("models", "card", "--folder", str(folder), "--proof", str(folder / "laps"))
+        yield Step("the model card", card, None)
 
 
 def _write_plan(path: Path, line: Path, world: str, laps: int, models: list[str]) -> None:

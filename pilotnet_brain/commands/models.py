@@ -292,8 +292,12 @@ def write_card(
 
     folder = models_dir() if folder is None else folder
     if proof is not None:
+        listed = read_manifest(folder)
         for name, (sha256, scores) in scores_of(proof_rows(proof)).items():
-            enter_scores(folder, name, sha256, scores)
+            if name in listed:
+                enter_scores(folder, name, sha256, scores)
+            else:
+                typer.echo(f"{name}: not of this folder's manifest, so not in its card")
     descriptions = {name: method.description for name, method in METHODS.items()}
     descriptions |= dict.fromkeys(("baseline", "trained"), "PilotNet as it was trained, float32")
     descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"

@@ -32,6 +32,8 @@ _SERIES = {
     "blue_line": "blue line",
     "no_line": "no line",
     "no_line_unseen": "no line, drawn looks",
+    "world": "in its world",
+    "before": "simple_circuit and montmelo, driven before",
     "beside": "started 0.5 m off the line, turned by 45 degrees",
 }
 """Of the proof, with their columns' heads."""
@@ -90,8 +92,6 @@ def _laps(models: Mapping[str, ManifestEntry]) -> str:
         circuits |= dict.fromkeys(
             name for name, score in entry.scores.items() if "lap_completed" in score
         )
-    if not circuits:
-        return "No laps driven yet.\n"
     plain = {
         name: [_lap_text(entry.scores.get(circuit)) for circuit in circuits]
         for name, entry in models.items()
@@ -101,7 +101,9 @@ def _laps(models: Mapping[str, ManifestEntry]) -> str:
         name: [_whole_text(entry.scores.get(key)) for key in known]
         for name, entry in models.items()
     }
-    return "\n".join((_table([*circuits], plain), _table([_SERIES[k] for k in known], wholes)))
+    tables = [_table([*circuits], plain)] if circuits else []
+    tables += [_table([_SERIES[key] for key in known], wholes)] if known else []
+    return "\n".join(tables) or "No laps driven yet.\n"
 
 
 def _table(heads: Sequence[str], cells: Mapping[str, Sequence[str]]) -> str:

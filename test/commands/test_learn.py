@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from pilotnet_brain.circuits.circuit import write_lap
 from pilotnet_brain.cli import main
 from pilotnet_brain.commands.learn import Settings, _steps
 from pilotnet_brain.driving.model.archive import read_record
-from pilotnet_brain.driving.model.catalogue import models_dir
+from pilotnet_brain.driving.model.catalogue import models_dir, read_manifest
 from pilotnet_brain.simulation.gazebo.classic_world import write_bare_world
 from pilotnet_brain.simulation.looks import PLAIN
 
@@ -45,7 +47,8 @@ def test_from_a_world_to_models_and_their_laps(
 def test_the_laps_are_a_plan_of_the_models_before_and_after(tmp_path: Path) -> None:
     write_lap(tmp_path / "circuit.csv", load_circuit("random-3"))
     settings = Settings("their.world", "", "", "baseline.pt", 320, 320, epochs=1, laps=2, seed=1)
-    *_, last = _steps(tmp_path, "their", settings)
+    *_, last, card = _steps(tmp_path, "their", settings)
+    assert card.arguments[:2] == ("models", "card")
     assert last.arguments[:2] == ("benchmark", str(tmp_path / "laps.yaml"))
     plan = plan_of(read_values(tmp_path / "laps.yaml"))
     assert [Path(model).stem for model in plan.models] == [
@@ -66,3 +69,32 @@ def test_a_step_that_fails_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "b").exists()
     assert main(["learn", str(tmp_path / "none.world")]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+def test_the_card_has_the_models_of_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The laps of the models before are there for comparison: they are no models of the folder."""
+    settings = Settings("their.world", "", "", "baseline.pt", 320, 320, epochs=1, laps=2, seed=1)
+    model = tmp_path / "their.pt"
+    shutil.copy(models_dir() / "baseline.pt", model)
+    assert main(["models", "sign", str(model)]) == 0
+    *_, laps, card = _steps(tmp_path, "their", settings)
+    folder = Path(laps.arguments[-1])
+    folder.mkdir()
+    lap = {"finished": True, "completion": 1.0, "average_speed": 12.5,
+           "position_deviation_mae": 0.0125, "position_deviation_max": 0.1, "circuit": "c",
+           "position_deviation_score": 1.1, "lap_completed": True, "looks_seed": 0}  # fmt: skip
+    sha256 = read_manifest(tmp_path)["their"].sha256
+    rows = [
+        lap | {"series": series, "model": name, "model_sha256": sha256}
+        for series in ("world", "before")
+        for name in ("static_quant", str(model))
+    ]
+    (folder / "results.json").write_text(json.dumps({"rows": rows}))
+    assert main(list(card.arguments)) == 0
+    assert "static_quant: not of this folder's manifest" in capsys.readouterr().out
+    text = (tmp_path / "README.md").read_text()
+    assert "| their | 1 of 1, 0.013 m | 1 of 1, 0.013 m |" in text
+    assert "static_quant" not in text
+    assert "`their.world`" in text
