@@ -25,7 +25,7 @@ _CARD = """\
 
 ![The circuit, traced in its world](circuit.png)
 
-Trained further in `${world}` by `pilotnet learn`, with `learn.yaml`'s settings. The laps of all
+Trained further on `${source}` by `pilotnet learn`, with `learn.yaml`'s settings. The laps of all
 models, those before among them, are in [laps/report.html](laps/report.html). `pilotnet models card`
 writes this page; its words are in `card_template.md`.
 
@@ -44,7 +44,7 @@ _OLD_CIRCUITS = ("simple_circuit", "montmelo")
 class Settings:
     """What was asked for; learn.yaml keeps it."""
 
-    world: str  #: path of the world file
+    source: str  #: path of the world file, of the bag, or of the line's CSV
     circuit: str  #: path of the circuit's line; empty: traced in the world
     car: str
     start: str  #: path of the model to go on from
@@ -53,6 +53,20 @@ class Settings:
     epochs: int
     laps: int
     seed: int
+    simulator: str = ""  #: that the frames are collected in, live; empty: the embedded one
+    preset: str = ""  #: of the live run
+
+    @property
+    def bag(self) -> str:
+        """The bag that the frames come from, if they do."""
+        from pilotnet_brain.bags.reader import is_bag
+
+        return self.source if is_bag(Path(self.source)) else ""
+
+    @property
+    def world(self) -> str:
+        """The world file, if that is the source."""
+        return "" if self.bag or Path(self.source).suffix == ".csv" else self.source
 
 
 class Step(NamedTuple):
@@ -66,7 +80,13 @@ class Step(NamedTuple):
 
 def learn(
     context: typer.Context,
-    world: Annotated[Path, typer.Argument(help="Gazebo world file (Classic or Sim).")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Gazebo world file (Classic or Sim), a bag of driven laps, or, with --simulator, "
+            "the line's CSV."
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder of everything made. [default: worlds/NAME]")
     ] = None,
@@ -87,6 +107,14 @@ def learn(
         int, typer.Option(min=0, help="In the world with each model, from drawn starts; 0: none.")
     ] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 1,
+    simulator: Annotated[
+        str,
+        typer.Option(
+            help="Collect live in gazebo, gz or none (one that runs already), instead of in the "
+            "embedded simulator."
+        ),
+    ] = "",
+    preset: Annotated[str, typer.Option(help="Of the live run, as drive takes it.")] = "",
 ) -> None:
     """Make a model that drives a Gazebo world, and prove it in laps.
 
@@ -96,20 +124,27 @@ def learn(
     circuits that were driven before, and writes the model card. Each step is a command, which is
     printed; started again after a stop, it goes on.
 
+    Of a bag of driven laps the frames are the bag's, labelled by the expert at their poses. Of
+    either a CSV or a bag, the laps are in this package's own world of the circuit.
+
     \b
     Examples:
       pilotnet learn my_circuit.world
       pilotnet learn my_circuit.world --circuit lap.csv --out worlds/mine --frames 8000
+      pilotnet learn drives.bag
+      pilotnet learn lap.csv --simulator none --preset jderobot_classic
     """
     from pilotnet_brain.driving.model.catalogue import models_dir
     from pilotnet_brain.learning.optimize import baseline_weights
     from pilotnet_brain.package_share import pilotnet_command
 
-    if not world.is_file():
-        raise UserError(f"{world}: there is no such file")
-    folder = Path("worlds") / world.stem if out is None else out
+    if not source.exists():
+        raise UserError(f"{source}: there is no such file")
+    if source.suffix == ".csv" and not simulator:
+        raise UserError(f"{source}: a line alone shows no road: name a --simulator to collect in")
+    folder = Path("worlds") / source.stem if out is None else out
     settings = Settings(
-        world=str(world.resolve()),
+        source=str(source.resolve()),
         circuit="" if circuit is None else str(circuit.resolve()),
         car=car,
         start=str(models_dir() / "baseline.pt" if start is None else start.resolve()),
@@ -118,11 +153,13 @@ def learn(
         epochs=epochs,
         laps=laps,
         seed=seed,
+        simulator=simulator,
+        preset=preset,
     )
     baseline_weights(Path(settings.start))  # refused here, not after minutes of collecting
     _take_up(folder, settings)
     began = time.monotonic()
-    steps = list(_steps(folder, world.stem, settings))
+    steps = list(_steps(folder, source.stem, settings))
     for number, step in enumerate(steps, start=1):
         typer.echo(f"\n[{number}/{len(steps)}] {step.title}")
         if step.made is not None and step.made.exists():
@@ -136,10 +173,11 @@ def learn(
         if status:
             raise typer.Exit(status)
     minutes = (time.monotonic() - began) / 60.0
-    model, line = folder / f"{world.stem}_int8.pt", folder / "circuit.csv"
+    model, line = folder / f"{source.stem}_int8.pt", folder / "circuit.csv"
+    world = f"--world {settings.world} " if settings.world else ""
     report = f"{folder / 'README.md'}, {folder / 'laps' / 'report.html'}; " if laps else ""
     typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
-    typer.echo(f"  {pilotnet_command()} drive --circuit {line} --world {world} --model {model}")
+    typer.echo(f"  {pilotnet_command()} drive --circuit {line} {world}--model {model}")
 
 
 def _take_up(folder: Path, settings: Settings) -> None:
@@ -159,12 +197,17 @@ def _take_up(folder: Path, settings: Settings) -> None:
 
 
 def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
-    world, line = settings.world, folder / "circuit.csv"
-    source = settings.circuit or world
+    line = folder / "circuit.csv"
+    source = settings.circuit or settings.source
     car = ("--car", settings.car) if settings.car else ()
     yield Step("the circuit's line", ("circuits", "trace", source, *car, "--out", str(line)), line)
     data = {part: folder / "data" / part for part in ("world", "old", "check_world", "check_old")}
-    here = ("--circuit", str(line), "--world", world, "--random-share", "0")
+    here = ("--circuit", str(line), *(("--world", settings.world) if settings.world else ()))
+    if settings.simulator:
+        here += ("--simulator", settings.simulator)
+        here += ("--preset", settings.preset) if settings.preset else ()
+    else:
+        here += ("--random-share", "0")
     for number, (part, count, more) in enumerate(
         [
             ("world", settings.frames, here),
@@ -173,14 +216,21 @@ def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
             ("check_old", max(160, settings.keep // 6), ("--random-share", "1")),
         ]
     ):
+        if settings.bag and more is here:
+            continue
         arguments = ("--frames", str(count), "--seed", str(4 * settings.seed + number), *more)
         yield Step(
             f"frames: {part.replace('_', ', ')}",
             ("data", "collect", str(data[part]), *arguments),
             data[part] / "data.csv",
         )
+    if settings.bag:
+        del data["check_world"]
+        labels = ("--circuit", str(line), "--out", str(data["world"]))
+        made = data["world"] / "data.csv"
+        yield Step("frames: the bag's", ("data", "from-bag", settings.bag, *labels), made)
     model = folder / f"{name}.pt"
-    checked = [word for part in ("check_world", "check_old")
+    checked = [word for part in data if part.startswith("check_")
                for word in ("--validation", str(data[part]))]  # fmt: skip
     yield Step(
         "the model, trained further",
@@ -200,21 +250,22 @@ def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
     )  # fmt: skip
     if settings.laps:
         plan, models = folder / "laps.yaml", [settings.start, "static_quant"]
-        _write_plan(plan, line, world, settings.laps, [*models, str(model), str(int8)])
+        _write_plan(plan, line, settings, [*models, str(model), str(int8)])
         yield Step("laps", ("benchmark", str(plan), "--out", str(folder / "laps")), None)
-        words = string.Template(_CARD).substitute(name=name, world=Path(world).name)
+        words = string.Template(_CARD).substitute(name=name, source=Path(settings.source).name)
         write_atomically(folder / "card_template.md", words)
         card = ("models", "card", "--folder", str(folder), "--proof", str(folder / "laps"))
         yield Step("the model card", card, None)
 
 
-def _write_plan(path: Path, line: Path, world: str, laps: int, models: list[str]) -> None:
+def _write_plan(path: Path, line: Path, settings: Settings, models: list[str]) -> None:
     """Write the benchmark of the models before and after, in the world and on old circuits."""
+    world = {"world": settings.world} if settings.world else {}
     plan = {
         "mode": "lockstep",
         "models": models,
         "series": {
-            "world": {"circuits": {str(line): laps}, "world": world, "start_points": "drawn"},
+            "world": {"circuits": {str(line): settings.laps}, "start_points": "drawn", **world},
             "before": {"circuits": list(_OLD_CIRCUITS), "start_points": [0.0]},
         },
         "looks": [0],

@@ -58,6 +58,41 @@ def test_the_laps_are_a_plan_of_the_models_before_and_after(tmp_path: Path) -> N
     assert len(plan.runs()) == 4 * (2 + 2)
 
 
+def test_of_a_bag_the_frames_are_labelled_by_the_expert(tmp_path: Path) -> None:
+    bag = tmp_path / "laps.mcap"
+    bag.touch()
+    write_lap(tmp_path / "circuit.csv", load_circuit("random-3"))
+    settings = Settings(str(bag), "", "", "baseline.pt", 320, 320, epochs=1, laps=2, seed=1)
+    steps = list(_steps(tmp_path, "laps", settings))
+    line, world = str(tmp_path / "circuit.csv"), str(tmp_path / "data/world")
+    assert steps[0].arguments == ("circuits", "trace", str(bag), "--out", line)
+    assert steps[3].arguments == (
+        "data", "from-bag", str(bag), "--circuit", line, "--out", world
+    )  # fmt: skip
+    trained = steps[4].arguments
+    assert trained.count("--validation") == 1
+    assert not any("check_world" in word for step in steps for word in step.arguments)
+    plan = plan_of(read_values(tmp_path / "laps.yaml"))
+    assert plan.series["world"].world == ""
+
+
+def test_in_a_running_simulator_the_line_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = tmp_path / "lap.csv"
+    write_lap(line, load_circuit("random-3"))
+    settings = Settings(
+        str(line), "", "", "baseline.pt", 320, 160, epochs=1, laps=0, seed=1,
+        simulator="none", preset="jderobot_classic",
+    )  # fmt: skip
+    collects = [step.arguments for step in _steps(tmp_path, "lap", settings)][1:5]
+    live = ("--simulator", "none", "--preset", "jderobot_classic")
+    assert [arguments[-4:] == live for arguments in collects] == [True, False, True, False]
+    assert main(["learn", str(line), "--out", str(tmp_path / "out")]) == 2
+    assert "a line alone shows no road" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_step_that_fails_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = tmp_path / "empty.world"
     empty.write_text("<sdf version='1.6'><world name='w'/></sdf>")
