@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
@@ -33,16 +32,13 @@ from pilotnet_brain.circuits.circuit import Circuit
 from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, Camera, Motion, Pose, VirtualCamera
 from pilotnet_brain.driving.command import JDEROBOT_RANGE, Command
 from pilotnet_brain.driving.expert import Expert
-from pilotnet_brain.driving.preprocess import JDEROBOT, InputFormat, network_input
+from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
 from pilotnet_brain.end_with_parent import end_with_parent
 from pilotnet_brain.errors import input_warnings_told_before
-from pilotnet_brain.learning.dataset import (
-    COLUMNS,
-    FRAMES_FILE,
-    RECIPE_FILE,
-    TABLE_FILE,
-    DataSetError,
-)
+from pilotnet_brain.learning.compact_format import FRAMES_FILE
+from pilotnet_brain.learning.dataset import RECIPE_FILE
+from pilotnet_brain.learning.label_table import COLUMNS, TABLE_FILE, DataSetError
+from pilotnet_brain.learning.numbered_pictures import WHOLE_FRAME, write_picture
 from pilotnet_brain.learning.recipe import FRAMES_PER_WORLD, Recipe, draw_world
 from pilotnet_brain.simulation.car import CAMERA_HZ, CAMERA_POSITION, CAR_WIDTH_M, CarState
 from pilotnet_brain.simulation.looks import PLAIN, Looks, random_looks
@@ -56,7 +52,6 @@ _MAX_DELAY_S = 0.1
 _LONGEST_DELAY_FRAMES = 8
 """0.4 s."""
 _OTHER_CAMERA_SHARE = 0.25
-_WHOLE_FRAME = InputFormat(crop_top=0, crop_bottom=480, width=640, height=480)
 _MAX_YAW_RATE = -JDEROBOT_RANGE.yaw_rate_min
 
 
@@ -137,7 +132,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
     labels = np.load(folder / LABELS_FILE, mmap_mode="r+")
     frames = None if recipe.full_frames else np.load(folder / FRAMES_FILE, mmap_mode="r+")
     camera, looks = _draw_camera(looks, rng)
-    fmt = _WHOLE_FRAME if frames is None else JDEROBOT
+    fmt = WHOLE_FRAME if frames is None else JDEROBOT
     view = VirtualCamera(JDEROBOT_CAMERA, fmt, camera)
     with MujocoSimulator(circuit, looks, scenery) as simulator:
         expert = Expert(circuit, recipe.style)
@@ -147,8 +142,7 @@ def _drive_world(folder: Path, recipe: Recipe, world: int) -> int:
             out = None if frames is None else frames[number]
             seen = network_input(frame, fmt, out, view.homography(motion))
             if frames is None:
-                picture = cv2.cvtColor(seen, cv2.COLOR_RGB2BGR)
-                cv2.imwrite(str(folder / f"{number}.png"), picture)
+                write_picture(folder, number, seen)
     labels.flush()
     if frames is not None:
         frames.flush()

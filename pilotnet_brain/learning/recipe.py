@@ -14,7 +14,8 @@ import pandas as pd
 from pilotnet_brain.circuits.catalogue import is_held_out
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED
 from pilotnet_brain.driving.expert import STANDARD, DrivingStyle
-from pilotnet_brain.learning.dataset import COLUMNS, RECIPE_FILE, TABLE_FILE, DataSet, DataSetError
+from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSet
+from pilotnet_brain.learning.label_table import COLUMNS, TABLE_FILE, DataSetError
 
 FRAMES_PER_WORLD = 160
 TRAINING_CIRCUITS = ("many_curves", "nurburgring")
@@ -117,7 +118,8 @@ def check_trainable(folder: Path) -> None:
 
 
 def _recipe_values(folder: Path) -> dict[str, Any] | None:
-    path = folder / RECIPE_FILE
+    # JdeRobot's newer data sets are named by a table, too.
+    path = (folder.parent if folder.is_file() else folder) / RECIPE_FILE
     try:
         values = json.loads(path.read_bytes())
     except FileNotFoundError:
