@@ -168,7 +168,7 @@ $(RUN_STAMP): $(RUN_FILES)
 	@requirements/make_environment.sh $(VENV) run $(FLAVOUR)
 
 $(DEV_STAMP): $(RUN_FILES) requirements/dev.txt requirements/onnx.txt \
-    requirements/cluster.txt
+    requirements/cluster.txt requirements/lerobot.txt
 	@requirements/make_environment.sh $(VENV) dev $(FLAVOUR)
 
 # The site needs neither torch nor ROS: it has a small separate environment. Warnings are errors.

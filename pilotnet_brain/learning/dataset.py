@@ -4,7 +4,8 @@
 
 * compact, our own: ``frames.npy``, uint8 (N, 66, 200, 3), already preprocessed, and ``data.csv``;
 * JdeRobot's older one: numbered pictures ``0.png, 1.png, ...`` and ``data.csv``;
-* JdeRobot's newer one: folders of pictures, named in ``train.csv`` (`jderobot_csv`).
+* JdeRobot's newer one: folders of pictures, named in ``train.csv`` (`jderobot_csv`);
+* a LeRobotDataset v3 (`lerobot_format`).
 
 ``data.csv`` has a row a frame, with the columns v (m/s) and w (rad/s); ours has more (see
 `COLUMNS`), and ``dataset.json``, the recipe that it was collected by.
@@ -23,6 +24,7 @@ from pilotnet_brain.driving.command import JDEROBOT_RANGE, OutputRange
 from pilotnet_brain.learning.compact_format import FRAMES_FILE, read_frames
 from pilotnet_brain.learning.jderobot_csv import find_table, read_image_table
 from pilotnet_brain.learning.label_table import TABLE_FILE, DataSetError, read_label_table
+from pilotnet_brain.learning.lerobot_format import INFO_FILE, read_lerobot
 from pilotnet_brain.learning.numbered_pictures import read_numbered
 
 RECIPE_FILE = "dataset.json"
@@ -65,7 +67,10 @@ def load_dataset(path: Path) -> DataSet:
 
     Raises:
         DataSetError: it is none of them, or frames and table do not match.
+        UserError: a LeRobotDataset, and pyarrow is not installed.
     """
+    if (path / INFO_FILE).is_file():
+        return DataSet(*read_lerobot(path))
     if path.is_file():
         return DataSet(*read_image_table(path))
     if not (path / TABLE_FILE).exists() and (newer := find_table(path)) is not None:
