@@ -155,6 +155,10 @@ def _collect_live(out: Path, frames: int, arguments: dict[str, Any]) -> None:
 def from_bag(
     bags: Annotated[list[Path], typer.Argument(help="ROS 2 or ROS 1 bags of drives.")],
     out: Annotated[Path, typer.Option(help="Folder of the data set; new or empty.")],
+    layout: Annotated[
+        str,
+        typer.Option("--format", help="compact (ours), jderobot (pictures) or lerobot (v3)."),
+    ] = "compact",
     circuit: Annotated[
         str, typer.Option(help="Label by the expert on this circuit, with the bag's odometry.")
     ] = "",
@@ -176,7 +180,9 @@ def from_bag(
     command_topic: Annotated[
         str, typer.Option(help="Twist, TwistStamped or AckermannDriveStamped.")
     ] = "",
-    odom_topic: Annotated[str, typer.Option(help="Of the true pose, for --circuit.")] = "",
+    odom_topic: Annotated[
+        str, typer.Option(help="Of the true pose, for --circuit and lerobot.")
+    ] = "",
     camera_pose: Annotated[
         str, typer.Option(help="Where the camera sat: 'X Y Z ROLL PITCH YAW' (m, rad).")
     ] = "",
@@ -194,15 +200,25 @@ def from_bag(
     camera, as the brain does it.
 
     \b
+    Formats:
+      compact   what the network sees of each frame, in one array
+      jderobot  numbered 640x480 pictures and data.csv
+      lerobot   a LeRobotDataset v3 of 640x480 pictures, a bag an episode; needs pyarrow
+
+    \b
     Examples:
       pilotnet data from-bag lap1.bag lap2.bag --out datasets/laps
       pilotnet data from-bag runs/latest/bag --out datasets/expert --circuit montreal
       pilotnet data from-bag runs/latest/bag --out datasets/corrections --takeovers
       pilotnet data from-bag drive.mcap --out datasets/mine --image-topic /camera/image_raw
+      pilotnet data from-bag lap1.bag lap2.bag --out datasets/le_laps --format lerobot
     """
     from pilotnet_brain.driving.camera_pose import pose_of_text
-    from pilotnet_brain.learning.from_bag import BagCounts, BagLabels, dataset_from_bags
+    from pilotnet_brain.learning.bag_drive import BagLabels
+    from pilotnet_brain.learning.from_bag import FORMATS, BagCounts, dataset_from_bags
 
+    if layout not in FORMATS:
+        raise UserError(f"--format is {layout!r}; formats: {', '.join(FORMATS)}")
     try:
         pose = pose_of_text(camera_pose) if camera_pose else None
     except ValueError as problem:
@@ -212,7 +228,7 @@ def from_bag(
         pose, camera_fov,
     )  # fmt: skip
     counts = BagCounts()
-    for counts in dataset_from_bags(out, bags, labels):
+    for counts in dataset_from_bags(out, bags, labels, layout):
         show(f"{counts.kept} frames")
     _tell_counts(out, counts)
 
@@ -236,27 +252,35 @@ def _tell_counts(out: Path, counts: BagCounts) -> None:
 
 @app.command("show")
 def show_data(
-    folder: Annotated[Path, typer.Argument(help="Of the data set, ours or in JdeRobot's layout.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Of the data set, of any layout; or a table in it.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Picture to write: .png, .svg or .pdf. [default: FOLDER/dataset.png]"),
+        typer.Option(
+            help="Picture to write: .png, .svg or .pdf. [default: FOLDER/dataset.png, TABLE.png]"
+        ),
     ] = None,
 ) -> None:
     """Show what is in a data set, in numbers and as a picture.
 
     Counts its frames, worlds, recoveries and directions, and draws the distribution of its labels.
+    It may be ours, JdeRobot's (numbered pictures and data.csv; folders of pictures and train.csv or
+    label.csv) or a LeRobotDataset v3. Of JdeRobot's newer ones a table alone may be named, too.
 
     \b
     Examples:
       pilotnet data show datasets/train
       pilotnet data show datasets/test --out test.svg
+      pilotnet data show Follow-Line-Simple-Circuit-Dataset/test.csv
     """
     from pilotnet_brain.learning.dataset import load_dataset
     from pilotnet_brain.learning.recipe import read_recipe, summarize
     from pilotnet_brain.report.dataset_picture import draw_dataset
     from pilotnet_brain.report.track_drawing import check_picture
 
-    path = folder / "dataset.png" if out is None else out
+    own = folder.with_suffix(".png") if folder.is_file() else folder / "dataset.png"
+    path = own if out is None else out
     check_picture(path)
     data = load_dataset(folder)
     lines = _lines(summarize(data, read_recipe(folder)))

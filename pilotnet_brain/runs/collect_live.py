@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pilotnet_brain.errors import UserError
-from pilotnet_brain.learning.from_bag import BagCounts, BagLabels, dataset_from_bags
+from pilotnet_brain.learning.bag_drive import BagLabels
+from pilotnet_brain.learning.from_bag import BagCounts, dataset_from_bags
 from pilotnet_brain.runs.drive import RunInterrupted, drive
 from pilotnet_brain.runs.spec import GAZEBOS, RunSpec
 from pilotnet_brain.simulation.car import CAMERA_HZ

@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
@@ -20,15 +21,9 @@ from pilotnet_brain.cli import main
 from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, VirtualCamera
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
+from pilotnet_brain.learning.bag_drive import ACKERMANN, TWIST, TWIST_STAMPED, BagLabels
 from pilotnet_brain.learning.dataset import DataSetError, load_dataset
-from pilotnet_brain.learning.from_bag import (
-    ACKERMANN,
-    TWIST,
-    TWIST_STAMPED,
-    BagCounts,
-    BagLabels,
-    dataset_from_bags,
-)
+from pilotnet_brain.learning.from_bag import BagCounts, dataset_from_bags
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 
 BEGIN_NS = 1_700_000_000 * 10**9
@@ -322,6 +317,78 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         made(tmp_path / "set", driven().write(tmp_path / "drive"))
 
 
+def pictured() -> Bag:
+    """Three frames at 10 Hz that differ in every pixel, with commands and odometry."""
+    bag, rng = Bag(), np.random.default_rng(1)
+    for k in range(3):
+        bag.command(0.1 * k - 0.01, 8.0 + k, 0.1 * k)
+        bag.pose(0.1 * k - 0.02, 0.0, 0.0, 0.0, 0.0)
+        bag.frame(0.1 * k, rng.integers(0, 256, (480, 640, 3), np.uint8))
+    return bag
+
+
+@pytest.mark.parametrize("layout", ["jderobot", "lerobot"])
+def test_every_layout_holds_the_same(tmp_path: Path, layout: str) -> None:
+    if layout == "lerobot":
+        pytest.importorskip("pyarrow")
+    paths = [pictured().write(tmp_path / name) for name in ("a", "b")]
+    for name in ("compact", layout):
+        *_, counts = dataset_from_bags(tmp_path / f"set-{name}", paths, WORDS, name)
+        assert counts.kept == 6
+    expected, read = (load_dataset(tmp_path / f"set-{name}") for name in ("compact", layout))
+    assert np.array_equal(read.frames, expected.frames)
+    assert read.table.to_numpy() == pytest.approx(expected.table.to_numpy(), abs=1e-6)
+    assert (tmp_path / f"set-{layout}" / "bags.json").is_file()
+
+
+def test_pictures_are_the_bags_frames(tmp_path: Path) -> None:
+    bag = pictured()
+    frames = [message for _, _, kind, message in bag.messages if kind.endswith("Image")]
+    *_, _ = dataset_from_bags(tmp_path / "set", [bag.write(tmp_path / "drive")], WORDS, "jderobot")
+    for number, message in enumerate(frames):
+        picture = cv2.imread(str(tmp_path / "set" / f"{number}.png"))[..., ::-1]
+        assert np.array_equal(picture, message.data.reshape(480, 640, 3))
+
+
+def test_the_cars_own_motion_is_the_state_where_every_bag_has_it(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    moving, still = pictured(), pictured()
+    for _, _, kind, message in moving.messages:
+        if kind.endswith("Odometry"):
+            message.twist.twist.linear.x, message.twist.twist.angular.z = 7.5, -0.25
+    still.messages = [message for message in still.messages if message[1] != ODOM]
+    paths = [moving.write(tmp_path / "moving"), still.write(tmp_path / "still")]
+    for name, bags in (("one", paths[:1]), ("both", paths)):
+        *_, _ = dataset_from_bags(tmp_path / name, bags, WORDS, "lerobot")
+    rows = pd.read_parquet(tmp_path / "one" / "data/chunk-000/file-000.parquet")
+    assert np.stack(rows["observation.state"]).tolist() == [[7.5, -0.25]] * 3
+    rows = pd.read_parquet(tmp_path / "both" / "data/chunk-000/file-000.parquet")
+    assert "observation.state" not in rows
+
+
+@pytest.mark.parametrize("layout", ["compact", "jderobot", "lerobot"])
+def test_of_a_bag_without_frames_nothing_is_left(tmp_path: Path, layout: str) -> None:
+    if layout == "lerobot":
+        pytest.importorskip("pyarrow")
+    bag = Bag()
+    bag.command(0.0, 5.0, 0.0)
+    bag.frame(3.0, grey(1))
+    path = bag.write(tmp_path / "drive")
+    with pytest.raises(DataSetError, match="no frame is left"):
+        list(dataset_from_bags(tmp_path / "set", [path], WORDS, layout))
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pictured().write(tmp_path / "drive")
+    monkeypatch.setattr("cv2.imwrite", lambda name, picture: not name.endswith("1.png"))
+    with pytest.raises(DataSetError, match=r"set: cannot be written: 1\.png cannot be written"):
+        list(dataset_from_bags(tmp_path / "set", [path], WORDS, "jderobot"))
+    assert not (tmp_path / "set").exists()
+
+
 def test_a_full_disk_is_told_and_leaves_nothing_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +398,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_in_the_way(
 
     bag = driven().write(tmp_path / "drive")
     with monkeypatch.context() as patched:
-        patched.setattr("pilotnet_brain.learning.from_bag.np.save", full)
+        patched.setattr("pilotnet_brain.learning.compact_format.np.save", full)
         with pytest.raises(DataSetError, match="set: cannot be written: 34800 requested"):
             made(tmp_path / "set", bag)
     assert made(tmp_path / "set", bag).kept == 10
@@ -347,6 +414,9 @@ def test_the_command_says_what_it_kept(tmp_path: Path, capsys: pytest.CaptureFix
     assert "2 left out: without a command for 0.5 s" in said
     assert main(["data", "show", str(folder)]) == 0
     assert "20 frames" in capsys.readouterr().out
+    arguments = [str(path), "--out", str(tmp_path / "b"), "--format", "jderobots"]
+    assert main(["data", "from-bag", *arguments]) == 2
+    assert "--format is 'jderobots'; formats: compact, jderobot, lerobot" in capsys.readouterr().err
     arguments = [str(path), "--out", str(tmp_path / "b"), "--camera-pose", "1 2"]
     assert main(["data", "from-bag", *arguments]) == 2
     assert "--camera-pose: " in capsys.readouterr().err
