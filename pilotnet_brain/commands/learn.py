@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -142,7 +142,9 @@ def learn(
         raise UserError(f"{source}: there is no such file")
     if source.suffix == ".csv" and not simulator:
         raise UserError(f"{source}: a line alone shows no road: name a --simulator to collect in")
-    folder = Path("worlds") / source.stem if out is None else out
+    # A run's bag is named by its run.
+    name = source.resolve().parent.name if source.stem == "bag" else source.stem
+    folder = Path("worlds") / name if out is None else out
     settings = Settings(
         source=str(source.resolve()),
         circuit="" if circuit is None else str(circuit.resolve()),
@@ -159,25 +161,34 @@ def learn(
     baseline_weights(Path(settings.start))  # refused here, not after minutes of collecting
     _take_up(folder, settings)
     began = time.monotonic()
-    steps = list(_steps(folder, source.stem, settings))
+    _take(list(_steps(folder, name, settings)), context.find_root().command)
+    minutes = (time.monotonic() - began) / 60.0
+    model, line = folder / f"{name}_int8.pt", folder / "circuit.csv"
+    world = f"--world {settings.world} " if settings.world else ""
+    report = f"{folder / 'README.md'}, {folder / 'laps' / 'report.html'}; " if laps else ""
+    typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
+    typer.echo(f"  {pilotnet_command()} drive --circuit {line} {world}--model {model}")
+
+
+def _take(steps: Sequence[Step], pilotnet: Callable[..., object]) -> None:
+    """Take the steps that were not taken yet, one after the other.
+
+    Raises:
+        typer.Exit: one failed or was stopped.
+    """
+    from pilotnet_brain.package_share import pilotnet_command
+
     for number, step in enumerate(steps, start=1):
         typer.echo(f"\n[{number}/{len(steps)}] {step.title}")
         if step.made is not None and step.made.exists():
             typer.echo(f"{step.made} is there already")
             continue
         typer.echo(f"  {pilotnet_command()} {shlex.join(step.arguments)}")
-        pilotnet = context.find_root().command
         status = pilotnet(list(step.arguments), prog_name="pilotnet", standalone_mode=False)
         if status == _STOPPED:
             typer.echo("stopped; the same command goes on where it was", err=True)
         if status:
-            raise typer.Exit(status)
-    minutes = (time.monotonic() - began) / 60.0
-    model, line = folder / f"{source.stem}_int8.pt", folder / "circuit.csv"
-    world = f"--world {settings.world} " if settings.world else ""
-    report = f"{folder / 'README.md'}, {folder / 'laps' / 'report.html'}; " if laps else ""
-    typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
-    typer.echo(f"  {pilotnet_command()} drive --circuit {line} {world}--model {model}")
+            raise typer.Exit(status)  # type: ignore[arg-type]
 
 
 def _take_up(folder: Path, settings: Settings) -> None:
