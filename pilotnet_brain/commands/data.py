@@ -245,7 +245,7 @@ def _tell_counts(out: Path, counts: BagCounts) -> None:
     if counts.below_range:
         typer.echo(
             f"  {counts.below_range} are slower than the {JDEROBOT_RANGE.speed_min:g} m/s at which "
-            "the network's range begins: its output is then below 0"
+            "the network's range begins: drive faster, or its outputs must learn to go below 0"
         )
     typer.echo(f"next: {pilotnet_command()} data show {out}")
 

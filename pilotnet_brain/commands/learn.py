@@ -23,7 +23,7 @@ _STOPPED = 130
 _CARD = """\
 # ${name}
 
-![The circuit, traced in its world](circuit.png)
+![The circuit, traced in its world](${name}.png)
 
 Trained further on `${source}` by `pilotnet learn`, with `learn.yaml`'s settings. The laps of all
 models, those before among them, are in [laps/report.html](laps/report.html). `pilotnet models card`
@@ -163,7 +163,7 @@ def learn(
     began = time.monotonic()
     _take(list(_steps(folder, name, settings)), context.find_root().command)
     minutes = (time.monotonic() - began) / 60.0
-    model, line = folder / f"{name}_int8.pt", folder / "circuit.csv"
+    model, line = folder / f"{name}_int8.pt", folder / f"{name}.csv"
     world = f"--world {settings.world} " if settings.world else ""
     report = f"{folder / 'README.md'}, {folder / 'laps' / 'report.html'}; " if laps else ""
     typer.echo(f"\nafter {minutes:.0f} min; {report}next:")
@@ -208,7 +208,7 @@ def _take_up(folder: Path, settings: Settings) -> None:
 
 
 def _steps(folder: Path, name: str, settings: Settings) -> Iterator[Step]:
-    line = folder / "circuit.csv"
+    line = folder / f"{name}.csv"
     source = settings.circuit or settings.source
     car = ("--car", settings.car) if settings.car else ()
     yield Step("the circuit's line", ("circuits", "trace", source, *car, "--out", str(line)), line)

@@ -275,7 +275,8 @@ def write_card(
 
     Its text is in card_template.md there, its figures, from manifest.json and evaluation.json, are
     those of 'pilotnet models time' and 'pilotnet benchmark proof'. With --proof the laps of that
-    benchmark are entered in manifest.json first, for the files that drove them.
+    benchmark are entered in manifest.json first, for the files that drove them; those of models
+    that are not in the manifest are shown with them.
 
     \b
     Examples:
@@ -285,26 +286,32 @@ def write_card(
     from pilotnet_brain.atomic_file import write_atomically
     from pilotnet_brain.benchmark.proof import read_rows as proof_rows
     from pilotnet_brain.benchmark.proof import scores_of
-    from pilotnet_brain.driving.model.catalogue import enter_scores, models_dir, read_manifest
+    from pilotnet_brain.driving.model.catalogue import (
+        ManifestEntry,
+        enter_scores,
+        models_dir,
+        read_manifest,
+    )
     from pilotnet_brain.learning.offline.evaluation import read_rows
     from pilotnet_brain.learning.optimize import METHODS
     from pilotnet_brain.report.model_card import model_card
 
     folder = models_dir() if folder is None else folder
+    others: dict[str, ManifestEntry] = {}
     if proof is not None:
         listed = read_manifest(folder)
         for name, (sha256, scores) in scores_of(proof_rows(proof)).items():
             if name in listed:
                 enter_scores(folder, name, sha256, scores)
             else:
-                typer.echo(f"{name}: not of this folder's manifest, so not in its card")
+                others[name] = ManifestEntry(f"{name}.pt", sha256, 0, scores=scores)
     descriptions = {name: method.description for name, method in METHODS.items()}
     descriptions |= dict.fromkeys(("baseline", "trained"), "PilotNet as it was trained, float32")
     descriptions["race"] = "PilotNet trained on an expert that corners harder, float32"
     rows = read_rows(folder / "evaluation.json")
     try:
         template = (folder / "card_template.md").read_text(encoding="utf-8")
-        card = model_card(template, read_manifest(folder), rows, descriptions)
+        card = model_card(template, read_manifest(folder), rows, descriptions, others)
         write_atomically(folder / "README.md", card.encode())
     except (OSError, UnicodeDecodeError) as problem:
         raise UserError(f"{folder}: the card cannot be written: {problem}") from problem

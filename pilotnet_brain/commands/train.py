@@ -66,6 +66,7 @@ def train(
     from pilotnet_brain.learning.pilotnet import pilotnet_of
     from pilotnet_brain.learning.train import TrainingPlan, best_network
     from pilotnet_brain.learning.train import train as train_epochs
+    from pilotnet_brain.package_share import pilotnet_command
 
     if out.is_dir():
         raise UserError(f"{out}: is a folder; --out names the file, e.g. {out / 'mine.pt'}")
@@ -102,7 +103,8 @@ def train(
     export_torchscript(best_network(folder), out, record, self_test_frames(held_out.frames))
     if (out.parent / MANIFEST).is_file():
         sign(out)
-    typer.echo(f"{out} is written; next: pilotnet drive --model {shlex.quote(str(out))}")
+    then = f"{pilotnet_command()} drive --model {shlex.quote(str(out))}"
+    typer.echo(f"{out} is written; next: {then}")
 
 
 def optimize(
@@ -153,6 +155,7 @@ def optimize(
     """
     from pilotnet_brain.learning.optimize import METHODS, OptimizationTask, baseline_weights
     from pilotnet_brain.learning.optimize import optimize as make_model
+    from pilotnet_brain.package_share import pilotnet_command
 
     for name in method:
         if name not in (*METHODS, _ALL):
@@ -185,7 +188,7 @@ def optimize(
         make_model(name, task, path, rebuild_command("optimize", [name], {**options, "out": out}))
         took = time.monotonic() - start
         typer.echo(f"{path} is written: {path.stat().st_size / 1e6:.2f} MB, after {took:.0f} s")
-    typer.echo(f"next: pilotnet drive --model {shlex.quote(str(path))}")
+    typer.echo(f"next: {pilotnet_command()} drive --model {shlex.quote(str(path))}")
 
 
 def _report(method: str, report: EpochReport) -> None:

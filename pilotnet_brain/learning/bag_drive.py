@@ -181,5 +181,6 @@ def _topic(
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise BagError(f"{bag}: no topic of type {' or '.join(kinds)} in this bag")
+        hint = "; a run's camera is recorded with --record-camera" if kinds == _IMAGES else ""
+        raise BagError(f"{bag}: no topic of type {' or '.join(kinds)} in this bag{hint}")
     raise BagError(f"{bag}: name one of the topics of type {' or '.join(kinds)}: {known}")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 
 from pilotnet_brain.bags.images import BrokenFrame, rgb_frame
@@ -30,12 +31,10 @@ from pilotnet_brain.driving.preprocess import BadFrame, InputFormat, network_inp
 from pilotnet_brain.learning.bag_drive import BagDrive, BagLabels, read_drive
 from pilotnet_brain.learning.compact_format import CompactWriter
 from pilotnet_brain.learning.dataset_writer import DatasetWriter, Sample, new_dataset
-from pilotnet_brain.learning.label_table import COLUMNS, DataSetError
+from pilotnet_brain.learning.label_table import COLUMNS, SOURCE_FILE, DataSetError
 from pilotnet_brain.learning.lerobot_writer import LeRobotWriter
 from pilotnet_brain.learning.numbered_pictures import NumberedPicturesWriter
 
-SOURCE_FILE = "bags.json"
-"""What the data set was made of."""
 FORMATS: dict[str, Callable[[Path], DatasetWriter]] = {
     "compact": CompactWriter,
     "jderobot": NumberedPicturesWriter,
@@ -102,13 +101,25 @@ def dataset_from_bags(
         columns = list(COLUMNS) if expert else ["v", "w", "world"]
         writer.finish(pd.DataFrame(rows, columns=columns).round(6))
         source = {
-            "bags": [str(bag) for bag in bags],
+            "bags": [str(bag.resolve()) for bag in bags],
+            "circuits": sorted({_circuit_of(bag, labels) for bag in bags}),
             **asdict(labels),
             "kept": counts.kept,
             "left_out": dict(counts.left_out),
         }
         (place / SOURCE_FILE).write_text(json.dumps(source, indent=2) + "\n", encoding="utf-8")
     yield counts
+
+
+def _circuit_of(bag: Path, labels: BagLabels) -> str:
+    """Return the circuit that was driven, as far as the labels or the bag's run say it."""
+    if labels.circuit:
+        return labels.circuit
+    try:
+        run = yaml.safe_load((bag.resolve().parent / "run.yaml").read_text(encoding="utf-8"))
+        return str(run["spec"]["circuit"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        return ""
 
 
 Label = tuple[float, ...]

@@ -15,6 +15,8 @@ from pilotnet_brain.errors import UserError
 COLUMNS = ("v", "w", "lateral_deviation", "heading_error", "curvature", "world")
 """Expert's speed (m/s) and yaw rate (rad/s); the car's lateral deviation (m) and heading error
 (rad); the line's curvature (1/m); the number of the world (circuit and looks) it was seen in."""
+SOURCE_FILE = "bags.json"
+"""What a data set of bags was made of."""
 TABLE_FILE = "data.csv"
 
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import math
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,7 +45,8 @@ def parquet_package(path: Path) -> Any:
         UserError: pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        raise UserError(f"{path}: a LeRobotDataset needs pyarrow: pip install pyarrow")
+        pip = f"{sys.executable} -m pip install pyarrow"
+        raise UserError(f"{path}: a LeRobotDataset needs pyarrow: {pip}")
     return importlib.import_module("pyarrow.parquet")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ import pandas as pd
 from pilotnet_brain.circuits.catalogue import is_held_out
 from pilotnet_brain.circuits.random_circuit import FIRST_TRAINING_SEED
 from pilotnet_brain.driving.expert import STANDARD, DrivingStyle
+from pilotnet_brain.errors import InputWarning
 from pilotnet_brain.learning.dataset import RECIPE_FILE, DataSet
-from pilotnet_brain.learning.label_table import COLUMNS, TABLE_FILE, DataSetError
+from pilotnet_brain.learning.label_table import COLUMNS, SOURCE_FILE, TABLE_FILE, DataSetError
 
 FRAMES_PER_WORLD = 160
 TRAINING_CIRCUITS = ("many_curves", "nurburgring")
@@ -100,7 +102,8 @@ def read_recipe(folder: Path) -> Recipe | None:
 def check_trainable(folder: Path) -> None:
     """Refuse a data set that was driven on test circuits for training and validation.
 
-    Its recipe says so; a folder without one (JdeRobot's) passes.
+    Its recipe says so; a folder without one (JdeRobot's) passes. One that was made of bags, of
+    whatever world, is warned of.
 
     Raises:
         DataSetError: a circuit of the recipe is held out (see ``is_held_out``), or the recipe
@@ -108,12 +111,28 @@ def check_trainable(folder: Path) -> None:
     """
     values = _recipe_values(folder)
     if values is None:
+        _warn_of_test_circuits(folder / SOURCE_FILE)
         return
     held_out = [str(circuit) for circuit in values["circuits"] if is_held_out(str(circuit))]
     if held_out:
         raise DataSetError(
             f"{folder}: its frames were taken on {', '.join(held_out)} ({RECIPE_FILE}), which is "
             "for testing only: learn from a data set of other circuits"
+        )
+
+
+def _warn_of_test_circuits(path: Path) -> None:
+    try:
+        circuits = json.loads(path.read_bytes())["circuits"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    held_out = [name for name in map(str, circuits) if is_held_out(name)]
+    if held_out:
+        warnings.warn(
+            f"{path.parent}: its frames were taken on {', '.join(held_out)}, which is for testing: "
+            "what the model does there is no test of it any more",
+            InputWarning,
+            stacklevel=3,
         )
 
 

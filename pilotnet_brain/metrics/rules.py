@@ -34,6 +34,7 @@ class Rules:
 
     laps: int = 1  #: to be driven; 0: until something else ends the run
     off_road_s: float = 1.0  #: simulated seconds that the car may be off the road
+    scraping_s: float = 3.0  #: simulated seconds that its side may be at the wall
     standing_s: float = 10.0  #: simulated seconds that it may stand still once it drove
     waiting_s: float = 10.0  #: simulated seconds that it may stand before it sets off
     time_limit_s: float | None = None  #: simulated seconds of driving, or None

@@ -26,7 +26,6 @@ from pilotnet_brain.metrics.rules import (
 SET_OFF_M = 0.02
 """The car has set off once it is farther than this from where it first was seen."""
 _ON_START_LINE_M = 1.0
-_SCRAPING_S = 3.0
 _CIRCLING_S = 15.0
 """Longer than the patience with a car that stands, so that standing is called standing."""
 
@@ -48,7 +47,7 @@ class Stint:
         self._line = circuit.centerline
         self._rules = rules
         self._off_road = OffRoadRule(circuit.asphalt_half_width, rules.off_road_s)
-        self._scraping = OffRoadRule(circuit.asphalt_half_width - WALL_REACH_M, _SCRAPING_S)
+        self._scraping = OffRoadRule(circuit.asphalt_half_width - WALL_REACH_M, rules.scraping_s)
         self._standing = StandingRule()
         self._circling = StandingRule(CIRCLE_RADIUS_M)
         self.first = first
@@ -177,7 +176,7 @@ class Stint:
             off = f"{abs(projection.lateral_deviation):.2f} m off the line"
             return f"{LEFT_THE_ROAD}: {off}, {where}"
         if self._scraping.check(pose.time_s, projection.lateral_deviation):
-            return f"{SCRAPED_THE_WALL} for {_SCRAPING_S:g} s: {where}"
+            return f"{SCRAPED_THE_WALL} for {self._rules.scraping_s:g} s: {where}"
         patience = rules.standing_s if self.set_off else rules.waiting_s
         if self._standing.standing_s(pose) >= patience:
             began = "" if self.set_off else ", it never set off"

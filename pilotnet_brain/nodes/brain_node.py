@@ -51,7 +51,7 @@ from std_msgs.msg import Bool
 
 from pilotnet_brain.bags.images import BrokenFrame
 from pilotnet_brain.bags.messages import nanoseconds
-from pilotnet_brain.driving.command import STOP, Command
+from pilotnet_brain.driving.command import STOP, Command, limited
 from pilotnet_brain.driving.model import DEVICES, RUNTIMES
 from pilotnet_brain.driving.model.catalogue import resolve_model, unsigned_warning
 from pilotnet_brain.driving.model.load import load_model
@@ -414,6 +414,8 @@ class BrainNode(LifecycleNode):
                 self._send(command)
 
     def _send(self, command: Command) -> None:
+        if self._pilot is not None:
+            command = limited(command, self._pilot.max_speed)
         self._view.sent(command, self._now_s())
         message = Twist()
         message.linear.x, message.angular.z = float(command.speed), float(command.yaw_rate)

@@ -1,7 +1,7 @@
 """A person's keyboard or joystick: takes over from the brain, and hands back when let go.
 
 keyboard (of the terminal that it runs in)
-  arrow keys or w a s d   faster, slower, left, right: any of them takes over
+  w a s d or arrow keys   faster, left, slower, right: any of them takes over
   space                   stop and stay, until another key
   Enter                   hand back; so does a second without a key
 joy (Linux's joystick device)

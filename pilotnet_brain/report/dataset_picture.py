@@ -70,6 +70,8 @@ def _plain_axes(axes: Axes) -> None:
 
 
 def _histogram(axes: Axes, values: pd.Series, label: str, span: tuple[float, float]) -> None:
+    if label.startswith("speed"):  # a person's slow corrections, too
+        span = (min(span[0], float(np.floor(values.min()))), span[1])
     clipped = np.clip(values.to_numpy(np.float64), *span)
     axes.hist(clipped, bins=_BINS, range=span, color=track.DRIVEN, log=True)
     axes.set_xlim(*span)

@@ -44,6 +44,7 @@ def model_card(
     models: Mapping[str, ManifestEntry],
     rows: Sequence[OfflineRow],
     descriptions: Mapping[str, str],
+    others: Mapping[str, ManifestEntry] | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -51,6 +52,7 @@ def model_card(
         template: text with ``$files``, ``$evaluation``, ``$laps`` and ``$finding`` in it.
         rows: of the evaluation; those of files that have changed since are left out.
         descriptions: what each method does, in a line; a model's own name goes before its method.
+        others: models that are not of the folder; their laps are shown with its.
 
     Raises:
         UserError: the template has other names in it.
@@ -62,7 +64,7 @@ def model_card(
         return string.Template(template).substitute(
             files=_files(models, descriptions),
             evaluation=offline_markdown(current) if current else "Not evaluated yet.\n",
-            laps=_laps(models),
+            laps=_laps({**(others or {}), **models}),
             finding=finding(models, current),
         )
     except (KeyError, ValueError) as problem:

@@ -80,10 +80,12 @@ class RunProcesses:
     def stop(self) -> None:
         """End every node: the brain first, so that its zero command still reaches the car.
 
+        Before it only the person's keys, who drives no more.
+
         Those that do not end are killed; an event says so.
         """
         begin = time.monotonic()
-        first = ["brain", "metrics"]
+        first = ["teleop", "brain", "metrics"]
         names = [name for name in first if name in self._processes]
         names += [name for name in self._processes if name not in first]
         for name in names:

@@ -104,7 +104,9 @@ class RunSpec:
         10.0, "Simulated seconds of standing still that end the run once the car has driven"
     )
     off_road_limit: float = _argument(
-        1.0, "Simulated seconds beyond the asphalt's edge that end the run"
+        0.0,
+        "Simulated seconds beyond the asphalt's edge that end the run; 0: 1, or 10 where somebody "
+        "can take over",
     )
     stall_limit: float = _argument(
         0.0, "Real seconds without a new pose of the car that end a live run; 0 is no limit"
@@ -235,6 +237,8 @@ class RunSpec:
         if self.waiting_limit == 0.0:
             waits = self.simulator in _WAITS_FOR_THE_BRAIN and self.teleop_release == "brain"
             object.__setattr__(self, "waiting_limit", 10.0 if waits else 60.0)
+        if self.off_road_limit == 0.0:
+            object.__setattr__(self, "off_road_limit", 1.0 if self.teleop == "none" else 10.0)
         self._check_together()
 
     def _check_camera_and_car(self) -> None:
@@ -324,6 +328,7 @@ class RunSpec:
         return Rules(
             laps=self.laps,
             off_road_s=self.off_road_limit,
+            scraping_s=Rules.scraping_s if self.teleop == "none" else self.off_road_limit,
             standing_s=self.standing_limit,
             waiting_s=self.waiting_limit,
             time_limit_s=self.time_limit or None,

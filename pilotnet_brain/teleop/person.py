@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pilotnet_brain.driving.command import Command
 
 KEYBOARD_HELP = """\
-arrow keys or w a s d   faster, slower, left, right: any of them takes over
+w a s d or arrow keys   faster, left, slower, right: any of them takes over
 space                   stop and stay, until another key
 Enter                   hand back; so does a second without a key"""
 _KEYS = {
@@ -39,7 +39,7 @@ _ACCELERATION = 8.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a person may ask of the car."""
+    """What a person may ask of the car; one who takes over at a higher speed may keep it."""
 
     speed: float = 14.0  #: m/s
     curvature: float = 0.15  #: of the car's path, 1/m
@@ -63,6 +63,7 @@ class KeyboardDriver:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._speed = self._curvature = 0.0
+        self._top = limits.speed
         self._pressed_s = self._steered_s = 0.0
         self._drives = self._stays = False
 
@@ -70,10 +71,11 @@ class KeyboardDriver:
         """Take a key's word, of `keys_in`; the first one takes over at the car's speed, m/s."""
         if not self._in_charge(now_s):
             self._speed, self._curvature = car_speed, 0.0
+            self._top = max(self._limits.speed, car_speed)
         self._pressed_s, self._drives, self._stays = now_s, key != "release", key == "stop"
         if key in ("faster", "slower"):
             self._speed += _SPEED_STEP if key == "faster" else -_SPEED_STEP
-            self._speed = min(max(self._speed, 0.0), self._limits.speed)
+            self._speed = min(max(self._speed, 0.0), self._top)
         elif key in ("left", "right"):
             step = self._limits.curvature / _STEERING_STEPS * (1.0 if key == "left" else -1.0)
             same_side = self._curvature * step > 0.0 and now_s - self._steered_s < _CENTERS_S
@@ -112,6 +114,7 @@ class JoystickDriver:
         self._button, self._speed_axis, self._steering_axis = hold_button, speed_axis, steering_axis
         self._axes: dict[int, float] = {}
         self._held = self._drives = False
+        self._top = limits.speed
         self._speed = self._given_s = 0.0
 
     def take(self, received: bytes) -> None:
@@ -139,9 +142,10 @@ class JoystickDriver:
             return None
         if not self._drives:
             self._drives, self._speed, self._given_s = True, car_speed, now_s
+            self._top = max(self._limits.speed, car_speed)
         # Both axes grow toward the right and toward the person.
         faster = -self._axes.get(self._speed_axis, 0.0) * _ACCELERATION * (now_s - self._given_s)
-        self._speed = min(max(self._speed + faster, 0.0), self._limits.speed)
+        self._speed = min(max(self._speed + faster, 0.0), self._top)
         self._given_s = now_s
         curvature = -self._axes.get(self._steering_axis, 0.0) * self._limits.curvature
         return Command(self._speed, self._speed * curvature)

@@ -44,6 +44,7 @@ class TerminalKeys:
     def close(self) -> None:
         """Give the terminal back as it was."""
         with contextlib.suppress(termios.error):  # the terminal is closed
+            termios.tcflush(self._file, termios.TCIFLUSH)  # keys meant for the car
             termios.tcsetattr(self._file, termios.TCSANOW, self._before)
         os.close(self._file)
 

@@ -21,9 +21,11 @@ from pilotnet_brain.cli import main
 from pilotnet_brain.driving.camera import JDEROBOT_CAMERA, VirtualCamera
 from pilotnet_brain.driving.expert import Expert
 from pilotnet_brain.driving.preprocess import JDEROBOT, network_input
+from pilotnet_brain.errors import InputWarning
 from pilotnet_brain.learning.bag_drive import ACKERMANN, TWIST, TWIST_STAMPED, BagLabels
 from pilotnet_brain.learning.dataset import DataSetError, load_dataset
 from pilotnet_brain.learning.from_bag import BagCounts, dataset_from_bags
+from pilotnet_brain.learning.recipe import check_trainable
 from pilotnet_brain.metrics.frame_record import NUMBERS, FrameRecord
 
 BEGIN_NS = 1_700_000_000 * 10**9
@@ -187,6 +189,19 @@ def test_who_lets_go_gives_no_label(tmp_path: Path) -> None:
         taken_over(bag, 0.1 * k, by_a_person=True)
     counts = made(tmp_path / "set", bag.write(tmp_path / "drive"), replace(WORDS, takeovers=True))
     assert counts.left_out == {"without a command for 0.25 s": 2}
+
+
+def test_training_on_a_bag_of_a_test_circuit_is_warned_of(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    bag = driven().write(run / "bag")
+    (run / "run.yaml").write_text("spec: {circuit: simple_circuit}")
+    made(tmp_path / "set", bag)
+    with pytest.warns(InputWarning, match="taken on simple_circuit, which is for testing"):
+        check_trainable(tmp_path / "set")
+    (run / "run.yaml").write_text("spec: {circuit: nurburgring}")
+    made(tmp_path / "other", bag)
+    check_trainable(tmp_path / "other")
 
 
 def test_no_more_than_the_most_frames_are_kept(tmp_path: Path) -> None:

@@ -355,6 +355,12 @@ def test_a_person_takes_over_and_hands_back(
         assert (by_keys.driven, by_keys.speed) == (True, own.speed)
         assert world.commands[-1] == (3.0, -0.5)
         assert ask(stick, 2.0, 0.5).taken_over
+        assert world.set_parameter("brain", "max_speed", 1.0) == (True, "")
+        fast = Twist()
+        fast.linear.x, fast.angular.z = 2.0, 0.5
+        stick.publish(fast)
+        world.until(lambda: world.commands[-1] == (1.0, 0.25), "the person's command, limited")
+        assert world.set_parameter("brain", "max_speed", 0.0) == (True, "")
         said = [text for name, _, text, _ in world.diagnostics if name == "brain: driving"]
         assert all("multiple publishers" not in text for text in said)
         wrong = Twist()

@@ -210,8 +210,9 @@ def test_every_argument_is_described() -> None:
     assert len(ARGUMENTS) > 10
     for argument in ARGUMENTS:
         assert argument.description[0].isupper()
-        # Filled in, by the simulator and by the namespace.
-        if argument.name != "waiting_limit" and not argument.name.endswith("_topic"):
+        # Filled in, by the simulator, by teleop and by the namespace.
+        filled_in = argument.name in ("waiting_limit", "off_road_limit")
+        if not filled_in and not argument.name.endswith("_topic"):
             assert getattr(RunSpec(), argument.name) == argument.default
 
 
@@ -226,6 +227,13 @@ def test_a_bag_that_only_the_nodes_can_read_is_left_to_them(
 def test_a_car_that_waits_for_a_person_may_wait_longer() -> None:
     assert RunSpec(teleop="topic").waiting_limit == 10.0
     assert RunSpec(teleop="topic", teleop_release="stop").waiting_limit == 60.0
+
+
+def test_a_person_may_leave_the_road_for_longer() -> None:
+    alone, with_person = RunSpec().rules(), RunSpec(teleop="keyboard").rules()
+    assert (alone.off_road_s, alone.scraping_s) == (1.0, 3.0)
+    assert (with_person.off_road_s, with_person.scraping_s) == (10.0, 10.0)
+    assert RunSpec(teleop="keyboard", off_road_limit=2.0).rules().off_road_s == 2.0
 
 
 def test_the_rules_of_a_run_follow_from_its_spec() -> None:

@@ -43,6 +43,17 @@ def test_the_first_key_takes_over_at_the_cars_speed() -> None:
     assert command.yaw_rate == pytest.approx(8.0 * 0.02)
 
 
+def test_who_takes_over_at_a_higher_speed_may_keep_it() -> None:
+    keyboard = KeyboardDriver(LIMITS)
+    keyboard.press("faster", 0.0, car_speed=16.0)
+    assert keyboard.command(0.1) == Command(16.0, 0.0)
+    keyboard.press("slower", 0.2, car_speed=16.0)
+    assert keyboard.command(0.3) == Command(15.0, 0.0)
+    sticks = joystick()
+    sticks.take(event(BUTTON, 5, 1))
+    assert sticks.command(0.0, car_speed=16.0) == Command(16.0, 0.0)
+
+
 def test_held_arrows_steer_further_and_then_straight_again() -> None:
     keyboard = KeyboardDriver(LIMITS)
     for step in range(20):
