@@ -117,7 +117,7 @@ def test_without_pyarrow_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs pyarrow: pip install pyarrow"):
+    with pytest.raises(UserError, match="needs pyarrow: .* -m pip install pyarrow"):
         FORMATS["lerobot"](tmp_path / "set" / ".part")
 
 
