@@ -98,11 +98,11 @@ def learn(
         Path | None,
         typer.Option("--from", help="Float model to go on from. [default: the shipped baseline]"),
     ] = None,
-    frames: Annotated[int, typer.Option(min=160, help="To collect in the world.")] = 4_000,
+    frames: Annotated[int, typer.Option(min=160, help="To collect in the world.")] = 8_000,
     keep: Annotated[
         int, typer.Option(min=160, help="Frames of the shipped training data, against forgetting.")
     ] = 8_000,
-    epochs: Annotated[int, typer.Option(min=1, help="Of training.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Of training.")] = 5,
     laps: Annotated[
         int, typer.Option(min=0, help="In the world with each model, from drawn starts; 0: none.")
     ] = 3,
@@ -130,7 +130,7 @@ def learn(
     \b
     Examples:
       pilotnet learn my_circuit.world
-      pilotnet learn my_circuit.world --circuit lap.csv --out worlds/mine --frames 8000
+      pilotnet learn my_circuit.world --circuit lap.csv --out worlds/mine --frames 16000
       pilotnet learn drives.bag
       pilotnet learn lap.csv --simulator none --preset jderobot_classic
     """
