@@ -83,6 +83,16 @@ def collect(
       pilotnet data collect datasets/fast --max-speed 19 --lateral-acceleration 20
     """
     if simulator or preset:
+        embedded_only = {
+            "--random-share": random_share != 0.7,
+            "--plain-share": plain_share != 0.15,
+            "--max-speed": max_speed != 16.0,
+            "--lateral-acceleration": lateral_acceleration != 12.0,
+            "--pursuit-time": pursuit_time != 0.2,
+            "--pictures": pictures,
+            "--jobs": jobs != -1,
+        }
+        _refuse_given(embedded_only)
         _collect_live(
             out,
             frames,
@@ -121,6 +131,12 @@ def collect(
         f"{frames} frames are in {out}; next: "
         f"{pilotnet_command()} train {out} --validation OTHER --out models/mine.pt"
     )
+
+
+def _refuse_given(given: dict[str, bool]) -> None:
+    for option, is_given in given.items():
+        if is_given:
+            raise UserError(f"{option}: not for a live run (--simulator, --preset); leave it out")
 
 
 def _one_circuit(circuits: list[str] | None) -> str:

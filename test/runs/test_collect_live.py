@@ -54,6 +54,9 @@ def test_what_a_live_drive_cannot_have_is_refused(tmp_path: Path) -> None:
     ended = collect(tmp_path / "set", "--simulator", "none")
     assert ended.returncode == 2
     assert "name the circuit that is driven, with one --circuit" in ended.stderr
+    ended = collect(tmp_path / "set", "--simulator", "none", "--circuit", "montreal", "--pictures")
+    assert ended.returncode == 2
+    assert "--pictures: not for a live run" in ended.stderr
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine").touch()
     ended = collect(tmp_path / "set", "--simulator", "none", "--circuit", "montreal")
