@@ -49,8 +49,12 @@ def collect_live(folder: Path, spec: RunSpec, frames: int) -> Iterator[BagCounts
         UserError: as `drive`.
         RunInterrupted: after Ctrl-C, once the data set is written.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder}: is not empty; name another folder or remove it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # refused here, not after the drive
+    except OSError as problem:
+        raise UserError(f"{folder}: cannot be written: {problem.strerror}") from problem
     interrupted: RunInterrupted | None = None
     try:
         run = drive(spec)

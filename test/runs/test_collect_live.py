@@ -62,4 +62,8 @@ def test_what_a_live_drive_cannot_have_is_refused(tmp_path: Path) -> None:
     ended = collect(tmp_path / "set", "--simulator", "none", "--circuit", "montreal")
     assert ended.returncode == 2
     assert "is not empty; name another folder" in ended.stderr
+    (tmp_path / "file").touch()
+    ended = collect(tmp_path / "file" / "set", "--simulator", "none", "--circuit", "montreal")
+    assert ended.returncode == 2
+    assert "file/set: cannot be written: Not a directory" in ended.stderr
     assert not (tmp_path / "runs").exists()
