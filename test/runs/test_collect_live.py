@@ -20,9 +20,10 @@ PATIENCE_S = 120.0
 
 
 def collect(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    there = next(parent for parent in folder.parents if parent.is_dir())
     return subprocess.run(
         [sys.executable, "-m", "pilotnet_brain.cli", "data", "collect", str(folder), *options],
-        cwd=next(p for p in folder.parents if p.is_dir()), env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
+        cwd=there, env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
         capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
